@@ -11,9 +11,9 @@ MAX_LISTED = 5
 
 def listed(items: Iterable[str], most: int = MAX_LISTED) -> str:
     """The first few items, and how many more there are."""
-    known = list(items)
-    more = len(known) - most
-    return ", ".join(known[:most]) + (f" and {more} more" if more > 0 else "")
+    texts = list(items)
+    left_out = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {left_out} more" if left_out > 0 else "")
 
 
 def notes_on_files(remarks: Iterable[tuple[str, str]]) -> tuple[str, ...]:

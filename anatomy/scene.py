@@ -120,27 +120,27 @@ def scene(
     """
     pose = pose or PoseInput()
     overrides = requested_roles(segmentation, targets, roles or {}, pose.table)
-    named = assign_roles(segmentation, overrides)
+    with_roles = assign_roles(segmentation, overrides)
     others: tuple[str, ...] = ()
     if targets:
-        before, named = named, with_only_targets(named, targets)
-        others = note_on_other_lesions(_roles_of(before), _roles_of(named))
-    named, notes_on_target_parts = _without_fragments(named, segmentation.grid)
-    in_view = replace(segmentation, structures=named)
-    uncut = shown = patient_of(in_view)
+        before, with_roles = with_roles, with_only_targets(with_roles, targets)
+        others = note_on_other_lesions(_roles_of(before), _roles_of(with_roles))
+    with_roles, notes_on_target_parts = _without_fragments(with_roles, segmentation.grid)
+    in_view = replace(segmentation, structures=with_roles)
+    uncut = patient = patient_of(in_view)
     # Placement is judged on the whole input: what lies beyond a flat end may be misplaced.
     placement = structure_placement(uncut)
     limbs = [s.mask for s in uncut.structures if is_limb(s)]
     ends = view_ends(uncut.parts, limbs, uncut.target, uncut.grid, guessed=uncut.guessed)
     if ends is not None:
         in_view = cut_to_view(in_view, ends)
-        shown = patient_of(in_view)
+        patient = patient_of(in_view)
     beyond = None if ends is None else uncut.parts.beyond(ends.axis, ends.first, ends.stop)
-    grid, parts = shown.grid, joined_with_target(shown.parts, shown.target)
-    remnants = remnants_of(shown.structures, grid)
+    grid, parts = patient.grid, joined_with_target(patient.parts, patient.target)
+    remnants = remnants_of(patient.structures, grid)
     remnant_names = {remnant.name for remnant in remnants}
     obstacles = obstacles_of(parts, segmentation.names())
-    filled = tuple(sorted((*shown.structures, *obstacles), key=lambda s: s.name))
+    filled = tuple(sorted((*patient.structures, *obstacles), key=lambda s: s.name))
     tables = tables_of(filled, pose.table)
     final_roles = _roles_of(filled)
     missing = expected_missing(
@@ -150,18 +150,18 @@ def scene(
         grid=grid,
         structures=filled,
         body=parts.body,
-        target=shown.target,
+        target=patient.target,
         pose=_pose(pose, tables, parts.body, grid),
-        skin_structures=shown.skin_structures,
+        skin_structures=patient.skin_structures,
         missing=missing,
         notes=(
             *in_view.notes,
             *notes_on_names(segmentation, overrides),
             *others,
-            *note_on_skin(shown.skin_structures),
+            *note_on_skin(patient.skin_structures),
             *note_on_targets(final_roles),
             *notes_on_target_parts,
-            *notes_on_place(shown.outside, cut_sides(shown.target, grid)),
+            *notes_on_place(patient.outside, cut_sides(patient.target, grid)),
             *note_on_remnants(remnants),
             *notes_on_lung(final_roles, missing),
             *notes_on_placement(placement, ends),
@@ -184,15 +184,15 @@ def _without_fragments(
     named: tuple[Structure, ...], grid: Grid
 ) -> tuple[tuple[Structure, ...], tuple[str, ...]]:
     """The structures, with targets without their fragments, and notes on the targets' parts."""
-    kept: list[Structure] = []
+    structures: list[Structure] = []
     notes: list[str] = []
     for s in named:
         parts: tuple[TargetPart, ...] = ()
         if s.role is Role.TARGET and s.mask.count > 0:
             s, parts = without_fragments(s, grid)
-        kept.append(s)
+        structures.append(s)
         notes += notes_on_parts_of(s.name, parts)
-    return tuple(kept), tuple(sorted(notes))
+    return tuple(structures), tuple(sorted(notes))
 
 
 def _pose(requested: PoseInput, tables: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:

@@ -57,13 +57,17 @@ def evaluate_implant(
     seeds = tuple(sorted(seeds, key=lambda seed: (seed.position_mm, seed.axis or ())))
     go_on(Progress(Phase.FIELDS, 0.0, "dose of the seeds found"))
     achieved = _achieved(scene, request, prescription, ptv_of(scene, request.target), seeds)
-    lacking = any(goal.at_least and not goal.met for goal in achieved.goals)
-    supplement = _supplement(scene, request, seeds, part_of(go_on, *SUPPLEMENT_SHARE)) if lacking else None
+    goal_missed = any(goal.at_least and not goal.met for goal in achieved.goals)
+    supplement = (
+        _supplement(scene, request, seeds, part_of(go_on, *SUPPLEMENT_SHARE)) if goal_missed else None
+    )
     outcome = implant_outcome(achieved, supplement)
     planned = None if plan.dose is None else plan.dose.target
-    made = Evaluation(EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement, None)
+    evaluation = Evaluation(
+        EVALUATION_SCHEMA, plan_sha256, seeds, outcome, planned, achieved, supplement, None
+    )
     go_on(Progress(Phase.VERIFY, SUPPLEMENT_SHARE[1], "every claim"))
-    verified = replace(made, verification=verify_evaluation(made, plan, scene))
+    verified = replace(evaluation, verification=verify_evaluation(evaluation, plan, scene))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
     return verified
 
@@ -110,8 +114,8 @@ def _cold_spots(
         _spot(centres_P[region_of == n], doses[region_of == n], grid.voxel_volume_mm3)
         for n in range(1, count + 1)
     ]
-    named = [s for s in spots if s.volume_cc >= MIN_SPOT_CC]
-    return tuple(sorted(named, key=lambda s: (-s.volume_cc, s.centre_mm)))
+    large_spots = [s for s in spots if s.volume_cc >= MIN_SPOT_CC]
+    return tuple(sorted(large_spots, key=lambda s: (-s.volume_cc, s.centre_mm)))
 
 
 def _spot(centres_P: Float[np.ndarray, "n 3"], doses: Float[np.ndarray, " n"], voxel_mm3: float) -> ColdSpot:

@@ -55,27 +55,27 @@ def replan(
     """
     if plan.request.prescription is None or plan.dose is None or plan.needle_set is None:
         raise RequestError("plan", "it has no needle set and dose", "Replan one that has.")
-    known = {path.id for path in plan.paths}
+    planned_ids = {path.id for path in plan.paths}
     for n, needle in enumerate(needles):
-        if needle.path_id is not None and needle.path_id not in known:
+        if needle.path_id is not None and needle.path_id not in planned_ids:
             raise RequestError(
                 f"needles/{n}/path_id", f"the plan has no {needle.path_id!r}", "Name one of its."
             )
     refuse_impossible_seeds(scene, seeds, plan.request.seeds.source.seed_diameter_mm, "seeds")
-    given = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
-    measured_needles(scene, plan.request, given, "needles")
-    asked = replace(
+    given_needles = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
+    measured_needles(scene, plan.request, given_needles, "needles")
+    needle_set = replace(
         plan.request.needle_set,
-        given_needles=given,
+        given_needles=given_needles,
         given_seeds=all_seeds(
             plan.request.needle_set.given_seeds, seeds, plan.request.seeds.source.seed_diameter_mm
         ),
     )
-    again = make_plan(
-        scene, replace(plan.request, needle_set=asked), part_of(go_on, 0.0, PLANNING_SHARE)
+    replanned = make_plan(
+        scene, replace(plan.request, needle_set=needle_set), part_of(go_on, 0.0, PLANNING_SHARE)
     ).plan
-    made = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, again, needles), again, None)
-    verified = replace(made, verification=verify_changes(made, plan))
+    changed = Replanned(REPLAN_SCHEMA, plan_sha256, _changes(plan, replanned, needles), replanned, None)
+    verified = replace(changed, verification=verify_changes(changed, plan))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))
     return verified
 
@@ -106,25 +106,25 @@ def _pairs(
     before: Plan, after: Plan, measured: tuple[MeasuredNeedle, ...]
 ) -> list[tuple[Path | None, Path | None]]:
     """Pairs of the same needle before and after: as measured, or by their distance. None: there is none."""
-    old = {p.id: p for p in before.paths if p.aim is not Aim.TARGET}
-    new = [p for p in after.paths if p.aim is not Aim.TARGET]
+    before_by_id = {p.id: p for p in before.paths if p.aim is not Aim.TARGET}
+    after_paths = [p for p in after.paths if p.aim is not Aim.TARGET]
     planned = {path.id: path for path in before.paths}
     pairs: list[tuple[Path | None, Path | None]] = []
-    left = list(measured)
-    for path in (p for p in new if p.aim is Aim.GIVEN):
-        needle = min(left, key=partial(_off, path))
-        left.remove(needle)
+    remaining = list(measured)
+    for path in (p for p in after_paths if p.aim is Aim.GIVEN):
+        needle = min(remaining, key=partial(_off, path))
+        remaining.remove(needle)
         # A ranked path may have been driven, and not only a needle of the set.
-        meant = None if needle.path_id is None else planned[needle.path_id]
-        pairs.append((meant, path))
-        old.pop("" if meant is None else meant.id, None)
-    for path in (p for p in new if p.aim is not Aim.GIVEN):
-        same = [o for o in old.values() if _moved(o, path) <= SAME_MM]
+        planned_path = None if needle.path_id is None else planned[needle.path_id]
+        pairs.append((planned_path, path))
+        before_by_id.pop("" if planned_path is None else planned_path.id, None)
+    for path in (p for p in after_paths if p.aim is not Aim.GIVEN):
+        same = [o for o in before_by_id.values() if _moved(o, path) <= SAME_MM]
         nearest_old = min(same, key=lambda o: (_moved(o, path), o.id), default=None)
         pairs.append((nearest_old, path))
         if nearest_old is not None:
-            del old[nearest_old.id]
-    return [*pairs, *((o, None) for o in old.values())]
+            del before_by_id[nearest_old.id]
+    return [*pairs, *((o, None) for o in before_by_id.values())]
 
 
 def _off(path: Path, needle: MeasuredNeedle) -> tuple[float, float]:

@@ -110,9 +110,9 @@ class Client:
         `mesh_axes`, "lps" or "ras", is for surfaces whose files do not state their axes.
         """
         texts = {} if mesh_axes is None else {"mesh_axes": mesh_axes}
-        given = [("file", file), ("names", names), *(("target", t) for t in targets), ("ct", ct)]
+        parts = [("file", file), ("names", names), *(("target", t) for t in targets), ("ct", ct)]
         with ExitStack() as stack:
-            opened = [(p, (path.name, stack.enter_context(path.open("rb")))) for p, path in given if path]
+            opened = [(p, (path.name, stack.enter_context(path.open("rb")))) for p, path in parts if path]
             return _content(self._http.post("/v1/cases", files=opened, data=texts))
 
     def cases(self) -> Iterator[Json]:
@@ -155,8 +155,8 @@ class Client:
         """The appraisal of each needle, given as {"entry_mm", "tip_mm"}, with "aim" if it is not "target" but
         "ptv" or "given", as in a plan's paths."""
         body = {"paths": list(paths), "request": request or {}}
-        found = self._json("POST", f"/v1/cases/{case['id']}/paths:evaluate", json=body)
-        return list(found["paths"])
+        answer = self._json("POST", f"/v1/cases/{case['id']}/paths:evaluate", json=body)
+        return list(answer["paths"])
 
     def order(self, address: str, body: Json) -> Json:
         """Request work; returns the job. A repeated request gives the same job."""
@@ -208,12 +208,12 @@ class Client:
                         return
                     if answer.status_code not in _AGAIN or time.monotonic() > until:
                         _refuse_problem(answer)
-                        for told in _events(answer.iter_lines()):
+                        for event in _events(answer.iter_lines()):
                             # Comments also show that the server is alive.
                             until = time.monotonic() + self._patience_s
-                            if told is None:
+                            if event is None:
                                 continue
-                            last, data = told
+                            last, data = event
                             yield data
                             if data["state"] not in ("queued", "running"):
                                 return

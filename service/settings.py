@@ -257,15 +257,15 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises SettingsError for a name that is no setting, a value out of range, or values that do not fit
     together, and OSError for a file that cannot be read.
     """
-    given = _from_file(environment[FILE]) if FILE in environment else {}
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    values = _from_file(environment[FILE]) if FILE in environment else {}
+    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     for name, value in environment.items():
         if name.startswith(PREFIX) and name not in (FILE, THREADS):
-            if name not in known:
-                raise SettingsError(name, "there is no such setting", did_you_mean(name, known))
-            given[name.removeprefix(PREFIX).lower()] = value
+            if name not in names:
+                raise SettingsError(name, "there is no such setting", did_you_mean(name, names))
+            values[name.removeprefix(PREFIX).lower()] = value
     try:
-        return Settings(**given)
+        return Settings(**values)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[0]) from None
 

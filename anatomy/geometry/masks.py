@@ -72,12 +72,12 @@ def masks_from_labels(layer: UInt[np.ndarray, "nx ny nz"], labels: Iterable[int]
     """
     from scipy.ndimage import find_objects
 
-    wanted = list(labels)
-    most = max(wanted, default=0)
+    label_list = list(labels)
+    most = max(label_list, default=0)
     boxes = find_objects(layer, max_label=most)
-    counts = _counted(layer, most) if len(wanted) > 1 else None
+    counts = _counted(layer, most) if len(label_list) > 1 else None
     masks: dict[int, VoxelMask] = {}
-    for label in wanted:
+    for label in label_list:
         box = boxes[label - 1] if label >= 1 else None
         if box is None:
             masks[label] = VoxelMask(layer, label, (0, 0, 0), (0, 0, 0), 0)
@@ -183,7 +183,7 @@ def points_inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"
     """Which points lie in a voxel of the mask. A voxel's box includes its lower faces, not its upper ones."""
     index = np.floor(grid.to_box(points_P) / grid.spacing_mm + 0.5).astype(int)
     within = ((index >= mask.lower) & (index < mask.upper)).all(axis=1)
-    held = np.zeros(len(points_P), dtype=bool)
+    inside = np.zeros(len(points_P), dtype=bool)
     i, j, k = index[within].T
-    held[within] = mask.layer[i, j, k] == mask.label
-    return held
+    inside[within] = mask.layer[i, j, k] == mask.label
+    return inside

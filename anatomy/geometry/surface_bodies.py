@@ -123,9 +123,9 @@ def _parted(surface: Surface) -> _Bodies:
     count, of_vertex = connected_components(links, directed=False)
     of_face = of_vertex[faces[:, 0]].astype(np.int64)
     vertex_order, face_order = (np.argsort(of, kind="stable") for of in (of_vertex, of_face))
-    new = np.empty(size, np.int64)
-    new[vertex_order] = np.arange(size)
-    vertices_P, own_faces = surface.vertices_P[vertex_order], new[faces[face_order]]
+    new_index = np.empty(size, np.int64)
+    new_index[vertex_order] = np.arange(size)
+    vertices_P, own_faces = surface.vertices_P[vertex_order], new_index[faces[face_order]]
     vertices_from, faces_from = (
         np.concatenate([[0], np.cumsum(np.bincount(of, minlength=count))]) for of in (of_vertex, of_face)
     )
@@ -180,10 +180,10 @@ def _holds_centre(bodies: _Bodies, n: int, grid: Grid, visits: _Visits) -> bool:
     # The row in its middle first: it is enough for most bodies, and a small part of a large body's box.
     middle = (int(first[1]) + int(last[1])) // 2
     for low, high in ((middle, min(middle + 1, int(last[1]))), (int(first[1]), int(last[1]))):
-        held = np.zeros((last[0] - first[0], high - low, last[2] - first[2]), bool)
-        visits.take(BODY_BASE_VISITS + held.size + len(faces))
-        fill_centres(own - (first[0], low, first[2]), faces, held)
-        if held.any():
+        filled = np.zeros((last[0] - first[0], high - low, last[2] - first[2]), bool)
+        visits.take(BODY_BASE_VISITS + filled.size + len(faces))
+        fill_centres(own - (first[0], low, first[2]), faces, filled)
+        if filled.any():
             return True
     return False
 
@@ -203,9 +203,9 @@ def _share_within(bodies: _Bodies, n: int, among: Bool[np.ndarray, "b"], visits:
     if len(others) == 0:
         return 0.0
     visits.take(bodies.faces_of(others) + BODY_VISITS * len(others) + SAMPLES_PER_SIDE**3)
-    held, around = (np.zeros((SAMPLES_PER_SIDE,) * 3, bool) for _ in range(2))
-    for mask, chosen in ((held, [n]), (around, others.tolist())):
-        vertices_P, faces = bodies.only(chosen)
+    own, around = (np.zeros((SAMPLES_PER_SIDE,) * 3, bool) for _ in range(2))
+    for mask, body_numbers in ((own, [n]), (around, others.tolist())):
+        vertices_P, faces = bodies.only(body_numbers)
         p = (vertices_P - low) / np.maximum(high - low, 1e-9) * SAMPLES_PER_SIDE - 0.5
         fill_centres(p, faces, mask)
-    return int(np.count_nonzero(held & around)) / max(int(np.count_nonzero(held)), 1)
+    return int(np.count_nonzero(own & around)) / max(int(np.count_nonzero(own)), 1)

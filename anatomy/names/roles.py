@@ -246,10 +246,10 @@ Key = tuple[str, ...]
 @lru_cache(CACHED_NAMES)
 def key_of(name: str) -> Key:
     """The family of a name: "rib_left_4" and "Ribs" both give ("rib",)."""
-    kept = [w for w in words_of(name) if w not in SIDES and not w.isdigit()]
-    if "vertebrae" in kept:
-        kept = [w for w in kept if not _LEVEL.fullmatch(w)]
-    return tuple(sorted(kept))
+    words = [w for w in words_of(name) if w not in SIDES and not w.isdigit()]
+    if "vertebrae" in words:
+        words = [w for w in words if not _LEVEL.fullmatch(w)]
+    return tuple(sorted(words))
 
 
 def level_of(name: str) -> str | None:

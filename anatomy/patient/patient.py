@@ -41,11 +41,11 @@ class Patient:
 def patient_of(segmentation: Segmentation) -> Patient:
     """The patient with these structures, which have roles. Raises StructureError if there is no target,
     nothing but the target, a body that is none, or a target outside the body."""
-    named, grid = segmentation.structures, segmentation.grid
+    structures, grid = segmentation.structures, segmentation.grid
     # Sorted by name, so that the order of the input never matters, not even where lungs overlap.
-    filled = tuple(sorted((s for s in named if s.mask.count > 0), key=lambda s: s.name))
-    target = target_of(named, grid)
-    _refuse_nothing_but_target(named)
+    filled = tuple(sorted((s for s in structures if s.mask.count > 0), key=lambda s: s.name))
+    target = target_of(structures, grid)
+    _refuse_nothing_but_target(structures)
     parts, skin_structures = body_of(filled, grid)
     guessed = not skin_structures
     if not guessed:
@@ -90,11 +90,11 @@ def notes_on_placement(placement: StructurePlacement, ends: ViewEnds | None) -> 
     return (*placement.orientation_notes, *organs)
 
 
-def _refuse_nothing_but_target(named: tuple[Structure, ...]) -> None:
-    empty = [s.name for s in named if s.role is Role.SKIN and s.mask.count == 0]
+def _refuse_nothing_but_target(structures: tuple[Structure, ...]) -> None:
+    empty = [s.name for s in structures if s.role is Role.SKIN and s.mask.count == 0]
     if empty:
         raise StructureError(empty[0], "the body structure is empty", "Segment it, or leave it out.")
-    if all(s.role is Role.TARGET for s in named if s.mask.count > 0):
+    if all(s.role is Role.TARGET for s in structures if s.mask.count > 0):
         raise StructureError(
             "input", "it holds nothing but the target", "Give the segmented organs and the body as well."
         )

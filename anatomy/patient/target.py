@@ -33,27 +33,27 @@ def target_of(structures: tuple[Structure, ...], grid: Grid) -> VoxelMask:
 
     Raises StructureError if there is none, if one of them is empty, or if their size is not that of a target.
     """
-    chosen = [s for s in structures if s.role is Role.TARGET]
-    if not chosen:
+    targets = [s for s in structures if s.role is Role.TARGET]
+    if not targets:
         raise StructureError(
             TARGET_FIELD,
             "no structure is the target",
             "Name one of the input's structures, or give a target file.",
         )
-    for s in chosen:
+    for s in targets:
         if s.mask.count == 0:
             raise StructureError(
                 TARGET_FIELD,
                 f"{s.name!r} is empty: no voxel holds it",
                 "Segment it, or name another structure.",
             )
-    target = chosen[0].mask
-    if len(chosen) > 1:
+    target = targets[0].mask
+    if len(targets) > 1:
         union = np.zeros(grid.shape, dtype=bool)
-        for s in chosen:
+        for s in targets:
             s.mask.paint(union, True)
         target = mask_from_bool(union)
-    _refuse_absurd_size(", ".join(repr(s.name) for s in chosen), target, grid)
+    _refuse_absurd_size(", ".join(repr(s.name) for s in targets), target, grid)
     return target
 
 
@@ -92,7 +92,7 @@ def share_outside(target: VoxelMask, body: VoxelMask, drawn: Iterable[VoxelMask]
     within = _around(body, target) == body.label
     inside = _around(target, target) == target.label
     share = 1.0 - np.count_nonzero(within & inside) / target.count
-    overlaps = any(((_around(one, target) == one.label) & inside).any() for one in drawn)
+    overlaps = any(((_around(mask, target) == mask.label) & inside).any() for mask in drawn)
     attached = not overlaps and _contact(inside, within & ~inside) >= MIN_CONTACT
     return 0.0 if attached else share
 
@@ -137,12 +137,12 @@ def refuse_target_outside(
 def _holder(target: VoxelMask, structures: Iterable[Structure]) -> str | None:
     """The structure that holds most of the target, if one holds at least half of it."""
     inside = target.cropped()
-    held = {
+    counts = {
         s.name: int(np.count_nonzero((s.mask.layer[target.slices] == s.mask.label) & inside))
         for s in structures
     }
-    name = max(held, key=lambda name: held[name], default=None)
-    return name if name is not None and 2 * held[name] >= target.count else None
+    name = max(counts, key=lambda name: counts[name], default=None)
+    return name if name is not None and 2 * counts[name] >= target.count else None
 
 
 def _around(mask: VoxelMask, target: VoxelMask) -> Int[np.ndarray, "i j k"]:
@@ -157,10 +157,10 @@ def _contact(inside: Bool[np.ndarray, "i j k"], neighbours: Bool[np.ndarray, "i 
     """The share of the outer voxel faces of `inside` that touch a voxel of `neighbours`."""
     met, faces = 0, 0
     for axis in range(3):
-        one, other = np.moveaxis(inside, axis, 0), np.moveaxis(neighbours, axis, 0)
+        own, other = np.moveaxis(inside, axis, 0), np.moveaxis(neighbours, axis, 0)
         for a, b in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
-            faces += int(np.count_nonzero(one[a] & ~one[b]))
-            met += int(np.count_nonzero(one[a] & other[b]))
+            faces += int(np.count_nonzero(own[a] & ~own[b]))
+            met += int(np.count_nonzero(own[a] & other[b]))
     return met / faces if faces else 0.0
 
 

@@ -88,9 +88,9 @@ def without_fragments(structure: Structure, grid: Grid) -> tuple[Structure, tupl
     fragments = [n for n, part in zip(order, parts, strict=True) if part.is_fragment]
     if not fragments:
         return structure, parts
-    kept = np.zeros(grid.shape, bool)
-    kept[structure.mask.slices] = cropped & ~np.isin(numbers, fragments)
-    return replace(structure, mask=mask_from_bool(kept)), parts
+    without = np.zeros(grid.shape, bool)
+    without[structure.mask.slices] = cropped & ~np.isin(numbers, fragments)
+    return replace(structure, mask=mask_from_bool(without)), parts
 
 
 def _parts(

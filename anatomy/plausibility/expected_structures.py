@@ -181,8 +181,8 @@ def _as_lung(name: str) -> str:
 
 def _sides_of(name: str) -> tuple[str, ...]:
     """The sides that a name counts for: both if it names none."""
-    named = tuple(side for side in SIDES if side in words_of(name))
-    return named or SIDES
+    sides = tuple(side for side in SIDES if side in words_of(name))
+    return sides or SIDES
 
 
 def _keys(names: str) -> frozenset[tuple[str, ...]]:
@@ -201,10 +201,10 @@ def _lacking(group: _Group, names: Iterable[str]) -> list[str]:
     slots: list[tuple[str, str]] = []
     lacks: list[tuple[str, str]] = []
     for part in group.parts:
-        held = _held(names, part.stands) | sides_of_whole
+        present = _held(names, part.stands) | sides_of_whole
         slots += [(part.name, side) for side in part.sides] or [(part.name, "")]
-        lacks += [(part.name, side) for side in part.sides if side not in held]
-        if not part.sides and not held:
+        lacks += [(part.name, side) for side in part.sides if side not in present]
+        if not part.sides and not present:
             lacks.append((part.name, ""))
     if lacks == slots:
         return [group.name]
@@ -227,11 +227,11 @@ def _ribs_lacking(names: Iterable[str]) -> list[str]:
     for name in names:
         if key_of(name) != ("rib",):
             continue
-        given = {int(word) for word in words_of(name) if word.isdigit()}
+        stated = {int(word) for word in words_of(name) if word.isdigit()}
         for side in _sides_of(name):
             # Ribs in one structure have no numbers: all of them are present.
-            numbers[side] |= given or set(range(1, 13))
-    present = [n for given in numbers.values() for n in given if 1 <= n <= 12]
+            numbers[side] |= stated or set(range(1, 13))
+    present = [n for stated in numbers.values() for n in stated if 1 <= n <= 12]
     expected = {*CHEST_RIBS, *range(min(present, default=1), max(present, default=0) + 1)}
     lacks = {side: sorted(expected - numbers[side]) for side in SIDES}
     if lacks["left"] == lacks["right"]:
@@ -239,14 +239,14 @@ def _ribs_lacking(names: Iterable[str]) -> list[str]:
     return [name for side in SIDES for name in _runs("rib", f"_{side}", lacks[side], not numbers[side])]
 
 
-def _runs(what: str, side: str, numbers: list[int], all_of_them: bool) -> list[str]:
+def _runs(noun: str, side: str, numbers: list[int], all_of_them: bool) -> list[str]:
     """Names for numbers, consecutive ones as a range: "ribs_left_2_to_10", "rib_left_4"."""
     if all_of_them:
-        return [f"{what}s{side}"]
+        return [f"{noun}s{side}"]
     firsts = [n for n in numbers if n - 1 not in numbers]
     lasts = [n for n in numbers if n + 1 not in numbers]
     return [
-        f"{what}{side}_{a}" if a == b else f"{what}s{side}_{a}_to_{b}"
+        f"{noun}{side}_{a}" if a == b else f"{noun}s{side}_{a}_to_{b}"
         for a, b in zip(firsts, lasts, strict=True)
     ]
 

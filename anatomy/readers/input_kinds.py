@@ -80,8 +80,8 @@ def input_files(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     if any(is_dicom(file) for file in files):
         raise dicom_error(folder)
     others = [entry.name for entry in entries]
-    held = f" (but {listed(others)})" if others else ""
-    raise ReadError(folder.name, f"the folder holds nothing that is read here{held}", f"Give {KINDS}.")
+    contents = f" (but {listed(others)})" if others else ""
+    raise ReadError(folder.name, f"the folder holds nothing that is read here{contents}", f"Give {KINDS}.")
 
 
 def is_desktop_file(name: str) -> bool:
@@ -116,10 +116,10 @@ def _refuse_missing(entry: Path) -> None:
 
 
 def _note_on_others(entries: list[Path], taken: tuple[Path, ...], kind: str) -> tuple[str, ...]:
-    known = set(taken)
+    used = set(taken)
     others = [
         f"{entry.name}/" if entry.is_dir() else entry.name
         for entry in entries
-        if entry not in known and (entry.is_dir() or not is_document(entry.name))
+        if entry not in used and (entry.is_dir() or not is_document(entry.name))
     ]
     return (f"Ignored next to the {kind}: {listed(others, MAX_IGNORED_LISTED)}.",) if others else ()

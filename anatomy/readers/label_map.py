@@ -26,12 +26,16 @@ def read_label_map(path: Path, names: Path | None) -> tuple[Grid, tuple[Structur
     ReadError if the map has no names, or if two tables contradict each other.
     """
     table, own, remarks = _tables(path, names)
-    layer, grid, more = read_labels(path, table)
+    layer, grid, file_remarks = read_labels(path, table)
     masks = masks_from_labels(layer, table)
     if names is not None and own is not None:
         filled = {label: table[label] for label, mask in masks.items() if mask.count > 0}
         remarks += _compared(filled, own, path.name, names.name)
-    return grid, tuple(Structure(table[label], mask) for label, mask in masks.items()), (*remarks, *more)
+    return (
+        grid,
+        tuple(Structure(table[label], mask) for label, mask in masks.items()),
+        (*remarks, *file_remarks),
+    )
 
 
 def _tables(path: Path, names: Path | None) -> tuple[dict[int, str], dict[int, str] | None, Remarks]:
@@ -46,11 +50,11 @@ def _tables(path: Path, names: Path | None) -> tuple[dict[int, str], dict[int, s
                 'Give a JSON table such as {"1": "heart"} by --names.',
             )
         return table, table, ()
-    given = read_names(names)
+    from_file = read_names(names)
     try:
-        return given, embedded_names(extensions, path.name), ()
+        return from_file, embedded_names(extensions, path.name), ()
     except ReadError as damaged:
-        return given, None, (f"{damaged.value}; only {names.name} was used",)
+        return from_file, None, (f"{damaged.value}; only {names.name} was used",)
 
 
 def _compared(given: dict[int, str], own: dict[int, str], file: str, names: str) -> Remarks:

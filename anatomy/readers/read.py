@@ -215,9 +215,9 @@ def _refuse_lost(file: str, target: Surface, mask: np.ndarray, grid: Grid) -> No
     treated."""
     if not mask.any():
         raise SurfaceError(file, "it holds no voxel centre of the input's grid", "Use finer voxels.")
-    lost = bodies_without_voxels(file, target, grid)
-    if lost:
-        parts = "one of its parts holds" if lost == 1 else f"{lost} of its parts hold"
+    lost_bodies = bodies_without_voxels(file, target, grid)
+    if lost_bodies:
+        parts = "one of its parts holds" if lost_bodies == 1 else f"{lost_bodies} of its parts hold"
         raise SurfaceError(
             file,
             f"{parts} no voxel centre of the input's grid, and would not be treated",

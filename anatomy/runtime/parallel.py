@@ -28,5 +28,5 @@ def parallel_for(work: Callable[[int, int], object], count: int) -> None:
         return
     edges = [count * n // pieces for n in range(pieces + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, a, b) for a, b in pairwise(edges)]:
-            done.result()
+        for future in [pool.submit(work, a, b) for a, b in pairwise(edges)]:
+            future.result()

@@ -57,10 +57,10 @@ class Dosimetry:
 
     def of(self, name: str, mask: VoxelMask, step_mm: float) -> DoseSamples:
         """An organ's samples: fine near the seeds, or where it is hottest."""
-        near = FineRegion(self._centres_P) if len(self._centres_P) else None
-        points = sampled(mask, self._scene.grid, step_mm if near else ORGAN_STEP_MM, near)
+        fine_region = FineRegion(self._centres_P) if len(self._centres_P) else None
+        points = sampled(mask, self._scene.grid, step_mm if fine_region else ORGAN_STEP_MM, fine_region)
         doses = self.outside_seeds(points.points_P)
-        if near is not None and float(points.weights_mm3[: points.near_count].sum()) < HOTTEST_MM3:
+        if fine_region is not None and float(points.weights_mm3[: points.near_count].sum()) < HOTTEST_MM3:
             # Far from all seeds a voxel is one sample, which is too coarse in the hottest part.
             hot = hottest(doses, points.weights_mm3, HOTTEST_MM3)
             points = sampled(mask, self._scene.grid, step_mm, FineRegion(points.points_P[hot], TOUCHING_MM))

@@ -21,9 +21,9 @@ def goal_results(
     by_name = {o.structure: o for o in organs}
     for name, goal in sorted(prescription.organ_goals.items()):
         for field in GOAL_VOLUMES_CC:
-            wanted = getattr(goal, field)
-            if wanted is not None:
-                results.append(_goal(name, field, False, wanted, goal_dose_gy(by_name[name], field)))
+            bound = getattr(goal, field)
+            if bound is not None:
+                results.append(_goal(name, field, False, bound, goal_dose_gy(by_name[name], field)))
     return tuple(results)
 
 

@@ -44,12 +44,12 @@ def _even(order: tuple[int, ...]) -> bool:
 
 def _tetrahedra() -> Int[np.ndarray, "6 4"]:
     """Corners of the six tetrahedra, each ordered so that b, c, d turn right-handed about a -> centre."""
-    found = []
+    tetrahedra = []
     for order in permutations(range(3)):
         steps = np.cumsum(np.eye(3, dtype=int)[list(order)], axis=0)
         a, b, c, d = 0, *(int(s @ (4, 2, 1)) for s in steps)
-        found.append((a, b, c, d) if _even(order) else (a, c, b, d))
-    return np.array(found)
+        tetrahedra.append((a, b, c, d) if _even(order) else (a, c, b, d))
+    return np.array(tetrahedra)
 
 
 _Edge = tuple[int, int]
@@ -98,14 +98,14 @@ def _triangles_as_edges(inside: Bool[np.ndarray, "nx ny nz"]) -> Int[np.ndarray,
     corners = _CORNERS @ strides
     low = np.argwhere(_mixed(inside)) @ strides
     flat = inside.reshape(-1)
-    found = [np.empty((0, 3, 2), dtype=np.int64)]
+    triangle_edges = [np.empty((0, 3, 2), dtype=np.int64)]
     for tetrahedron in _TETRAHEDRA:
         nodes = low[:, None] + corners[tetrahedron]
         case = flat[nodes] @ (1, 2, 4, 8)
         for bits, triangles in _CASES.items():
-            here = nodes[case == bits]
-            found += [np.sort(here[:, np.array(triangle)], axis=2) for triangle in triangles]
-    return np.concatenate(found)
+            case_nodes = nodes[case == bits]
+            triangle_edges += [np.sort(case_nodes[:, np.array(triangle)], axis=2) for triangle in triangles]
+    return np.concatenate(triangle_edges)
 
 
 def _mixed(inside: Bool[np.ndarray, "nx ny nz"]) -> Bool[np.ndarray, "mx my mz"]:

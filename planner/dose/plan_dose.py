@@ -28,11 +28,11 @@ def plan_dose(plan: Plan) -> DoseAt:
     source = source_named(plan.request.seeds.model)
     centres = seeds_P(plan)
     seeds = () if plan.needle_set is None else plan.needle_set.seeds
-    known = np.array([seed.axis is not None for seed in seeds], dtype=bool)
+    has_axis = np.array([seed.axis is not None for seed in seeds], dtype=bool)
     axes = np.array([ANY_AXIS if s.axis is None else s.axis for s in seeds], dtype=float).reshape(-1, 3)
-    parts = [(dose_kernel(source), known)] if known.any() else []
-    if not known.all():
-        parts.append((dose_kernel_1d(source), ~known))
+    parts = [(dose_kernel(source), has_axis)] if has_axis.any() else []
+    if not has_axis.all():
+        parts.append((dose_kernel_1d(source), ~has_axis))
 
     def dose(points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
         total = np.zeros(len(points_P))

@@ -76,14 +76,14 @@ def dose_report(
 def _organs(dosimetry: Dosimetry, scene: Scene) -> list[DoseSamples]:
     """The samples of every organ, in the scene's order."""
     structures = scene.of_role(*REPORTED_ROLES)
-    found: list[DoseSamples | None] = [None] * len(structures)
+    samples: list[DoseSamples | None] = [None] * len(structures)
 
     def run(first: int, last: int) -> None:
         for n in range(first, last):
-            found[n] = dosimetry.of(structures[n].name, structures[n].mask, ORGAN_STEP_MM)
+            samples[n] = dosimetry.of(structures[n].name, structures[n].mask, ORGAN_STEP_MM)
 
     parallel_for(run, len(structures))
-    return [organ for organ in found if organ is not None]
+    return [organ for organ in samples if organ is not None]
 
 
 def _curve(samples: DoseSamples, prescribed_gy: float) -> DvhCurve:
@@ -96,21 +96,21 @@ def _points(
     dosimetry: Dosimetry, ptv: DoseSamples, gtv: DoseSamples, organs: Sequence[DoseSamples]
 ) -> tuple[PointDose, ...]:
     """The coldest sample of PTV and GTV, and the hottest of the organs that get most."""
-    named = [(PointKind.COLDEST, s, int(s.doses_gy.argmin())) for s in (ptv, gtv)]
+    samples_and_rows = [(PointKind.COLDEST, s, int(s.doses_gy.argmin())) for s in (ptv, gtv)]
     hottest = []
     for organ in organs:
         outside = np.where(np.isfinite(organ.doses_gy), organ.doses_gy, -np.inf)
         row = int(outside.argmax())
         hottest.append((-float(outside[row]), organ.name, organ, row))
     for _, _, organ, row in sorted(hottest, key=lambda h: h[:2])[:HOT_POINTS]:
-        named.append((PointKind.HOTTEST, organ, row))
-    found = []
-    for kind, samples, row in named:
+        samples_and_rows.append((PointKind.HOTTEST, organ, row))
+    points = []
+    for kind, samples, row in samples_and_rows:
         place = samples.points.points_P[row]
         position = (float(place[0]), float(place[1]), float(place[2]))
         dose_gy, name = float(dosimetry.at(place[None])[0]), point_name(kind, samples.name)
-        found.append(PointDose(kind, samples.name, name, position, dose_gy))
-    return tuple(found)
+        points.append(PointDose(kind, samples.name, name, position, dose_gy))
+    return tuple(points)
 
 
 def _solids(scene: Scene) -> frozenset[str]:
@@ -125,12 +125,12 @@ def _bed(
     organs: Sequence[DoseSamples],
     scene: Scene,
 ) -> BedReport:
-    asked, prior = prescription.bed, prescription.prior_external
+    model, prior = prescription.bed, prescription.prior_external
     solids = _solids(scene)
-    repair_days = asked.repair_half_time_h / HOURS_PER_DAY
+    repair_days = model.repair_half_time_h / HOURS_PER_DAY
     acute, late = (
-        Tissue(asked.alpha_beta_target_gy, repair_days),
-        Tissue(asked.alpha_beta_organ_gy, repair_days),
+        Tissue(model.alpha_beta_target_gy, repair_days),
+        Tissue(model.alpha_beta_organ_gy, repair_days),
     )
     before = () if prior is None else (ExternalBeam(prior.dose_gy, prior.fractions, prior.interval_days),)
     half_life = dose.source.half_life_d
@@ -145,7 +145,7 @@ def _bed(
             for o in organs
         ],
         organ_limits.Radiobiology(half_life, late, before),
-        protocols=[protocol_named(name) for name in asked.protocols],
+        protocols=[protocol_named(name) for name in model.protocols],
     )
     return BedReport(
         external_target_gy=fsum(external_bed_gy(beam, acute) for beam in before),

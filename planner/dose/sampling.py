@@ -103,9 +103,9 @@ def _near(mask: VoxelMask, grid: Grid, within: FineRegion) -> Bool[np.ndarray, "
     from scipy.spatial import cKDTree
 
     inside = mask.cropped()
-    near = np.zeros_like(inside)
+    is_near = np.zeros_like(inside)
     if len(within.points_P) == 0:
-        return near
+        return is_near
     spacing, lower = grid.spacing_mm, np.array(mask.lower)
     reach = within.reach_mm + 0.5 * float(np.linalg.norm(spacing))
     p_B = grid.to_box(within.points_P)
@@ -113,11 +113,11 @@ def _near(mask: VoxelMask, grid: Grid, within: FineRegion) -> Bool[np.ndarray, "
     first = np.clip(np.floor((p_B.min(axis=0) - reach) / spacing).astype(int) - lower, 0, inside.shape)
     last = np.clip(np.ceil((p_B.max(axis=0) + reach) / spacing).astype(int) + 1 - lower, first, inside.shape)
     box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
-    found = np.argwhere(inside[box]) + first
-    distance, _ = cKDTree(p_B).query((found + lower) * spacing, distance_upper_bound=reach)
-    kept = found[np.isfinite(distance)]
-    near[kept[:, 0], kept[:, 1], kept[:, 2]] = True
-    return near
+    indices = np.argwhere(inside[box]) + first
+    distance, _ = cKDTree(p_B).query((indices + lower) * spacing, distance_upper_bound=reach)
+    near_indices = indices[np.isfinite(distance)]
+    is_near[near_indices[:, 0], near_indices[:, 1], near_indices[:, 2]] = True
+    return is_near
 
 
 def _points(
@@ -159,14 +159,14 @@ def _blocks(
         centres = np.argwhere(inside).astype(float)
         return centres, np.ones(len(centres))
     counts = _summed(inside, block, (0, 1, 2))
-    held = counts > 0
-    centres = np.empty((int(np.count_nonzero(held)), 3))
+    occupied = counts > 0
+    centres = np.empty((int(np.count_nonzero(occupied)), 3))
     for axis in range(3):
         # Across the other two axes first: what is left is small.
         across = _summed(inside, block, tuple(a for a in range(3) if a != axis))
         index = np.arange(inside.shape[axis]).reshape([-1 if a == axis else 1 for a in range(3)])
-        centres[:, axis] = _summed(across * index, block, (axis,))[held] / counts[held]
-    return centres, counts[held].astype(float)
+        centres[:, axis] = _summed(across * index, block, (axis,))[occupied] / counts[occupied]
+    return centres, counts[occupied].astype(float)
 
 
 def _summed(

@@ -56,12 +56,12 @@ def outside_mm3(
     surely = binary_erosion(hot, around)
     maybe = (binary_dilation(hot, around) | _near_seeds(dose_grid, seeds_P)) & ~surely
     cell, voxels = dose_grid.grid.spacing_mm, _voxels_in(dose_grid.grid.spacing_mm, grid.spacing_mm)
-    each = (PARTS / max(1, int(np.count_nonzero(maybe)))) ** (1.0 / 3.0)
-    fine = min(MAX_PARTS, max(MIN_PARTS, int(each)))
+    parts_per_axis = (PARTS / max(1, int(np.count_nonzero(maybe)))) ** (1.0 / 3.0)
+    fine = min(MAX_PARTS, max(MIN_PARTS, int(parts_per_axis)))
     parts = voxels * -(-fine // voxels)
-    whole = _counted(np.argwhere(surely), voxels, dose_grid.grid, target, grid)
+    inner_mm3 = _counted(np.argwhere(surely), voxels, dose_grid.grid, target, grid)
     cut = _counted(np.argwhere(maybe), parts, dose_grid.grid, target, grid, dose, level_gy)
-    return float(np.prod(cell)) * (whole / int(voxels.prod()) + cut / int(parts.prod()))
+    return float(np.prod(cell)) * (inner_mm3 / int(voxels.prod()) + cut / int(parts.prod()))
 
 
 def cell_sides_mm(spacing_mm: Float[np.ndarray, "3"], step_mm: float) -> Float[np.ndarray, "3"]:
@@ -79,13 +79,13 @@ def _voxels_in(cell_mm: Float[np.ndarray, "3"], spacing_mm: Float[np.ndarray, "3
 
 def _near_seeds(dose_grid: DoseGrid, seeds_P: Float[np.ndarray, "m 3"]) -> Bool[np.ndarray, "nx ny nz"]:
     """The cells in a box about each seed."""
-    near = np.zeros(dose_grid.doses_gy.shape, bool)
+    is_near = np.zeros(dose_grid.doses_gy.shape, bool)
     cell = dose_grid.grid.spacing_mm
     for place in dose_grid.grid.to_box(seeds_P) / cell:
         first = np.maximum(np.floor(place - NEAR_SEED_MM / cell), 0.0).astype(int)
         last = np.maximum(np.ceil(place + NEAR_SEED_MM / cell) + 1.0, 0.0).astype(int)
-        near[tuple(slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True))] = True
-    return near
+        is_near[tuple(slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True))] = True
+    return is_near
 
 
 def _counted(

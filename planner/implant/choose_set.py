@@ -110,11 +110,11 @@ def _fewer(
     problem: PlacementProblem, chosen: Bool[np.ndarray, " n"], rules: SetRules
 ) -> Bool[np.ndarray, " n"]:
     """The seeds after removing the needles with the fewest seeds, until the rules allow the others."""
-    kept = chosen.copy()
-    while not rules.allow(problem.tracks(kept)):
-        tracks, counts = np.unique(problem.slots.track[kept], return_counts=True)
-        kept &= problem.slots.track != tracks[counts.argmin()]
-    return kept
+    reduced = chosen.copy()
+    while not rules.allow(problem.tracks(reduced)):
+        tracks, counts = np.unique(problem.slots.track[reduced], return_counts=True)
+        reduced &= problem.slots.track != tracks[counts.argmin()]
+    return reduced
 
 
 def _pool_problem(rules: SetRules, placement: SeedPlacement, reserve: float) -> PlacementProblem:

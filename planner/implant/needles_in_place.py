@@ -55,12 +55,12 @@ def all_seeds(
 ) -> tuple[GivenSeed, ...]:
     """All seeds, each once: the known ones, and those of `more` that are not among them. [mm]"""
     centres = np.array([s.position_mm for s in known], float).reshape(-1, 3)
-    new = [
+    added = [
         s
         for s in more
         if not (np.linalg.norm(centres - np.array(s.position_mm), axis=1) < seed_diameter_mm).any()
     ]
-    return (*known, *new)
+    return (*known, *added)
 
 
 def measured_given_needles(scene: Scene, request: Request) -> tuple[MeasuredPath, ...]:

@@ -71,14 +71,14 @@ def cheapest_cover(
     waiting = list(rules)
     for number in range(ROUNDS):
         cover = _solved(cost, needed, active, given)
-        new = _broken_by(cover.rows, waiting) or broken(cover.rows)
-        if not new:
+        violated = _broken_by(cover.rows, waiting) or broken(cover.rows)
+        if not violated:
             return cover
         # A few rounds with only the broken rules are faster than all rules at once; many rounds are not.
         if number == FEW_ROUNDS:
-            new = [*waiting, *(rule for rule in new if rule not in waiting)]
-        active.extend(new)
-        waiting = [rule for rule in waiting if rule not in new]
+            violated = [*waiting, *(rule for rule in violated if rule not in waiting)]
+        active.extend(violated)
+        waiting = [rule for rule in waiting if rule not in violated]
     raise NoCover
 
 

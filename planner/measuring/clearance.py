@@ -168,11 +168,11 @@ def nearest_of_each(voxels, starts, members, spacing, axis_B, reach, nearest):  
                 at[u] = j
                 for k in range(first_v, last_v + 1):
                     at[v] = k
-                    here = voxels[at[0], at[1], at[2]]
-                    if starts[here] == starts[here + 1]:
+                    label = voxels[at[0], at[1], at[2]]
+                    if starts[label] == starts[label + 1]:
                         continue
                     farthest = 0.0
-                    for n in range(starts[here], starts[here + 1]):
+                    for n in range(starts[label], starts[label + 1]):
                         farthest = max(farthest, min(nearest[members[n]], looked))
                     # No point of the box is farther from its centre than half its diagonal: most boxes are
                     # too far by that.
@@ -185,7 +185,7 @@ def nearest_of_each(voxels, starts, members, spacing, axis_B, reach, nearest):  
                     distance = sqrt(segment_box_distance2(one, two, lower, upper))
                     if distance > reach:
                         continue
-                    for n in range(starts[here], starts[here + 1]):
+                    for n in range(starts[label], starts[label + 1]):
                         nearest[members[n]] = min(nearest[members[n]], distance)
 
 

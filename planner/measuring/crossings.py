@@ -36,13 +36,13 @@ class LabelLayer:
 def by_layer(structures: Iterable[Structure]) -> tuple[LabelLayer, ...]:
     """The structures, grouped by the layer their voxels are in."""
     voxels: dict[int, np.ndarray] = {}
-    held: dict[int, dict[int, tuple[Structure, ...]]] = {}
+    structures_by_layer: dict[int, dict[int, tuple[Structure, ...]]] = {}
     for s in structures:
         key = id(s.mask.layer)
         voxels[key] = s.mask.layer
-        labels = held.setdefault(key, {})
+        labels = structures_by_layer.setdefault(key, {})
         labels[s.mask.label] = (*labels.get(s.mask.label, ()), s)
-    return tuple(LabelLayer(voxels[key], held[key]) for key in voxels)
+    return tuple(LabelLayer(voxels[key], structures_by_layer[key]) for key in voxels)
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,7 +84,7 @@ def _visits(lobes, starts, ends, leaves, first, last):  # type: ignore[no-untype
 def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-def]
     """Number of changes of lobe along the sections of lobes in these pieces."""
     lobe = np.empty(last - first, np.int64)
-    begun, ended, held = np.empty(last - first), np.empty(last - first), np.empty(last - first)
+    begun, ended, lung_mm = np.empty(last - first), np.empty(last - first), np.empty(last - first)
     count = 0
     for piece in range(first, last):
         length = ends[piece] - starts[piece]
@@ -93,15 +93,15 @@ def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-
             at -= 1
         if at >= 0 and starts[piece] - ended[at] < _MIN_LOBE_MM:
             ended[at] = ends[piece]
-            held[at] += length
+            lung_mm[at] += length
         else:
             lobe[count] = lobes[piece]
-            begun[count], ended[count], held[count] = starts[piece], ends[piece], length
+            begun[count], ended[count], lung_mm[count] = starts[piece], ends[piece], length
             count += 1
     order = np.argsort(begun[:count] + ended[:count], kind="mergesort")
     changes, before = 0, -1
     for at in order:
-        if held[at] >= _MIN_LOBE_MM and not _in_the_middle(begun, ended, held, count, at):
+        if lung_mm[at] >= _MIN_LOBE_MM and not _in_the_middle(begun, ended, lung_mm, count, at):
             if before >= 0 and lobe[at] != before:
                 changes += 1
             before = lobe[at]

@@ -49,7 +49,7 @@ def _undominated(rows):  # type: ignore[no-untyped-def]
     """Flags of rows (n, k) in lexicographic order."""
     n, k = rows.shape
     flags = np.zeros(n, np.bool_)
-    kept = np.empty((n, k))
+    front = np.empty((n, k))
     count = 0
     for i in range(n):
         dominated = False
@@ -57,10 +57,10 @@ def _undominated(rows):  # type: ignore[no-untyped-def]
             below = False
             above = False
             for a in range(k):
-                if kept[f, a] > rows[i, a]:
+                if front[f, a] > rows[i, a]:
                     above = True
                     break
-                if kept[f, a] < rows[i, a]:
+                if front[f, a] < rows[i, a]:
                     below = True
             if below and not above:
                 dominated = True
@@ -68,6 +68,6 @@ def _undominated(rows):  # type: ignore[no-untyped-def]
         if not dominated:
             flags[i] = True
             for a in range(k):
-                kept[count, a] = rows[i, a]
+                front[count, a] = rows[i, a]
             count += 1
     return flags

@@ -37,8 +37,8 @@ def preference(quantities: Float[np.ndarray, "n q"], order: PathOrder) -> Float[
                 column, sign = _COLUMNS[name]
                 total += weight * sign * quantities[:, column]
         return np.stack([total, quantities[:, LUNG]], axis=1).round(ROUNDING_DECIMALS)
-    known = [name for name in (*order.scores, *DEFAULT_RANKING) if name in _COLUMNS]
-    columns = [_COLUMNS[name] for name in dict.fromkeys(known)]
+    names = [name for name in (*order.scores, *DEFAULT_RANKING) if name in _COLUMNS]
+    columns = [_COLUMNS[name] for name in dict.fromkeys(names)]
     keys = [sign * quantities[:, column] for column, sign in columns]
     return np.stack(keys, axis=1).round(ROUNDING_DECIMALS)
 

@@ -25,8 +25,8 @@ def score_named(name: str, field: str = "ranking") -> Score:
     for score in SCORES:
         if score.name == name:
             return score
-    known = [score.name for score in SCORES]
-    raise RequestError(field, f"{name!r} is not a known score", did_you_mean(name, known))
+    names = [score.name for score in SCORES]
+    raise RequestError(field, f"{name!r} is not a known score", did_you_mean(name, names))
 
 
 def ranked(paths: Sequence[P], order: PathOrder) -> list[P]:

@@ -115,10 +115,10 @@ def distal_ends(
     later interval. [mm from the tip]
     """
     ends: list[float] = []
-    wanted = 0.0
+    earliest = 0.0
     for first, last in allowed:
-        end = max(wanted, first)
+        end = max(earliest, first)
         while end + seed_mm <= min(last, length_mm) + _TOUCH_MM:
             ends.append(end)
-            end = wanted = end + spacing_mm
+            end = earliest = end + spacing_mm
     return ends

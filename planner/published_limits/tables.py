@@ -141,5 +141,5 @@ def protocol_named(name: str) -> Protocol:
     for protocol in PROTOCOLS:
         if protocol.name == name:
             return protocol
-    known = [protocol.name for protocol in PROTOCOLS]
-    raise RequestError("protocols", f"{name!r} is no table of organ limits", did_you_mean(name, known))
+    names = [protocol.name for protocol in PROTOCOLS]
+    raise RequestError("protocols", f"{name!r} is no table of organ limits", did_you_mean(name, names))

@@ -57,8 +57,10 @@ def touched_structures(
             columns[label] = column
         first += len(layer.structures)
         _on_all_threads(layer.voxels, columns, box, axes, radius_mm, touches)
-    named = sorted((s.name, column) for column, group in enumerate(groups) for s in group)
-    return TouchedStructures(tuple(name for name, _ in named), touches[:, [column for _, column in named]])
+    by_name = sorted((s.name, column) for column, group in enumerate(groups) for s in group)
+    return TouchedStructures(
+        tuple(name for name, _ in by_name), touches[:, [column for _, column in by_name]]
+    )
 
 
 def _on_all_threads(

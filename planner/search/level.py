@@ -109,7 +109,7 @@ def test_children(
     For cells that cover at most `radius_mm`, only the centre lines matter.
     """
     n = len(parents) * per_parent
-    done = CellResults(
+    results = CellResults(
         np.empty(n, np.uint8),
         np.zeros(n),
         np.zeros((n, 3), np.float32),
@@ -120,8 +120,9 @@ def test_children(
         lambda first, last: _test_range(
             fields, b.w, b.e1, b.e2, b.centre, b.depth_a, b.depth_b, b.depth_c, b.neighbours,
             parents.block, parents.centre, parents.half, parents.depths, radius_mm, per_parent,
-            done.state, done.radius_mm, done.depths_mm, done.verdict, done.quantities, first, last,
+            results.state, results.radius_mm, results.depths_mm, results.verdict, results.quantities,
+            first, last,
         ),
         len(parents),
     )  # fmt: skip
-    return done
+    return results

@@ -120,7 +120,7 @@ def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> SearchResult:
     # Halving reaches the requested radius up to rounding.
     enough_mm = radius_mm * (1.0 + ROUNDING)
     alive, order = cells, np.zeros(len(cells))
-    kept: list[SafeLines] = []
+    safe_lines: list[SafeLines] = []
     tested = proved = safe = 0
     stopped = False
     reached, covered = np.inf, 0.0
@@ -128,31 +128,31 @@ def search(fields: SearchFields, radius_mm: float, go_on: GoOn) -> SearchResult:
     for number in range(len(levels) + EXTRA_LEVELS):
         step = levels[min(number, len(levels) - 1)]
         per_parent = QUARTERS if number in deeper else SIXTEENTHS
-        done = _Level(fields, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
-        for part in done.run():
+        level = _Level(fields, b, cells, order, per_parent, enough_mm, step < NEIGHBOURHOOD_MM)
+        for part in level.run():
             fraction = _searched(number, part, len(levels))
             stopped = not go_on(Progress(Phase.SEARCH, fraction, f"covering radius {step:.3g} mm")) or stopped
-            stopped = stopped or done.cells_left > MAX_CELLS
+            stopped = stopped or level.cells_left > MAX_CELLS
             if stopped and number > 0:
                 break
-        kept = _thinned([*kept, *done.safe], max(step, 1.0))
-        tested += done.tested
-        safe += done.safe_count
-        proved += done.proved
-        if not done.finished:
+        safe_lines = _thinned([*safe_lines, *level.safe], max(step, 1.0))
+        tested += level.tested
+        safe += level.safe_count
+        proved += level.proved
+        if not level.finished:
             break
-        cells, order = done.survivors()
-        covered = max(covered, done.covered)
+        cells, order = level.survivors()
+        covered = max(covered, level.covered)
         if not len(cells):
             reached = covered
             break
-        reached = max(covered, done.left)
+        reached = max(covered, level.left)
         if number < len(levels) - 1:
             alive = cells
         if stopped:
             break
     return SearchResult(
-        lines=join_lines(kept),
+        lines=join_lines(safe_lines),
         safe_lines=safe,
         lines_tested=tested,
         cells_proved_blocked=proved,
@@ -214,30 +214,32 @@ class _Level:
             self.finished = first + PARENTS_AT_A_TIME >= count
             yield min(1.0, (first + PARENTS_AT_A_TIME) / count)
 
-    def _keep(self, parents: Cells, done: CellResults) -> None:
-        alive = done.state == ALIVE
-        tested = alive | (done.state == CENTRE_BLOCKED)
+    def _keep(self, parents: Cells, results: CellResults) -> None:
+        alive = results.state == ALIVE
+        tested = alive | (results.state == CENTRE_BLOCKED)
         self.tested += int(np.count_nonzero(tested))
-        self.proved += int(np.count_nonzero(~tested & (done.state != ELSEWHERE)))
-        safe = alive & (done.verdict == SAFE)
+        self.proved += int(np.count_nonzero(~tested & (results.state != ELSEWHERE)))
+        safe = alive & (results.verdict == SAFE)
         self.safe_count += int(np.count_nonzero(safe))
-        best = self._best_of_parents(safe, done) if self._fine else np.flatnonzero(safe)
-        cells = child_cells(parents, best, self._per_parent, done.depths_mm[best].astype(float))
-        self.safe.append(SafeLines(*lines_of(self._blocks, cells), done.quantities[best]))
-        left = np.flatnonzero(alive & (done.radius_mm > self._radius_mm))
-        self.cells_left += len(left)
-        self._left.append(child_cells(parents, left, self._per_parent, done.depths_mm[left].astype(float)))
-        self._lung.append(np.where(safe[left], done.quantities[left, LUNG], np.inf))
-        self.left = max(self.left, float(done.radius_mm[left].max(initial=0.0)))
-        covered = tested & (done.radius_mm <= self._radius_mm)
-        self.covered = max(self.covered, float(done.radius_mm[covered].max(initial=0.0)))
+        best = self._best_of_parents(safe, results) if self._fine else np.flatnonzero(safe)
+        cells = child_cells(parents, best, self._per_parent, results.depths_mm[best].astype(float))
+        self.safe.append(SafeLines(*lines_of(self._blocks, cells), results.quantities[best]))
+        undecided = np.flatnonzero(alive & (results.radius_mm > self._radius_mm))
+        self.cells_left += len(undecided)
+        self._left.append(
+            child_cells(parents, undecided, self._per_parent, results.depths_mm[undecided].astype(float))
+        )
+        self._lung.append(np.where(safe[undecided], results.quantities[undecided, LUNG], np.inf))
+        self.left = max(self.left, float(results.radius_mm[undecided].max(initial=0.0)))
+        covered = tested & (results.radius_mm <= self._radius_mm)
+        self.covered = max(self.covered, float(results.radius_mm[covered].max(initial=0.0)))
 
-    def _best_of_parents(self, safe: np.ndarray, done: CellResults) -> np.ndarray:
+    def _best_of_parents(self, safe: np.ndarray, results: CellResults) -> np.ndarray:
         """One row for each parent with a safe line: that of the line with the least lung and, among these,
         the most margin."""
-        lung = np.where(safe, done.quantities[:, LUNG], np.inf).reshape(-1, self._per_parent)
+        lung = np.where(safe, results.quantities[:, LUNG], np.inf).reshape(-1, self._per_parent)
         margin = np.where(
-            lung == lung.min(axis=1, keepdims=True), done.quantities[:, MARGIN].reshape(lung.shape), -1.0
+            lung == lung.min(axis=1, keepdims=True), results.quantities[:, MARGIN].reshape(lung.shape), -1.0
         )
         parent = np.flatnonzero(np.isfinite(lung).any(axis=1))
         return np.asarray(parent * self._per_parent + margin.argmax(axis=1)[parent])

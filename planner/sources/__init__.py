@@ -32,8 +32,8 @@ def source_named(name: str) -> Source:
     for source in SOURCES:
         if source.name == name:
             return source
-    known = [source.name for source in SOURCES]
-    raise RequestError("seeds/model", f"{name!r} is not a known source", did_you_mean(name, known))
+    names = [source.name for source in SOURCES]
+    raise RequestError("seeds/model", f"{name!r} is not a known source", did_you_mean(name, names))
 
 
 __all__ = ["SOURCES", "Source", "source_named"]

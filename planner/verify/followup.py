@@ -34,22 +34,22 @@ def verify_evaluation(evaluation: Evaluation, plan: Plan, scene: Scene) -> Verif
     """Recompute an evaluation of the seeds found, by the direct sum, in the scene of its plan."""
     claims = Claims()
     prescription = plan.request.prescription
-    said = "none" if prescription is None else "prescribed"
-    claims.holds("the plan has a prescription", "plan", "prescribed", said, prescription is not None)
+    stated = "none" if prescription is None else "prescribed"
+    claims.holds("the plan has a prescription", "plan", "prescribed", stated, prescription is not None)
     finite = check_numbers(claims, plan) and check_finite(claims, evaluation, "evaluation")
     if prescription is None or not finite:
         return claims.verification()
     strength = seed_strength(plan.request.seeds)
     placed = [PlacedSeed(None, seed.position_mm, seed.axis, None, None) for seed in evaluation.seeds]
     seeds = seed_doses(strength.source, strength.strength_u, placed)
-    near = evaluation.achieved.seed_pairs_near
-    check_seed_pairs(claims, "achieved", near, evaluation.seeds, strength.source.seed_length_mm)
+    near_pairs = evaluation.achieved.seed_pairs_near
+    check_seed_pairs(claims, "achieved", near_pairs, evaluation.seeds, strength.source.seed_length_mm)
     _check_achieved(
         claims, evaluation.achieved, prescription, seeds, ptv_of(claims, scene, plan.request.target), scene
     )
     as_planned = evaluation.planned == (None if plan.dose is None else plan.dose.target)
-    said = "the plan's" if as_planned else "another"
-    claims.holds("what was planned", "evaluation", "the plan's", said, as_planned)
+    stated = "the plan's" if as_planned else "another"
+    claims.holds("what was planned", "evaluation", "the plan's", stated, as_planned)
     _check_supplement(claims, evaluation, plan)
     _check_outcome(claims, evaluation)
     return claims.verification()
@@ -102,14 +102,16 @@ def _check_supplement(claims: Claims, evaluation: Evaluation, plan: Plan) -> Non
     given, and is verified."""
     added = evaluation.supplement
     needed = any(goal.at_least and not goal.met for goal in evaluation.achieved.goals)
-    stated, expected = ("a supplement" if there else "none" for there in (added is not None, needed))
+    stated, expected = ("a supplement" if exists else "none" for exists in (added is not None, needed))
     claims.same("a supplement where more is needed", "supplement", stated, expected)
     if added is None:
         return
     around = replace(plan.request.needle_set, given_seeds=evaluation.seeds, given_needles=())
     same = added.request == replace(plan.request, needle_set=around)
-    meant = "the plan's request, around the seeds found"
-    claims.holds("what the supplement is for", "supplement", meant, meant if same else "another", same)
+    expectation = "the plan's request, around the seeds found"
+    claims.holds(
+        "what the supplement is for", "supplement", expectation, expectation if same else "another", same
+    )
     sound = added.verification is not None and added.verification.passed
     words = "verified" if sound else "not verified"
     claims.holds("the supplement is verified", "supplement", "verified", words, sound)
@@ -128,10 +130,10 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
         _check_change(claims, f"change {number}", change, olds, news)
     for plan, name in ((before, "before_id"), (after, "after_id")):
         of_set = {path.id for path in plan.paths if path.aim is not Aim.TARGET}
-        named = [id for id in (getattr(change, name) for change in changes.needles) if id is not None]
-        missing = ", ".join(sorted(of_set - set(named))) or "none"
+        ids = [id for id in (getattr(change, name) for change in changes.needles) if id is not None]
+        missing = ", ".join(sorted(of_set - set(ids))) or "none"
         claims.same("needles that are not listed", name, "none", missing)
-        claims.equal("each needle is listed once", name, float(len(named)), float(len(set(named))), 0.0)
+        claims.equal("each needle is listed once", name, float(len(ids)), float(len(set(ids))), 0.0)
     _check_totals(claims, changes, before, after)
     written = change_sentences(changes.needles, after, changes.d90_before_gy, changes.d90_after_gy)
     claims.same("sentences", "changes", " ".join(changes.sentences), " ".join(written))
@@ -143,11 +145,11 @@ def _check_asked(claims: Claims, before: Request, after: Request) -> None:
     known, more = before.needle_set, after.needle_set
     back = replace(more, given_needles=known.given_needles, given_seeds=known.given_seeds)
     same = replace(after, needle_set=back) == before
-    meant = "as before, around what is in"
-    claims.holds("what the new plan is for", "plan", meant, meant if same else "another", same)
-    kept = more.given_seeds[: len(known.given_seeds)] == known.given_seeds
-    words = "kept" if kept else "others"
-    claims.holds("seeds given before are still given", "plan", "kept", words, kept)
+    expectation = "as before, around what is in"
+    claims.holds("what the new plan is for", "plan", expectation, expectation if same else "another", same)
+    seeds_kept = more.given_seeds[: len(known.given_seeds)] == known.given_seeds
+    words = "kept" if seeds_kept else "others"
+    claims.holds("seeds given before are still given", "plan", "kept", words, seeds_kept)
 
 
 def _check_change(
@@ -158,8 +160,16 @@ def _check_change(
         None if id is None else paths.get(id)
         for id, paths in ((change.before_id, olds), (change.after_id, news))
     )
-    known = (old is None) == (change.before_id is None) and (new is None) == (change.after_id is None)
-    claims.holds("the needles exist", subject, "they do", "they do" if known else "one does not", known)
+    ids_consistent = (old is None) == (change.before_id is None) and (new is None) == (
+        change.after_id is None
+    )
+    claims.holds(
+        "the needles exist",
+        subject,
+        "they do",
+        "they do" if ids_consistent else "one does not",
+        ids_consistent,
+    )
     for name, stated, path in (("before", change.seeds_before, old), ("after", change.seeds_after, new)):
         count = 0 if path is None else len(path.seeds)
         claims.equal(f"seeds {name}", subject, float(stated), float(count), 0.0)

@@ -67,5 +67,5 @@ def add_data_dir(action: Any) -> None:
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """The settings, with the data folder that the command names. Raises AnatomyError."""
-    given = {} if args.data_dir is None else {"SEEDPATH_DATA_DIR": str(args.data_dir)}
-    return from_environment(os.environ | given)
+    overrides = {} if args.data_dir is None else {"SEEDPATH_DATA_DIR": str(args.data_dir)}
+    return from_environment(os.environ | overrides)

@@ -35,11 +35,11 @@ loaded when it is asked for: `--help` and `--version` load none."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = _parser(next((text for text in given if text in COMMANDS), None))
-    if given and not given[0].startswith("-") and given[0] not in COMMANDS:
-        parser.error(f"{given[0]!r} is no command. {did_you_mean(given[0], (*COMMANDS, '--version'))}")
-    args = parser.parse_args(given)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser(next((text for text in words if text in COMMANDS), None))
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        parser.error(f"{words[0]!r} is no command. {did_you_mean(words[0], (*COMMANDS, '--version'))}")
+    args = parser.parse_args(words)
     try:
         status: int = args.run(args)
         return status

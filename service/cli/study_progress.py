@@ -70,13 +70,13 @@ class ProgressBar:
     def _left_s(self, progress: StudyProgress, now: float) -> float | None:
         """The estimated time left, from the plans that ended since the start, or from the present one if it
         takes longer. None before any has ended, and when nothing is left."""
-        ended, left = progress.ended - progress.ended_before, progress.total - progress.ended
-        if ended == 0 or left == 0:
+        ended, unfinished = progress.ended - progress.ended_before, progress.total - progress.ended
+        if ended == 0 or unfinished == 0:
             return None
         assert self._started_s is not None
         since_s, in_all_s = now - self._last_end_s, now - self._started_s
         pace_s = max((in_all_s - since_s) / ended, in_all_s / (ended + 1))
-        left_s = pace_s * left - min(since_s, pace_s)
+        left_s = pace_s * unfinished - min(since_s, pace_s)
         return left_s if left_s >= 1.0 else None
 
     def _is_due(self, progress: StudyProgress, now: float) -> bool:

@@ -48,7 +48,7 @@ class ProgressLines:
         new_phase = progress.phase is not self._phase and now - self._started > QUIET_S
         if new_phase or now - self._said > QUIET_S:
             left_s = time_left_s(now - self._started, progress.fraction)
-            left = "" if left_s is None else f", {spoken_left(left_s)}"
+            time_left = "" if left_s is None else f", {spoken_left(left_s)}"
             doing = ", ".join(filter(None, (progress.phase, progress.text)))
-            say(f"{100 * progress.fraction:.0f} %{left}: {doing}")
+            say(f"{100 * progress.fraction:.0f} %{time_left}: {doing}")
             self._said, self._phase = now, progress.phase

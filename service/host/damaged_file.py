@@ -57,9 +57,9 @@ def refuse_damaged(files: Iterable[KeptFile]) -> None:
 def refuse_others(files: Sequence[KeptFile], read: Iterable[InputDigest]) -> None:
     """Raises DamagedFile if something was read that is not one of the case's files: a file that changed after
     it was checked, or one that was added to the folder."""
-    kept = {(file.path.name, file.sha256) for file in files}
+    kept_names = {(file.path.name, file.sha256) for file in files}
     for other in read:
-        if (other.name, other.sha256) not in kept:
+        if (other.name, other.sha256) not in kept_names:
             places = [file.place for file in files if file.path.name == other.name]
             place = f"{PurePosixPath(files[0].place).parent}/{other.name}"
             raise DamagedFile(next(iter(places), place), OTHER, CASE_REMEDY)

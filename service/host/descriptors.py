@@ -12,9 +12,9 @@ def raise_limit(connections: int) -> int:
     """Raise the system's limit to this many connections plus KEPT_BACK, or as far as allowed. Returns how
     many descriptors are for connections: never less than half."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + KEPT_BACK
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    needed = connections + KEPT_BACK
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         # A limit that may not be raised stays as it is.
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -77,17 +77,17 @@ class Digests:
         """The sha256 of a file's content, in hex."""
         with opened(path) as file:
             state, begun = _state(file), _now()
-            known = self._known(path, state)
-            if isinstance(known, str):
-                return known
+            cached = self._known(path, state)
+            if isinstance(cached, str):
+                return cached
             digest = hashlib.sha256()
             while chunk := file.read(MIB):
                 digest.update(chunk)
                 self._count(len(chunk))
-            found = digest.hexdigest()
+            sha256 = digest.hexdigest()
             if state == _state(file):
-                self._remember(path, state, begun, found)
-        return found
+                self._remember(path, state, begun, sha256)
+        return sha256
 
     def text(self, path: Path, is_whole: Callable[[bytes], bool], most_bytes: int) -> bytes | None:
         """A file's content if `is_whole` accepts it; that must be the same function each time for one path.
@@ -97,13 +97,13 @@ class Digests:
             if state.size > most_bytes:
                 return None
             text = file.read(most_bytes)
-            whole = self._known(path, state)
-            if state != _state(file) or not isinstance(whole, bool):
+            cached = self._known(path, state)
+            if state != _state(file) or not isinstance(cached, bool):
                 self._count(len(text))
-                whole = is_whole(text)
+                cached = is_whole(text)
                 if state == _state(file):
-                    self._remember(path, state, begun, whole)
-        return text if whole else None
+                    self._remember(path, state, begun, cached)
+        return text if cached else None
 
     def _count(self, bytes: int) -> None:
         with self._changing:
@@ -111,11 +111,11 @@ class Digests:
 
     def _known(self, path: Path, state: _State) -> str | bool | None:
         with self._changing:
-            seen = self._seen.get(path)
-            if seen is None or seen.state != state:
+            entry = self._seen.get(path)
+            if entry is None or entry.state != state:
                 return None
             self._seen.move_to_end(path)
-            return seen.found
+            return entry.found
 
     def _remember(self, path: Path, state: _State, begun: _Moment, found: str | bool) -> None:
         with self._changing:
@@ -148,5 +148,5 @@ def _now() -> _Moment:
 
 
 def _state(file: BinaryIO) -> _State:
-    found = os.fstat(file.fileno())
-    return _State(found.st_size, found.st_mtime_ns, found.st_ino)
+    status = os.fstat(file.fileno())
+    return _State(status.st_size, status.st_mtime_ns, status.st_ino)

@@ -56,12 +56,12 @@ def is_alive(folder: Path, name: str) -> bool:
 def stale_locks(folder: Path, before_s: float) -> list[Path]:
     """Locks that nobody holds, created before that time, in seconds since 1970: their processes were
     killed."""
-    found = []
+    stale = []
     for lock in folder.iterdir():
         with contextlib.suppress(FileNotFoundError), _tried(lock) as is_free:
             if is_free and lock.stat().st_mtime < before_s:
-                found.append(lock)
-    return found
+                stale.append(lock)
+    return stale
 
 
 @contextlib.contextmanager

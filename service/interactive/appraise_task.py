@@ -58,8 +58,8 @@ def appraise(report: ReportProgress, task: NeedlesTask) -> AppraisalJson:
         "skin_structures": at.scene.skin_structures,
         "skin_source": skin_text(at.scene.skin_structures),
     }
-    found = at.appraiser.appraise(task.entries_mm, task.tips_mm, task.aims)
-    return AppraisalJson(orjson.dumps(found)[1:-1], orjson.dumps(caveats))
+    appraisals = at.appraiser.appraise(task.entries_mm, task.tips_mm, task.aims)
+    return AppraisalJson(orjson.dumps(appraisals)[1:-1], orjson.dumps(caveats))
 
 
 def joined(parts: Sequence[AppraisalJson]) -> bytes:

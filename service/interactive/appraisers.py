@@ -72,11 +72,11 @@ class Appraisers:
         entry_mm, tip_mm = np.array(body.entry_mm, float), np.array(body.tip_mm, float)
         task = SliceTask(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
         try:
-            found: bytes = (await self._in_sandboxes(owner, stored, cut, [task]))[0]
+            slices_json: bytes = (await self._in_sandboxes(owner, stored, cut, [task]))[0]
         except Unreadable as error:
             assert body.plan is not None
             raise unreadable_plan(error, body.plan) from None
-        return found
+        return slices_json
 
     async def _in_sandboxes(
         self,

@@ -60,28 +60,28 @@ class CaseReader:
         Raises UnusableInput for input that cannot be used, and as SandboxPool does.
         """
         try:
-            found: dict[str, Any] = await self._sandbox.run(
+            document: dict[str, Any] = await self._sandbox.run(
                 owner, describe, self._work, case_in(folder, content)
             )
         except AnatomyError as error:
             raise UnusableInput(error, folder, parts_by_name(content)) from None
-        return found
+        return document
 
     async def shapes(self, owner: str, stored: StoredCase) -> bytes:
         """The shapes of a case's structures as JSON, for `owner`; from the cache if they were requested
         recently. Raises UnusableInput as `described` does, and OSError."""
         case_id: str = stored.record["id"]
-        found = self._shapes.get(case_id)
+        cached = self._shapes.get(case_id)
         try:
-            if found is None:
-                found = await self._sandbox.run(owner, shapes_text, stored.case)
-                self._shapes.keep(case_id, found)
+            if cached is None:
+                cached = await self._sandbox.run(owner, shapes_text, stored.case)
+                self._shapes.keep(case_id, cached)
             else:
                 # Making the shapes would have checked the files, too.
                 await run_in_threadpool(refuse_damaged, stored.case.kept)
         except AnatomyError as error:
             raise UnusableInput(error, stored.folder, parts_by_name(stored.record)) from None
-        return found
+        return cached
 
     def close(self) -> None:
         """End the processes."""

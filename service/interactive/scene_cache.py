@@ -43,19 +43,19 @@ def cached_scene(case: Case, request: bytes) -> CachedScene:
     scene, plan_request = open_scene(case, plan_request)
     while len(_scenes) >= MAX_SCENES:
         _scenes.popitem(last=False)
-    made = CachedScene(scene, Appraiser(scene, resolved(scene, plan_request)))
-    _compile(made)
-    _scenes[key] = made
+    cached = CachedScene(scene, Appraiser(scene, resolved(scene, plan_request)))
+    _compile(cached)
+    _scenes[key] = cached
     # The garbage collector skips what stays: a full collection would delay an answer by 0.1 s and more.
     gc.collect()
     gc.freeze()
-    return made
+    return cached
 
 
-def _compile(made: CachedScene) -> None:
+def _compile(cached: CachedScene) -> None:
     """Appraise one needle and many, so that all loops are compiled before the first request."""
-    corner_mm = made.scene.grid.to_patient(np.zeros((1, 3)))
+    corner_mm = cached.scene.grid.to_patient(np.zeros((1, 3)))
     for count in (1, 64):
-        made.appraiser.appraise(
+        cached.appraiser.appraise(
             np.repeat(corner_mm + 1.0, count, axis=0), np.repeat(corner_mm, count, axis=0)
         )

@@ -61,10 +61,10 @@ def shapes(case: Case) -> list[dict[str, Any]]:
     Vertices are in patient LPS. [mm] Raises AnatomyError for a case that cannot be read.
     """
     segmentation, _ = open_case(case)
-    found = []
+    entries = []
     for structure in segmentation.structures:
         surface = shape(structure, segmentation.grid)
-        found.append(
+        entries.append(
             {
                 "structure": structure.name,
                 "role": str(structure.role or role_of(structure.name)),
@@ -72,7 +72,7 @@ def shapes(case: Case) -> list[dict[str, Any]]:
                 "triangles": surface.faces.tolist(),
             }
         )
-    return found
+    return entries
 
 
 def shape(structure: Structure, grid: Grid) -> Surface:

@@ -69,18 +69,18 @@ def sliced(scene: Scene, task: SliceTask, dose: DoseAt | None) -> dict[str, Any]
     """The slices as JSON values; with the dose, where there is one."""
     along_P = (task.tip_mm - task.entry_mm) / np.linalg.norm(task.tip_mm - task.entry_mm)
     planes = along_needle(0.5 * (task.entry_mm + task.tip_mm), along_P, task.half_mm)
-    shown = _shown(scene)
+    structures = _shown(scene)
     return {
-        "structures": [{"structure": s.name, "role": s.role} for s in shown],
+        "structures": [{"structure": s.name, "role": s.role} for s in structures],
         "slices": [
-            {"name": name} | _pixels(plane, task.pixel_mm, scene, shown, dose)
+            {"name": name} | _pixels(plane, task.pixel_mm, scene, structures, dose)
             for name, plane in zip(("nearest_axial", "across"), planes, strict=True)
         ],
     }
 
 
 def _pixels(
-    plane: Slice, pixel_mm: float, scene: Scene, shown: list[Structure], dose: DoseAt | None
+    plane: Slice, pixel_mm: float, scene: Scene, structures: list[Structure], dose: DoseAt | None
 ) -> dict[str, Any]:
     # Images start at the top row.
     where_P = plane.pixels_P(pixel_mm)[::-1]
@@ -94,7 +94,7 @@ def _pixels(
         "rows": rows,
         "columns": columns,
         "edges": plane.letters(),
-        "labels": _base64(_labels(index, inside, shown)),
+        "labels": _base64(_labels(index, inside, structures)),
         "ct_hu": None if scene.ct_hu is None else _base64(_ct(index, inside, scene.ct_hu)),
         "dose_gy": None
         if dose is None
@@ -122,15 +122,17 @@ def _voxels(
 
 
 def _labels(
-    index: Int[np.ndarray, "3 rows columns"], inside: Bool[np.ndarray, "rows columns"], shown: list[Structure]
+    index: Int[np.ndarray, "3 rows columns"],
+    inside: Bool[np.ndarray, "rows columns"],
+    structures: list[Structure],
 ) -> UInt16[np.ndarray, "rows columns"]:
     """The number of the front structure at each pixel; BEYOND where nothing is known."""
     i, j, k = index
-    found = np.where(inside, 0, BEYOND).astype("<u2")
-    layers = {id(layer.voxels): layer.voxels[i, j, k] for layer in by_layer(shown)}
-    for number, structure in enumerate(shown, start=1):
-        found[inside & (layers[id(structure.mask.layer)] == structure.mask.label)] = number
-    return found
+    labels = np.where(inside, 0, BEYOND).astype("<u2")
+    layers = {id(layer.voxels): layer.voxels[i, j, k] for layer in by_layer(structures)}
+    for number, structure in enumerate(structures, start=1):
+        labels[inside & (layers[id(structure.mask.layer)] == structure.mask.label)] = number
+    return labels
 
 
 def _ct(

@@ -131,17 +131,17 @@ class Dispatcher:
 
     def _compare(self, client: Client) -> None:
         # In this order: a submission that ends after its status was read is handled at the next step.
-        statuses = {job_id: held.future.status for job_id, held in self._submitted.items()}
+        statuses = {job_id: submitted.future.status for job_id, submitted in self._submitted.items()}
         jobs = self._job_table.open_jobs()
         for job in jobs:
-            held = self._submitted.get(job.id)
-            if held is None or held.submission < job.submission:
+            submitted = self._submitted.get(job.id)
+            if submitted is None or submitted.submission < job.submission:
                 self._submit(client, job, job.submission)
             elif statuses.get(job.id) in ("cancelled", "lost"):
                 # The scheduler was away for a moment: it may still have the job, under the same name.
                 self._submit(client, job, job.submission)
             elif statuses.get(job.id, "pending") != "pending":
-                self._submit_anew(client, job, held)
+                self._submit_anew(client, job, submitted)
         for job_id in self._submitted.keys() - {job.id for job in jobs}:
             del self._submitted[job_id]
 
@@ -151,19 +151,19 @@ class Dispatcher:
         future.add_done_callback(lambda _: self._wake.set())
         self._submitted[job.id] = _Submitted(future, submission)
 
-    def _submit_anew(self, client: Client, job: Job, held: _Submitted) -> None:
+    def _submit_anew(self, client: Client, job: Job, submitted: _Submitted) -> None:
         """Submit a job again whose submission ended without ending it."""
-        if held.due_s is None:
+        if submitted.due_s is None:
             _log.warning(
                 "job %s: its submission ended without a result (%s)",
                 job.id,
-                held.future.status,
-                exc_info=_error(held),
+                submitted.future.status,
+                exc_info=_error(submitted),
             )
-            held.due_s = time.monotonic() + min(2.0**held.submission, LONGEST_PAUSE_S)
-        elif time.monotonic() < held.due_s:
+            submitted.due_s = time.monotonic() + min(2.0**submitted.submission, LONGEST_PAUSE_S)
+        elif time.monotonic() < submitted.due_s:
             return
-        elif held.submission >= MOST_SUBMISSIONS:
+        elif submitted.submission >= MOST_SUBMISSIONS:
             self._job_table.fail(job, UNEXPECTED)
         else:
             submission = self._job_table.submit_anew(job)
@@ -200,8 +200,8 @@ class Dispatcher:
         self._workforce.close()
 
 
-def _error(held: _Submitted) -> BaseException | None:
-    if held.future.status != "error":
+def _error(submitted: _Submitted) -> BaseException | None:
+    if submitted.future.status != "error":
         return None
-    error = held.future.exception()
+    error = submitted.future.exception()
     return error if isinstance(error, BaseException) else None

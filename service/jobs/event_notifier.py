@@ -58,12 +58,12 @@ class EventNotifier:
         while self._waiters and not self.closed:
             job_ids = list({waiter.job_id for waiter in self._waiters})
             try:
-                found = await run_in_threadpool(self._job_table.last_events, job_ids)
+                last_events = await run_in_threadpool(self._job_table.last_events, job_ids)
             except (Unavailable, OSError) as error:
                 _log.warning("%s Clients that wait for jobs continue to wait.", error)
             else:
                 for waiter in self._waiters:
                     # A deleted job has no more events.
-                    if found.get(waiter.job_id, waiter.number + 1) > waiter.number:
+                    if last_events.get(waiter.job_id, waiter.number + 1) > waiter.number:
                         waiter.woken.set()
             await asyncio.sleep(POLL_S)

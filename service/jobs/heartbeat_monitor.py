@@ -168,9 +168,9 @@ class HeartbeatMonitor:
             beats, processes = self._workforce.heartbeats(), self._workforce.processes()
         except DASK_ERRORS:
             return self._unanswered()
-        heard = self._worker_tracker.update({address: beat.last_seen for address, beat in beats.items()})
-        self._restart_silent(heard)
-        silences = {a: worker.silent_s for a, worker in heard.items() if worker.silent_s > SILENT_S}
+        last_heard = self._worker_tracker.update({address: beat.last_seen for address, beat in beats.items()})
+        self._restart_silent(last_heard)
+        silences = {a: worker.silent_s for a, worker in last_heard.items() if worker.silent_s > SILENT_S}
         return WorkforceStatus(
             time.monotonic(),
             workers=sum(beat.takes_work for a, beat in beats.items() if a not in silences),

@@ -58,13 +58,13 @@ class JobTable:
         """
 
         def change(connection: Connection) -> Job:
-            there = _recorded(connection, order)
-            if there is not None:
-                return there
-            there = _known(connection, order)
-            if there is not None and not (is_lost is not None and is_lost(connection, there)):
-                return there
-            if there is not None:
+            recorded = _recorded(connection, order)
+            if recorded is not None:
+                return recorded
+            recorded = _known(connection, order)
+            if recorded is not None and not (is_lost is not None and is_lost(connection, recorded)):
+                return recorded
+            if recorded is not None:
                 used = requests.c.owner == order.owner, requests.c.key == order.key
                 connection.execute(delete(requests).where(*used))
             if refuse is not None:
@@ -102,8 +102,8 @@ class JobTable:
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         statement = select(jobs.c.state, func.count()).group_by(jobs.c.state)
-        found = dict(self._database.read(lambda c: [(s, n) for s, n in c.execute(statement)]))
-        return {str(state): found.get(state, 0) for state in State}
+        counts = dict(self._database.read(lambda c: [(s, n) for s, n in c.execute(statement)]))
+        return {str(state): counts.get(state, 0) for state in State}
 
     def events(self, job_id: str, after: int) -> list[Event]:
         """The events of a job after the one with that number."""
@@ -177,10 +177,10 @@ class JobTable:
             if row is None:
                 return False
             keep(made)
-            for one in (made, made.plan):
-                if one is not None:
-                    note_grown(connection, one.kind, one.id, one.size_bytes)
-                    grant(connection, job.owner, one.kind, one.id, job.case_id, one.summary)
+            for result in (made, made.plan):
+                if result is not None:
+                    note_grown(connection, result.kind, result.id, result.size_bytes)
+                    grant(connection, job.owner, result.kind, result.id, job.case_id, result.summary)
             _use(connection, job.owner, job.case_id, job.plan_id)
             return True
 
@@ -205,8 +205,8 @@ class JobTable:
     def ended_before(self, before_s: float) -> list[Job]:
         """Jobs that ended before that time, in seconds since 1970, and whose Idempotency-Key is no longer
         remembered; those that ended first come first."""
-        old = jobs.c.state.in_(FINAL), jobs.c.ended_s < before_s, jobs.c.id.not_in(_keyed())
-        statement = select(jobs).where(*old).order_by(jobs.c.ended_s, jobs.c.number)
+        conditions = jobs.c.state.in_(FINAL), jobs.c.ended_s < before_s, jobs.c.id.not_in(_keyed())
+        statement = select(jobs).where(*conditions).order_by(jobs.c.ended_s, jobs.c.number)
         return self._database.read(lambda c: _jobs(c, statement))
 
     def forget(self, job_id: str, note: Callable[[], None]) -> bool:
@@ -287,8 +287,8 @@ class JobTable:
             .limit(1)
             .scalar_subquery()
         )
-        old = jobs.c.state.in_(FINAL), jobs.c.ended_s <= last_kept, jobs.c.id.not_in(_keyed())
-        connection.execute(delete(jobs).where(*old))
+        conditions = jobs.c.state.in_(FINAL), jobs.c.ended_s <= last_kept, jobs.c.id.not_in(_keyed())
+        connection.execute(delete(jobs).where(*conditions))
 
 
 def _keyed() -> Select[tuple[str]]:

@@ -93,10 +93,10 @@ class LeaderElection:
     def _last_beat(self) -> _Beat | None:
         try:
             with self._file.open(encoding="ascii", errors="replace") as file:
-                text, found = file.read().strip(), os.fstat(file.fileno())
+                text, status = file.read().strip(), os.fstat(file.fileno())
         except FileNotFoundError:
             return None
-        return _Beat(found.st_dev, found.st_ino, found.st_mtime_ns, text)
+        return _Beat(status.st_dev, status.st_ino, status.st_mtime_ns, text)
 
     def _in_its_place(self) -> int | None:
         """The lock of this server's own file, put in the place of a silent leader's.
@@ -123,8 +123,8 @@ def _tell(lock: int, workers: int) -> None:
     finally:
         # Setting a time needs no disk space, so heartbeats continue on a full disk. It makes an NFS client
         # send its unsent data (nfs_setattr in Linux), and does not wait for a disk as a flush does.
-        now = time.time_ns()
-        os.utime(lock, ns=(now, now))
+        time_ns = time.time_ns()
+        os.utime(lock, ns=(time_ns, time_ns))
 
 
 def _locked(file: Path) -> int | None:

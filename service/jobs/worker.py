@@ -97,9 +97,9 @@ def _attempt(
         _log.info("job %s is no longer wanted", job.id)
         return
     try:
-        made = sandbox.run(do, work, spec, watch=watch)
-        assert isinstance(made, JobResult)
-        _keep(job_table, store, reserve, job, made)
+        result = sandbox.run(do, work, spec, watch=watch)
+        assert isinstance(result, JobResult)
+        _keep(job_table, store, reserve, job, result)
     except ServiceError as error:
         job_table.fail(job, report_of(error))
     except Stopped:

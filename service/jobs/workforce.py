@@ -114,10 +114,10 @@ class Workforce:
             raise ConnectionError("There is no scheduler.")
         # From the scheduler itself: the copy that clients keep is refreshed from time to time without the
         # workers.
-        found = _asked(client, lambda: _rpc(client).identity(n_workers=-1))
+        identity = _asked(client, lambda: _rpc(client).identity(n_workers=-1))
         return {
             address: WorkerHeartbeat(worker["last_seen"], worker["status"] == Status.running.name)
-            for address, worker in found["workers"].items()
+            for address, worker in identity["workers"].items()
         }
 
     def restart(self, address: str) -> bool:
@@ -181,7 +181,7 @@ class Workforce:
         """Workers of our own, with one thread each, because planning uses all threads itself."""
         scratch = self._settings.data_dir / "scratch"
         scratch.mkdir(mode=0o700, exist_ok=True)
-        chosen: dict[str, object] = {
+        options: dict[str, object] = {
             # Dask's own web pages would show everybody on this machine what is planned.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
@@ -192,7 +192,7 @@ class Workforce:
         # Set for all clusters of this process, because Dask reads it when a worker is gone: a worker whose
         # next start takes longer is given up.
         dask.config.set({"distributed.deploy.lost-worker-timeout": f"{LOST_S} s"})
-        with dask.config.set(chosen):
+        with dask.config.set(options):
             return LocalCluster(
                 n_workers=self._settings.workers,
                 threads_per_worker=1,

@@ -107,6 +107,6 @@ def _append(handle: int, lines: bytes) -> None:
 
 def _write(handle: int, lines: bytes) -> None:
     """Write all of it: a disk that becomes full takes a part, and refuses the rest."""
-    rest = memoryview(lines)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
+    unwritten = memoryview(lines)
+    while unwritten:
+        unwritten = unwritten[os.write(handle, unwritten) :]

@@ -77,23 +77,23 @@ class LineRateLimit:
     def left_out(self, at_end: bool = False) -> Iterator[tuple[LineKind, int]]:
         """The number of lines left out, by kind, in past seconds; with `at_end` in the present one too. Each
         is reported once."""
-        now = self._clock_s()
-        over = [kind for kind, one in self._seconds.items() if at_end or now - one.since_s >= 1.0]
+        now_s = self._clock_s()
+        over = [kind for kind, second in self._seconds.items() if at_end or now_s - second.since_s >= 1.0]
         for kind in over:
-            one = self._seconds.pop(kind)
-            if one.left_out > 0:
-                yield kind, one.left_out
+            second = self._seconds.pop(kind)
+            if second.left_out > 0:
+                yield kind, second.left_out
 
     @property
     def has_left_out(self) -> bool:
         """Whether there is a count to report."""
-        return any(one.left_out > 0 for one in self._seconds.values())
+        return any(second.left_out > 0 for second in self._seconds.values())
 
     def _second(self, kind: LineKind) -> _Second:
-        found = self._seconds.get(kind)
-        if found is None:
-            found = self._seconds[kind] = _Second(self._clock_s())
-        return found
+        second = self._seconds.get(kind)
+        if second is None:
+            second = self._seconds[kind] = _Second(self._clock_s())
+        return second
 
 
 class RateLimitedHandler(logging.StreamHandler[Any]):

@@ -53,12 +53,12 @@ class RotatedFile:
 
 def rotated_files(log: Path) -> list[RotatedFile]:
     """The rotated files of this log, oldest first; files that other programs made from it are left out."""
-    found = []
+    files = []
     for path in log.parent.glob(f"{_escaped(log.stem)}-*{_escaped(log.suffix)}"):
         with contextlib.suppress(ValueError):
             stamp = path.name.removeprefix(f"{log.stem}-").removesuffix(log.suffix)
-            found.append(RotatedFile(path, _time_of(stamp)))
-    return sorted(found, key=lambda one: one.path.name)
+            files.append(RotatedFile(path, _time_of(stamp)))
+    return sorted(files, key=lambda file: file.path.name)
 
 
 class Rotation:
@@ -94,9 +94,9 @@ class Rotation:
     def _next_name(self) -> str:
         """A name that sorts after all existing ones, even if the clock was set back."""
         now_s = self._clock_s()
-        there = rotated_files(self._log)
-        if there:
-            now_s = max(now_s, there[-1].at_s + 0.001)
+        rotated = rotated_files(self._log)
+        if rotated:
+            now_s = max(now_s, rotated[-1].at_s + 0.001)
         at = datetime.fromtimestamp(now_s, UTC) + timedelta(microseconds=500)
         return f"{self._log.stem}-{at.strftime(_STAMP)[:-3]}Z{self._log.suffix}"
 
@@ -113,12 +113,12 @@ def is_same(handle: int, path: Path) -> bool:
 def file_lock(handle: int, tries: int = 1) -> Iterator[None]:
     """Hold the lock on a file. It is tried `tries` times, a millisecond apart, and never waited for, because
     a stalled program may hold it. Raises OSError, BlockingIOError if another process holds it."""
-    for left in reversed(range(tries)):
+    for tries_left in reversed(range(tries)):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except BlockingIOError:
-            if left == 0:
+            if tries_left == 0:
                 raise
         time.sleep(PAUSE_S)
     try:
@@ -130,11 +130,11 @@ def file_lock(handle: int, tries: int = 1) -> Iterator[None]:
 def _begun_s(path: Path, otherwise_s: float) -> float:
     """The time of the first line, as the line states it."""
     with path.open("rb") as file:
-        found = _TIME.match(file.readline(_LONGEST_HEAD))
-    if found is None:
+        match = _TIME.match(file.readline(_LONGEST_HEAD))
+    if match is None:
         return otherwise_s
     try:
-        return datetime.fromisoformat(found[1].decode("ascii")).timestamp()
+        return datetime.fromisoformat(match[1].decode("ascii")).timestamp()
     except ValueError:
         return otherwise_s
 

@@ -42,22 +42,22 @@ def wrong_rows(store: Store, database: Database) -> Iterator[str]:
     database.connection.Unavailable."""
     yield from _rows_without_files(store, database)
     yield from _lost_maps(store, database)
-    for held, id in Library(database, store, Quota(sys.maxsize)).orphans():
-        place = f"{CASE}/{id}" if held == CASE else store.place(held, id)
+    for kind, id in Library(database, store, Quota(sys.maxsize)).orphans():
+        place = f"{CASE}/{id}" if kind == CASE else store.place(kind, id)
         yield f"{place}: {NO_ROW}"
 
 
 def unsealed(store: Store) -> int:
     """How many records of cases and maps of plans do not contain their own sha256, as those of earlier
     versions: their content cannot be checked. Raises OSError."""
-    found = 0
+    count = 0
     for case_id in store.case_ids():
         with suppress(StorageError):
-            found += not store.case(case_id).is_sealed
+            count += not store.case(case_id).is_sealed
     for id in store.result_ids(ResultKind.PLAN):
         with suppress(StorageError):
-            found += store.has_map(id) and not is_sealed(store.access(id, 0))
-    return found
+            count += store.has_map(id) and not is_sealed(store.access(id, 0))
+    return count
 
 
 def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
@@ -74,10 +74,10 @@ def _wrong_in_case(store: Store, case_id: str) -> Iterator[str]:
         except DamagedFile as error:
             if store.is_there(case_id):
                 yield str(error)
-    known = {stored.folder / RECORD, *(file.path for file in stored.case.kept)}
+    expected = {stored.folder / RECORD, *(file.path for file in stored.case.kept)}
     for path in sorted(stored.folder.rglob("*")):
         # Anything in the place of a file of the case was reported as damage of that file.
-        if known.isdisjoint((path, *path.parents)) and not path.is_dir():
+        if expected.isdisjoint((path, *path.parents)) and not path.is_dir():
             place = path.relative_to(stored.folder)
             yield f"cases/{case_id}/{place}: it is none of the case's files. {STRAY_REMEDY}"
 
@@ -89,9 +89,9 @@ def _wrong_in_result(store: Store, kind: ResultKind, id: str) -> Iterator[str]:
     reads = [partial(store.kept, kind, id)]
     if kind is ResultKind.PLAN and store.has_map(id):
         reads.append(partial(store.access, id, 0))
-    for read in reads:
+    for reader in reads:
         try:
-            read()
+            reader()
         except StorageError as error:
             # What was removed meanwhile is not damaged.
             if store.is_result_there(kind, id):

@@ -73,15 +73,15 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
             "the database has rows already, which say who holds what",
             "Say --add to give the owner what nobody holds, or name another database.",
         )
-    found = rows_of(store)
+    rows = rows_of(store)
 
     def change(connection: Connection) -> Rows:
         def is_free(kind: str, id: str) -> bool:
             return store.has(kind, id) and not is_needed(connection, kind, id)
 
         # Looked at under the lock: files come and go beside a server that runs.
-        free = [row for row in found.rows if is_free(row.kind, row.id)]
-        left_out = {thing: said for thing, said in found.left_out.items() if is_free(*thing)}
+        free = [row for row in rows.rows if is_free(row.kind, row.id)]
+        left_out = {item: problem for item, problem in rows.left_out.items() if is_free(*item)}
         others = {row.case_id for row in free if _is_of_others(connection, owner, row.case_id)}
         # In the order of creation, as lists show them.
         added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.made_s)
@@ -107,21 +107,21 @@ def _is_of_others(connection: Connection, owner: str, case_id: str) -> bool:
 
 def rows_of(store: Store) -> Rows:
     """The rows that the files of a store tell of. Raises OSError."""
-    found = Rows()
-    cases = [case for id in store.case_ids() if (case := _case(store, id, found)) is not None]
-    made_from = {id: _cases_of_plan(store, id, cases, found) for id in store.result_ids(ResultKind.PLAN)}
+    rows = Rows()
+    cases = [case for id in store.case_ids() if (case := _case(store, id, rows)) is not None]
+    made_from = {id: _cases_of_plan(store, id, cases, rows) for id in store.result_ids(ResultKind.PLAN)}
     for kind in (ResultKind.EVALUATION, ResultKind.REPLAN):
         for id in store.result_ids(kind):
-            _add_result(store, kind, id, cases, made_from, found)
-    return found
+            _add_result(store, kind, id, cases, made_from, rows)
+    return rows
 
 
-def _case(store: Store, id: str, found: Rows) -> StoredCase | None:
+def _case(store: Store, id: str, rows: Rows) -> StoredCase | None:
     """A case, which gets a row, damaged or not; None where it cannot be told what was made from it."""
     if not store.is_there(id):
-        found.left_out[CASE, id] = f"{store.place(CASE, id)}: {MISSING}. {CASE_REMEDY}"
+        rows.left_out[CASE, id] = f"{store.place(CASE, id)}: {MISSING}. {CASE_REMEDY}"
         return None
-    found.rows.append(Row(store.made_s(CASE, id), CASE, id, id))
+    rows.rows.append(Row(store.made_s(CASE, id), CASE, id, id))
     try:
         case = store.case(id)
     except StorageError:
@@ -129,23 +129,23 @@ def _case(store: Store, id: str, found: Rows) -> StoredCase | None:
     return case if case.record.get("description") is not None else None
 
 
-def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], found: Rows) -> Sequence[str]:
+def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], rows: Rows) -> Sequence[str]:
     """The cases that a plan was made from, each of which gets a row."""
     try:
         plan = read_kept_plan(store.kept(ResultKind.PLAN, id), id)
     except StorageError as error:
-        found.left_out[ResultKind.PLAN, id] = str(error)
+        rows.left_out[ResultKind.PLAN, id] = str(error)
         return ()
     except Unreadable as error:
-        found.left_out[ResultKind.PLAN, id] = (
+        rows.left_out[ResultKind.PLAN, id] = (
             f"{store.place(ResultKind.PLAN, id)}: {error.value}. {error.remedy}"
         )
         return ()
     fitting = _fitting(plan, cases)
     if not fitting:
-        found.left_out[ResultKind.PLAN, id] = f"{store.place(ResultKind.PLAN, id)}: {NO_CASE}"
+        rows.left_out[ResultKind.PLAN, id] = f"{store.place(ResultKind.PLAN, id)}: {NO_CASE}"
     summary, made_s = summary_text(plan), store.made_s(ResultKind.PLAN, id)
-    found.rows += [Row(made_s, ResultKind.PLAN, id, case_id, summary) for case_id in fitting]
+    rows.rows += [Row(made_s, ResultKind.PLAN, id, case_id, summary) for case_id in fitting]
     return fitting
 
 
@@ -155,21 +155,21 @@ def _add_result(
     id: str,
     cases: Sequence[StoredCase],
     made_from: Mapping[str, Sequence[str]],
-    found: Rows,
+    rows: Rows,
 ) -> None:
     try:
         about, within = _read(kind, store.kept(kind, id))
     except StorageError as error:
-        found.left_out[kind, id] = str(error)
+        rows.left_out[kind, id] = str(error)
         return
     except (NotJson, Refused) as error:
-        found.left_out[kind, id] = f"{store.place(kind, id)}: it cannot be read back: {error}"
+        rows.left_out[kind, id] = f"{store.place(kind, id)}: it cannot be read back: {error}"
         return
     # The plan within was made from the same case.
     fitting = made_from.get(about) or ([] if within is None else _fitting(within, cases))
     if not fitting:
-        found.left_out[kind, id] = f"{store.place(kind, id)}: {NO_PLAN}"
-    found.rows += [Row(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
+        rows.left_out[kind, id] = f"{store.place(kind, id)}: {NO_PLAN}"
+    rows.rows += [Row(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
 
 
 def _read(kind: ResultKind, text: bytes) -> tuple[str, Plan | None]:

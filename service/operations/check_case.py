@@ -36,11 +36,11 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     """
     segmentation, target_files = open_case(case)
     refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
-    made, _ = scene_of(segmentation, target_files, claimed.request)
+    scene, _ = scene_of(segmentation, target_files, claimed.request)
     # They take long to load: an input that cannot be read is refused before.
     from planner.plan import plan
 
-    verification = verify(claimed, made)
+    verification = verify(claimed, scene)
     checks = (*verification.checks, *own_block(claimed.verification, verification))
     verification = replace(verification, passed=all(c.passed for c in checks), checks=checks)
     if not reproduce:
@@ -51,6 +51,6 @@ def check_case(case: Case, claimed: Plan, report: Callable[[Progress], None], *,
     if reason is not None:
         return Checked(verification, reason)
     # A search that was complete is so without a clock.
-    reproduced = plan(made, with_time(claimed.request, None), go_on_until(None, report)).plan
+    reproduced = plan(scene, with_time(claimed.request, None), go_on_until(None, report)).plan
     same = compare_plans(claimed, replace(reproduced, request=with_time(reproduced.request, claimed.request)))
     return Checked(Verification(all(c.passed for c in same), (*verification.checks, *same), ()), None)

@@ -22,12 +22,12 @@ def evaluate_case(
 
     Raises AnatomyError if plan, case and seeds do not fit together, and Unverified.
     """
-    made = scene_of_plan(case, claimed, plan_sha256)
+    scene = scene_of_plan(case, claimed, plan_sha256)
     # It takes long to load: an input that cannot be read is refused before.
     from planner.evaluate import evaluate_implant
 
     go_on = go_on_until(claimed.request.search.time_limit_s, report)
-    evaluation = evaluate_implant(made, claimed, plan_sha256, seeds, go_on)
+    evaluation = evaluate_implant(scene, claimed, plan_sha256, seeds, go_on)
     if evaluation.supplement is not None:
         refuse_unverified("The supplement", evaluation.supplement.verification)
     refuse_unverified("The evaluation", evaluation.verification)

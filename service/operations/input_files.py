@@ -49,10 +49,10 @@ class Input:
             raise RequestError(
                 "--target", "both names and files are given", "Give all as names, or all as files."
             )
-        named, requested = self.target_names, request.target.structures
-        if requested and named and set(requested) != set(named):
+        names, requested = self.target_names, request.target.structures
+        if requested and names and set(requested) != set(names):
             raise RequestError("--target", "the request names another", "Leave it out of one of the two.")
-        return replace(request, target=replace(request.target, structures=named)) if named else request
+        return replace(request, target=replace(request.target, structures=names)) if names else request
 
 
 def input_from(
@@ -72,14 +72,14 @@ def input_from(
             built_in = path == source and given in BUILTINS
             remedy = f"Did you mean {BUILTIN_PREFIX}{given}?" if built_in else "Check the path."
             raise ReadError(str(path), "there is no such file or folder", remedy)
-    named = tuple(t for t in targets if t not in files)
-    return Input(Case(source, names, tuple(map(Path, files)), ct, mesh_axes), named)
+    names_in_input = tuple(t for t in targets if t not in files)
+    return Input(Case(source, names, tuple(map(Path, files)), ct, mesh_axes), names_in_input)
 
 
 def files_of(case: Case, *others: Path | None) -> list[Path]:
     """Every file or folder that is read: those of the case, and others."""
-    given = [case.source, case.names, *case.targets, case.ct, *others]
-    return [path for path in given if isinstance(path, Path)]
+    files = [case.source, case.names, *case.targets, case.ct, *others]
+    return [path for path in files if isinstance(path, Path)]
 
 
 def is_target_file(target: str) -> bool:

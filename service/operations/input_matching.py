@@ -34,21 +34,21 @@ def refuse_left_out(
 def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
     """Raise ReadError if the given files are not those from which the plan was made, or if their names were
     exchanged (with one file for each organ, the name says which organ it is); and name one."""
-    wanted, found = ([(file.sha256, file.name) for file in files] for files in (claimed, given))
-    counted, there = (Counter(sha256 for sha256, _ in files) for files in (wanted, found))
-    for sha256, name in found:
-        if there[sha256] > counted[sha256]:
+    expected, actual = ([(file.sha256, file.name) for file in files] for files in (claimed, given))
+    counted, given_counts = (Counter(sha256 for sha256, _ in files) for files in (expected, actual))
+    for sha256, name in actual:
+        if given_counts[sha256] > counted[sha256]:
             raise ReadError(
                 name,
                 "the plan was made from other content than this (its sha256 differs)"
                 if counted[sha256] == 0
                 else "it has the content of another file that is given, and the plan was made without it",
-                f"Give what it was made from: {', '.join(name for _, name in wanted) or 'no file'}.",
+                f"Give what it was made from: {', '.join(name for _, name in expected) or 'no file'}.",
             )
-    for sha256, name in wanted:
-        if counted[sha256] > there[sha256]:
+    for sha256, name in expected:
+        if counted[sha256] > given_counts[sha256]:
             raise ReadError(name, "the plan was made with this file, and it is not given", "Give it too.")
-    swapped = exchanged(wanted, found)
+    swapped = exchanged(expected, actual)
     if swapped is not None:
         raise ReadError(
             swapped[0],
@@ -61,33 +61,35 @@ def refuse_other_roles(claimed: Mapping[str, str], found: Mapping[str, str]) -> 
     """Raise ReadError if the structures, each with its role, are not the plan's, and name one: the content is
     the same, so a file has the name of another organ."""
     for name in sorted({*claimed, *found}):
-        was, now = claimed.get(name, "not there"), found.get(name, "not there")
-        if was != now:
+        expected, actual = claimed.get(name, "not there"), found.get(name, "not there")
+        if expected != actual:
             raise ReadError(
                 name,
-                f"in the plan it is {was}, and in what is given {now}",
+                f"in the plan it is {expected}, and in what is given {actual}",
                 "Give each file the name that it had: a mask or surface is the organ that its name says.",
             )
 
 
-def exchanged(wanted: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+def exchanged(
+    expected: Sequence[tuple[str, str]], actual: Sequence[tuple[str, str]]
+) -> tuple[str, str] | None:
     """Of two lists of (sha256, name), a name that has other content in the second list than in the first, and
     the name of that content in the first; None if there is none. A name that is in one list alone was a free
     choice: a label map or a CT means the same under any name."""
     contents: dict[str, set[str]] = {}
-    for sha256, name in wanted:
+    for sha256, name in expected:
         contents.setdefault(name, set()).add(sha256)
-    for sha256, name in sorted(found):
+    for sha256, name in sorted(actual):
         if name in contents and sha256 not in contents[name]:
-            return name, next((called for other, called in wanted if other == sha256), name)
+            return name, next((called for other, called in expected if other == sha256), name)
     return None
 
 
 def _refuse_other_axes(claimed: Sequence[InputDigest], given: Sequence[InputDigest]) -> None:
     """The content is the same, so the file states no axes: they were given as an option."""
-    wanted = {file.sha256: file.axes for file in claimed if file.axes is not None}
+    claimed_axes = {file.sha256: file.axes for file in claimed if file.axes is not None}
     for file in given:
-        plan_axes = wanted.get(file.sha256, file.axes)
+        plan_axes = claimed_axes.get(file.sha256, file.axes)
         if file.axes is not None and plan_axes is not None and plan_axes != file.axes:
             raise ReadError(
                 file.name,

@@ -71,9 +71,9 @@ def do(report: ReportProgress, work: Work, spec: JobSpec) -> JobResult:
             request = read_model(PlanRequest, spec.body, MAX_REQUEST_BYTES).to_request()
             return planning_result(work.make_plan(spec.case, request, report))
         case ResultKind.EVALUATION:
-            found = read_model(EvaluateBody, spec.body, MAX_FOUND_BYTES).found()
+            seeds = read_model(EvaluateBody, spec.body, MAX_FOUND_BYTES).found()
             plan, plan_id = _plan(spec)
-            return evaluation_result(work.evaluate(spec.case, plan, plan_id, found, report))
+            return evaluation_result(work.evaluate(spec.case, plan, plan_id, seeds, report))
         case ResultKind.REPLAN:
             needles = read_model(ReplanBody, spec.body, MAX_FOUND_BYTES)
             plan, plan_id = _plan(spec)

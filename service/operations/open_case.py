@@ -32,20 +32,20 @@ def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
     """
     refuse_damaged(case.kept)
     if isinstance(case.source, Path):
-        found = read(
+        segmentation = read(
             case.source, names=case.names, targets=case.targets, ct=case.ct, mesh_axes=case.mesh_axes
         )
         if case.kept:
-            refuse_others(case.kept, found[0].inputs)
-        return found
+            refuse_others(case.kept, segmentation[0].inputs)
+        return segmentation
     if case.source not in _BUILTINS:
         raise StructureError(
             "builtin", f"{case.source!r} is none", did_you_mean(case.source, sorted(_BUILTINS))
         )
-    for given in (case.names, *case.targets, case.ct):
-        if given is not None:
+    for path in (case.names, *case.targets, case.ct):
+        if path is not None:
             raise ReadError(
-                given.name,
+                path.name,
                 f"the built-in {case.source} takes no files: it has its own structures, names and targets",
                 "Leave the file out, or give an input of your own.",
             )
@@ -74,20 +74,20 @@ def scene_of(
     names = request.target.structures or target_files
     pose = request.pose
     pose_input = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
-    made = scene(segmentation, names, request.roles, pose_input)
-    refuse_unlikely_voxels(made.structures, made.grid)
-    _refuse_unknown_names(request, sorted({*segmentation.names(), *made.names()}))
-    names = names or tuple(s.name for s in made.of_role(Role.TARGET))
-    return made, replace(request, target=replace(request.target, structures=names))
+    case_scene = scene(segmentation, names, request.roles, pose_input)
+    refuse_unlikely_voxels(case_scene.structures, case_scene.grid)
+    _refuse_unknown_names(request, sorted({*segmentation.names(), *case_scene.names()}))
+    names = names or tuple(s.name for s in case_scene.of_role(Role.TARGET))
+    return case_scene, replace(request, target=replace(request.target, structures=names))
 
 
 def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:
     """A clearance, or a structure to cut back, with a misspelt name would silently not apply."""
-    known = ("default", TABLE, *structures)
+    known_names = ("default", TABLE, *structures)
     for name in request.clearance_mm:
-        if name not in known:
+        if name not in known_names:
             raise RequestError(
-                f"clearance_mm/{name}", "there is no such structure", did_you_mean(name, known)
+                f"clearance_mm/{name}", "there is no such structure", did_you_mean(name, known_names)
             )
     for name in request.target.cut_back:
         if name not in structures:

@@ -37,8 +37,8 @@ def _refuse_bad_file(file: Path, inputs: Iterable[Path]) -> None:
             raise OutputError(
                 str(file), "it is no plain file", "Name one, or leave it out to write to stdout."
             )
-        for given in inputs:
-            if given.exists() and given.samefile(file):
+        for input_path in inputs:
+            if input_path.exists() and input_path.samefile(file):
                 raise OutputError(str(file), "it is an input of this plan", "Name another file.")
     _try(file.parent, file.name, file)
 
@@ -46,10 +46,10 @@ def _refuse_bad_file(file: Path, inputs: Iterable[Path]) -> None:
 def _refuse_bad_folder(folder: Path) -> None:
     _refuse_bad_name(folder)
     # The last existing folder on the way to it; the rest would be created.
-    there = next(place for place in _with_parents(folder.absolute()) if os.path.lexists(place))
-    if not there.is_dir():
-        raise OutputError(str(there), "it is a file, and pictures need a folder", "Name another folder.")
-    _try(there, "picture", folder)
+    existing = next(place for place in _with_parents(folder.absolute()) if os.path.lexists(place))
+    if not existing.is_dir():
+        raise OutputError(str(existing), "it is a file, and pictures need a folder", "Name another folder.")
+    _try(existing, "picture", folder)
 
 
 def _with_parents(place: Path) -> tuple[Path, ...]:
@@ -69,11 +69,11 @@ def _refuse_bad_name(place: Path) -> None:
 
 def _try(folder: Path, name: str, requested: Path) -> None:
     try:
-        handle, made = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        handle, trial = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     except OSError as error:
         raise _unwritable(requested, error) from None
     os.close(handle)
-    Path(made).unlink()
+    Path(trial).unlink()
 
 
 def _unwritable(requested: Path, error: OSError) -> OutputError:

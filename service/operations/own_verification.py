@@ -43,12 +43,12 @@ def _differences(claimed: Verification | None, found: Verification) -> Iterator[
     if claimed is None or lacks is not None:
         yield _check("verification", lacks or "", "verified", False)
         return
-    stated, known = (Counter((c.name, c.subject) for c in one.checks) for one in (claimed, found))
-    for (name, subject), count in (known - stated).items():
+    stated, recomputed = (Counter((c.name, c.subject) for c in one.checks) for one in (claimed, found))
+    for (name, subject), count in (recomputed - stated).items():
         yield _check(f"{name}, {subject}", "left out", f"claimed {count} times" if count > 1 else "claimed")
-    for (name, subject), _ in (stated - known).items():
+    for (name, subject), _ in (stated - recomputed).items():
         yield _check(f"{name}, {subject}", "claimed", "no such claim")
-    if stated == known:
+    if stated == recomputed:
         yield from _altered(claimed, found)
     if claimed.not_recomputed != found.not_recomputed:
         yield _check("not_recomputed", ", ".join(claimed.not_recomputed), ", ".join(found.not_recomputed))

@@ -39,11 +39,11 @@ def plan_case(
 
     Raises AnatomyError for bad input, and Unverified.
     """
-    made, resolved = open_scene(case, request)
+    scene, resolved = open_scene(case, request)
     # It takes long to load: an input that cannot be read is refused before.
     from planner.plan import plan
 
     go_on: GoOn = go_on_until(resolved.search.time_limit_s, report)
-    planning = plan(made, resolved, go_on)
+    planning = plan(scene, resolved, go_on)
     refuse_unverified("The plan", planning.plan.verification)
-    return Planned(made, planning)
+    return Planned(scene, planning)

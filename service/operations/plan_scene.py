@@ -42,9 +42,9 @@ def scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
     segmentation, target_files = open_case(case)
     refuse_left_out(claimed.inputs, segmentation.inputs, claimed.request.target.structures)
     refuse_other_files(claimed.inputs, segmentation.inputs)
-    made = scene_of(segmentation, target_files, claimed.request)[0]
-    refuse_other_roles(dict(claimed.roles), {s.name: str(s.role) for s in made.structures})
-    return made
+    scene = scene_of(segmentation, target_files, claimed.request)[0]
+    refuse_other_roles(dict(claimed.roles), {s.name: str(s.role) for s in scene.structures})
+    return scene
 
 
 def with_time(request: Request, limit_of: Request | None) -> Request:

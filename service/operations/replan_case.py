@@ -26,24 +26,24 @@ def replan_case(
     Raises AnatomyError if plan, case and needles do not fit together, and Unverified.
     """
     _refuse_unknown_paths(found, claimed)
-    made = scene_of_plan(case, claimed, plan_sha256)
+    scene = scene_of_plan(case, claimed, plan_sha256)
     # It takes long to load: an input that cannot be read is refused before.
     from planner.replan import MeasuredNeedle, replan
 
     go_on = go_on_until(claimed.request.search.time_limit_s, report)
     needles = tuple(to_record(needle, MeasuredNeedle) for needle in found.needles)
-    replanned = replan(made, claimed, plan_sha256, needles, found.dropped(), go_on)
+    replanned = replan(scene, claimed, plan_sha256, needles, found.dropped(), go_on)
     refuse_unverified("The plan", replanned.plan.verification)
     refuse_unverified("The replanning", replanned.verification)
     return replanned
 
 
 def _refuse_unknown_paths(found: NeedlesMeasured, claimed: Plan) -> None:
-    known = [path.id for path in claimed.paths]
+    path_ids = [path.id for path in claimed.paths]
     for n, needle in enumerate(found.needles):
-        if needle.path_id is not None and needle.path_id not in known:
+        if needle.path_id is not None and needle.path_id not in path_ids:
             raise RequestError(
                 f"needles/{n}/path_id",
                 f"{needle.path_id!r} is no path of the plan",
-                f"{did_you_mean(needle.path_id, known)} null stands for a needle that was not planned.",
+                f"{did_you_mean(needle.path_id, path_ids)} null stands for a needle that was not planned.",
             )

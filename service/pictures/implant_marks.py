@@ -33,9 +33,13 @@ def near_part(
 
 def draw_needles(axes: Axes, plane: Slice, plan: Plan) -> None:
     """The needles of the set, as far as they are near the slice."""
-    chosen = () if plan.needle_set is None else plan.needle_set.path_ids
+    needle_ids = () if plan.needle_set is None else plan.needle_set.path_ids
     for path in plan.paths:
-        part = near_part(plane, np.array(path.entry_mm), np.array(path.tip_mm)) if path.id in chosen else None
+        part = (
+            near_part(plane, np.array(path.entry_mm), np.array(path.tip_mm))
+            if path.id in needle_ids
+            else None
+        )
         if part is not None:
             for colour, width in (("black", 2.6), (NEEDLE, 1.8)):
                 axes.plot(*part.T, color=colour, linewidth=width, solid_capstyle="round", zorder=5)

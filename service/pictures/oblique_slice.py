@@ -66,8 +66,8 @@ class Slice:
 def direction_letters(d_P: Float[np.ndarray, "3"]) -> str:
     """A unit direction as letters, the strongest first: "L", or "LP" when it leans."""
     order = np.argsort(-np.abs(d_P), kind="stable")
-    named = [a for n, a in enumerate(order) if n == 0 or abs(d_P[a]) > SECOND_LETTER_FROM]
-    return "".join(LETTERS[int(a)][0 if d_P[a] > 0 else 1] for a in named)
+    axes = [a for n, a in enumerate(order) if n == 0 or abs(d_P[a]) > SECOND_LETTER_FROM]
+    return "".join(LETTERS[int(a)][0 if d_P[a] > 0 else 1] for a in axes)
 
 
 def along_needle(

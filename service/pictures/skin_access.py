@@ -96,8 +96,8 @@ def _sentence(lung_length_mm: Float[np.ndarray, " n"], missing: tuple[str, ...])
         return f"{entries}; what lung they cross is not known, as none is in the input"
     free = int((lung_length_mm <= 0).sum())
     least = f"the least lung crossed is {mm_text(float(lung_length_mm.min()))}"
-    but = f"\nnot in the input: {', '.join(lacks)}" if lacks else ""
-    return f"{entries}, {free} of them without {of_lung(missing)}; {least}{but}"
+    lacking_note = f"\nnot in the input: {', '.join(lacks)}" if lacks else ""
+    return f"{entries}, {free} of them without {of_lung(missing)}; {least}{lacking_note}"
 
 
 def best_in_cells(
@@ -110,9 +110,9 @@ def best_in_cells(
     cells = np.floor(entry_B / CELL_MM).astype(np.int64)
     order = np.lexsort((*entry_B.T, lung_length_mm))
     _, first = np.unique(cells[order], axis=0, return_index=True)
-    kept = order[first]
-    kept = kept[np.argsort(-lung_length_mm[kept], kind="stable")]
-    return entry_B[kept], lung_length_mm[kept]
+    rows = order[first]
+    rows = rows[np.argsort(-lung_length_mm[rows], kind="stable")]
+    return entry_B[rows], lung_length_mm[rows]
 
 
 def first_skin_mm(view: View, body: Bool[np.ndarray, "nx ny nz"], scene: Scene) -> Float[np.ndarray, "a b"]:
@@ -120,8 +120,8 @@ def first_skin_mm(view: View, body: Bool[np.ndarray, "nx ny nz"], scene: Scene) 
 
     Indexed by the grid's two other axes, in order.
     """
-    seen = body if view.from_low_end else np.flip(body, view.depth_axis)
-    depth = np.argmax(seen, axis=view.depth_axis) * scene.grid.spacing_mm[view.depth_axis]
+    from_eye = body if view.from_low_end else np.flip(body, view.depth_axis)
+    depth = np.argmax(from_eye, axis=view.depth_axis) * scene.grid.spacing_mm[view.depth_axis]
     return np.where(body.any(axis=view.depth_axis), depth, np.nan)
 
 
@@ -150,8 +150,8 @@ def _draw_view(
 ) -> None:
     first_mm = first_skin_mm(view, body, scene)
     _draw_relief(axes, view, first_mm, scene)
-    shown = visible(view, entry_B, first_mm, scene)
-    lung = lung_mm[shown]
+    is_visible = visible(view, entry_B, first_mm, scene)
+    lung = lung_mm[is_visible]
     colours = np.where((lung > 0)[:, None], ScalarMappable(scale, COLOURS).to_rgba(lung), to_rgba(NO_LUNG))
     size = np.full(len(lung), 1.5 * CELL_MM)
     axes.add_collection(
@@ -160,7 +160,7 @@ def _draw_view(
             size,
             np.zeros(len(lung)),
             units="xy",
-            offsets=entry_B[shown][:, [view.right_axis, 2]],
+            offsets=entry_B[is_visible][:, [view.right_axis, 2]],
             offset_transform=axes.transData,
             facecolors=colours,
             linewidths=0,
@@ -194,11 +194,11 @@ def _draw_entries_of_paths(
     if not ranked:
         return
     entries_B = scene.grid.to_box(np.array([p.entry_mm for p in ranked]))
-    shown = visible(view, entries_B, first_skin_mm(view, body, scene), scene)
-    for path, at, seen in sorted(
-        zip(ranked, entries_B, shown, strict=True), key=lambda item: item[0].rank, reverse=True
+    is_visible = visible(view, entries_B, first_skin_mm(view, body, scene), scene)
+    for path, at, in_front in sorted(
+        zip(ranked, entries_B, is_visible, strict=True), key=lambda item: item[0].rank, reverse=True
     ):
-        if seen:
+        if in_front:
             axes.text(
                 at[view.right_axis],
                 at[2],

@@ -64,8 +64,8 @@ def study_figure(rows: Sequence[Row], rankings: Sequence[str]) -> Figure:
     figure = Figure(figsize=(11.0, 7.4), dpi=150, layout="constrained")
     values = _by_case(rows)
     labels, key = _labels(rankings)
-    drawn = [q for q in QUANTITIES if any(row[q.column] is not None for row in rows)] or QUANTITIES
-    for n, quantity in enumerate(drawn, 1):
+    quantities = [q for q in QUANTITIES if any(row[q.column] is not None for row in rows)] or QUANTITIES
+    for n, quantity in enumerate(quantities, 1):
         axes = figure.add_subplot(2, 3, n)
         _draw(axes, quantity, values, rankings)
         # A name may hold a dollar, which would begin mathematics.
@@ -89,10 +89,10 @@ def change(before: float, after: float, quantity: Quantity) -> int:
 
 
 def _by_case(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
-    found: dict[str, dict[str, Row]] = {}
+    by_case: dict[str, dict[str, Row]] = {}
     for row in rows:
-        found.setdefault(str(row["case"]), {})[str(row["ranking"])] = row
-    return found
+        by_case.setdefault(str(row["case"]), {})[str(row["ranking"])] = row
+    return by_case
 
 
 def _draw(
@@ -103,8 +103,8 @@ def _draw(
         pairs = Counter((a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None)
         _lines(axes, quantity, n, pairs)
     for n, column in enumerate(columns):
-        known = [value for value in column if value is not None]
-        _points(axes, n, known, len(column))
+        values = [value for value in column if value is not None]
+        _points(axes, n, values, len(column))
     axes.set_xlim(-0.4, len(rankings) - 0.6)
     axes.set_title(quantity.says, fontsize=9.5, loc="left")
     axes.grid(axis="y", color="#E0E0E0", linewidth=0.6)
@@ -141,16 +141,16 @@ def _lines(axes: Axes, quantity: Quantity, n: int, pairs: Counter[tuple[float, f
         )
 
 
-def _points(axes: Axes, n: int, known: Sequence[float], cases: int) -> None:
+def _points(axes: Axes, n: int, values: Sequence[float], cases: int) -> None:
     """A ring for each case, larger where several are alike, the median, and how many have none."""
-    for value, alike in sorted(Counter(known).items()):
+    for value, alike in sorted(Counter(values).items()):
         size = 3.5 * alike**0.25 + 0.5
         axes.plot(n, value, marker="o", markersize=size, color=DARK, mfc="white", mew=0.9, zorder=4)
-    if len(known) > 1:
-        axes.plot(n, median(known), color=BLACK, **MEDIAN, zorder=5)
-    if len(known) < cases:
+    if len(values) > 1:
+        axes.plot(n, median(values), color=BLACK, **MEDIAN, zorder=5)
+    if len(values) < cases:
         axes.annotate(
-            f"{cases - len(known)} without",
+            f"{cases - len(values)} without",
             (n, 0.0),
             xycoords=("data", "axes fraction"),
             fontsize=7.5,
@@ -160,13 +160,13 @@ def _points(axes: Axes, n: int, known: Sequence[float], cases: int) -> None:
         )
 
 
-def _set_range(axes: Axes, quantity: Quantity, known: Sequence[float]) -> None:
+def _set_range(axes: Axes, quantity: Quantity, values: Sequence[float]) -> None:
     """All values, with room for words above and below, the best at the top, and no tick where no value is."""
-    if not known:
+    if not values:
         axes.set_yticks([])
         return
-    room = max(max(known) - min(known), 1.0)
-    low, high, above = min(known) - 0.15 * room, max(known) + 0.15 * room, 0.22 * room
+    room = max(max(values) - min(values), 1.0)
+    low, high, above = min(values) - 0.15 * room, max(values) + 0.15 * room, 0.22 * room
     axes.set_ylim((low, high + above) if quantity.more_is_better else (high, low - above))
     low = max(low, 0.0)
     ticks = [t for t in MaxNLocator(nbins=7, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= t <= high]

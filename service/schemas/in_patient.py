@@ -48,9 +48,9 @@ class NeedlesMeasured(Strict):
 
     @model_validator(mode="after")
     def _each_path_once(self) -> "NeedlesMeasured":
-        named = [needle.path_id for needle in self.needles if needle.path_id is not None]
-        for n, path_id in enumerate(named):
-            if path_id in named[:n]:
+        path_ids = [needle.path_id for needle in self.needles if needle.path_id is not None]
+        for n, path_id in enumerate(path_ids):
+            if path_id in path_ids[:n]:
                 raise ValueError(
                     f"Two needles stand for path {path_id!r}. Name it for one, and give null for the other."
                 )

@@ -20,8 +20,8 @@ def planning_result(planning: PlanningResult) -> JobResult:
 def plan_result(plan: Plan, access: SkinAccess | None = None) -> JobResult:
     """A plan."""
     id = plan_sha256(plan)
-    drawn = None if access is None else write_access(id, access)
-    return JobResult(ResultKind.PLAN, id, write_plan(plan), access=drawn, summary=summary_text(plan))
+    access_map = None if access is None else write_access(id, access)
+    return JobResult(ResultKind.PLAN, id, write_plan(plan), access=access_map, summary=summary_text(plan))
 
 
 def evaluation_result(evaluation: Evaluation) -> JobResult:

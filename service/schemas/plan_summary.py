@@ -169,14 +169,14 @@ def _of_path(path: Path) -> PathSummary:
     return PathSummary(path.lung_length_mm, path.pleural_punctures, path.clearance_mm)
 
 
-def _of_set(found: NeedleSet) -> SetSummary:
+def _of_set(needle_set: NeedleSet) -> SetSummary:
     return SetSummary(
-        needles=len(found.path_ids),
-        seeds=len(found.seeds),
-        lung_length_mm=found.lung_length_mm,
-        pleural_punctures=found.pleural_punctures,
-        given_too_near=tuple(nearest_first(found.given_too_near)),
-        given_seed_pairs_near=found.given_seed_pairs_near,
+        needles=len(needle_set.path_ids),
+        seeds=len(needle_set.seeds),
+        lung_length_mm=needle_set.lung_length_mm,
+        pleural_punctures=needle_set.pleural_punctures,
+        given_too_near=tuple(nearest_first(needle_set.given_too_near)),
+        given_seed_pairs_near=needle_set.given_seed_pairs_near,
     )
 
 
@@ -194,8 +194,10 @@ def _of_dose(report: DoseReport) -> DoseSummary:
     )
 
 
-def _of_robustness(found: Robustness) -> RobustnessSummary:
-    return RobustnessSummary(found.placement, found.d90_gy, found.v100_percent, found.goals_met_share)
+def _of_robustness(robustness: Robustness) -> RobustnessSummary:
+    return RobustnessSummary(
+        robustness.placement, robustness.d90_gy, robustness.v100_percent, robustness.goals_met_share
+    )
 
 
 def summary_text(plan: Plan) -> str:

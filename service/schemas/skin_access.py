@@ -44,7 +44,7 @@ class SkinAccessModel(BaseModel):
 
 def write_access(plan_id: str, access: SkinAccess) -> bytes:
     """The map of a plan as UTF-8 JSON."""
-    found = {
+    document = {
         "plan": plan_id,
         "frame": "LPS",
         "square_mm": SQUARE_MM,
@@ -52,7 +52,7 @@ def write_access(plan_id: str, access: SkinAccess) -> bytes:
         "entry_mm": (access.entry_mm.round(DECIMALS) + 0.0).tolist(),
         "lung_length_mm": (access.lung_length_mm.round(DECIMALS) + 0.0).tolist(),
     }
-    return sealed(_SEAL, orjson.dumps(found))
+    return sealed(_SEAL, orjson.dumps(document))
 
 
 def is_sealed(text: bytes) -> bool:

@@ -127,43 +127,43 @@ class Store:
 
         The content of its files must have been flushed; the names of files are flushed here.
         """
-        there = self._with_whole_files(record["id"])
-        if there is not None and there.is_sealed:
-            return there
-        if there is not None:
+        existing = self._with_whole_files(record["id"])
+        if existing is not None and existing.is_sealed:
+            return existing
+        if existing is not None:
             # The record has no sha256 of itself. The files stay in place, because others read them.
-            write_atomically(there.folder / RECORD, write_record(record), PRIVATE)
+            write_atomically(existing.folder / RECORD, write_record(record), PRIVATE)
             return self.case(record["id"])
         # From here the folder belongs to this call: the process that created it may remove it meanwhile.
-        taken = folder.with_name(f"{folder.name}.taken")
-        folder.rename(taken)
+        aside = folder.with_name(f"{folder.name}.taken")
+        folder.rename(aside)
         try:
-            for inside in taken.rglob("*"):
+            for inside in aside.rglob("*"):
                 if inside.is_dir():
                     flush(inside)
-            write_atomically(taken / RECORD, write_record(record), PRIVATE)
-            self._place(taken, record["id"])
+            write_atomically(aside / RECORD, write_record(record), PRIVATE)
+            self._place(aside, record["id"])
             flush(self._cases)
         except OSError:
-            shutil.rmtree(taken, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
             raise
         return self.case(record["id"])
 
-    def _place(self, taken: Path, case_id: str) -> None:
+    def _place(self, aside: Path, case_id: str) -> None:
         try:
-            taken.rename(self._cases / case_id)
+            aside.rename(self._cases / case_id)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                 raise
             if self.is_whole(case_id):
                 # A faster process added the same content.
-                shutil.rmtree(taken, ignore_errors=True)
+                shutil.rmtree(aside, ignore_errors=True)
                 return
             # The existing folder is partly removed, or damaged.
             damaged = self._aside_of(case_id)
             with contextlib.suppress(FileNotFoundError):
                 (self._cases / case_id).rename(damaged)
-            taken.rename(self._cases / case_id)
+            aside.rename(self._cases / case_id)
             remove(damaged)
 
     def _with_whole_files(self, case_id: str) -> StoredCase | None:
@@ -183,9 +183,9 @@ class Store:
 
     def things(self) -> list[tuple[str, str]]:
         """Kind and id of everything that is there, damaged or not."""
-        there = [(CASE, id) for id in self.case_ids()]
-        there += [(str(kind), id) for kind in ResultKind for id in self.result_ids(kind)]
-        return [thing for thing in there if self.has(*thing)]
+        items = [(CASE, id) for id in self.case_ids()]
+        items += [(str(kind), id) for kind in ResultKind for id in self.result_ids(kind)]
+        return [item for item in items if self.has(*item)]
 
     def has(self, kind: str, id: str) -> bool:
         """Whether a case or a result is there, damaged or not."""
@@ -266,14 +266,18 @@ class Store:
         Where one cannot be written, those that were not there before are gone again. A process that is killed
         in between leaves some, which nobody holds. Raises TooLarge for what is larger than is read again.
         """
-        files = [(self._file(one.kind, one.id), one.text) for one in (made.plan, made) if one is not None]
+        files = [
+            (self._file(result.kind, result.id), result.text)
+            for result in (made.plan, made)
+            if result is not None
+        ]
         files += [
-            (self._map(one.id), one.access)
-            for one in (made.plan, made)
-            if one is not None and one.access is not None
+            (self._map(result.id), result.access)
+            for result in (made.plan, made)
+            if result is not None and result.access is not None
         ]
         _refuse_unreadable(files, self._access)
-        new = [file for file, _ in files if not file.exists()]
+        added = [file for file, _ in files if not file.exists()]
         try:
             for file, text in files:
                 if file.is_dir():
@@ -281,7 +285,7 @@ class Store:
                     remove(file)
                 write_atomically(file, text, PRIVATE)
         except OSError:
-            for file in new:
+            for file in added:
                 file.unlink(missing_ok=True)
             raise
 
@@ -350,10 +354,10 @@ class Store:
     def sweep_aside(self) -> None:
         """Remove old files in aside/ of processes that no longer run, and half-written files."""
         before_s = self.now_s() - ABANDONED_S
-        for left in self._aside.iterdir():
-            name = left.name.partition(".")[0]
-            if _is_older(left, before_s) and not is_alive(self._marks, name):
-                remove(left)
+        for path in self._aside.iterdir():
+            name = path.name.partition(".")[0]
+            if _is_older(path, before_s) and not is_alive(self._marks, name):
+                remove(path)
         for folder in (*self._kept.values(), self._access):
             # Files that write_atomically has not finished are no results.
             for half in folder.glob(".*.json.*"):

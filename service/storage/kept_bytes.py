@@ -60,7 +60,7 @@ def forget_size(connection: Connection, kind: str, id: str) -> None:
 
 def counted(connection: Connection, owner: str, things: Iterable[Thing]) -> set[Thing]:
     """Those of `things` that count for `owner`."""
-    return {thing for thing in things if counts(connection, owner, *thing)}
+    return {item for item in things if counts(connection, owner, *item)}
 
 
 def counts(connection: Connection, owner: str, kind: str, id: str) -> bool:
@@ -72,11 +72,11 @@ def counts(connection: Connection, owner: str, kind: str, id: str) -> bool:
 
 def add(connection: Connection, owner: str, things: Iterable[Thing], sign: int = 1) -> None:
     """Let items count for `owner`; with a sign of -1, no longer."""
-    query = (connection.scalar(select(sizes.c.bytes).where(*_is_size(*thing))) for thing in things)
+    query = (connection.scalar(select(sizes.c.bytes).where(*_is_size(*item))) for item in things)
     grown = sign * sum(bytes or 0 for bytes in query)
     changed = update(owners).where(owners.c.owner == owner)
-    found = connection.execute(changed.values(kept_bytes=owners.c.kept_bytes + grown))
-    if found.rowcount == 0:
+    updated = connection.execute(changed.values(kept_bytes=owners.c.kept_bytes + grown))
+    if updated.rowcount == 0:
         connection.execute(insert(owners), {"owner": owner, "kept_bytes": grown})
 
 

@@ -110,10 +110,10 @@ class Library:
 
         def change(connection: Connection) -> None:
             own_job = exists().where(jobs.c.owner == owner, jobs.c.case_id == case_id, jobs.c.state.in_(OPEN))
-            held = case_ids(connection, owner, CASE, case_id)
-            if held and connection.scalar(select(own_job)):
+            case_rows = case_ids(connection, owner, CASE, case_id)
+            if case_rows and connection.scalar(select(own_job)):
                 raise InUse(CASE)
-            if held and refuse is not None:
+            if case_rows and refuse is not None:
                 refuse(connection)
             if not revoke(connection, owner, CASE, case_id):
                 raise NotHeld(CASE)
@@ -152,14 +152,14 @@ class Library:
         reason, or its result is held and is not what was written. If it is requested again, it is done
         again."""
         if job.state is State.FAILED:
-            lost = type_of("damaged"), type_of("no-room")
-            return job.problem is not None and job.problem["type"] in lost
-        made = ((job.kind, job.result_id), (ResultKind.PLAN, job.result_plan_id))
+            lost_types = type_of("damaged"), type_of("no-room")
+            return job.problem is not None and job.problem["type"] in lost_types
+        results = ((job.kind, job.result_id), (ResultKind.PLAN, job.result_plan_id))
         return job.state is State.DONE and any(
             id is not None
             and bool(case_ids(connection, job.owner, kind, id))
             and not self._store.is_kept(kind, id, size_of(connection, kind, id))
-            for kind, id in made
+            for kind, id in results
         )
 
     def remove_result(
@@ -178,11 +178,11 @@ class Library:
         self._store.refuse_removals_that_fail()
 
         def change(connection: Connection) -> tuple[str, ...]:
-            held = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()
+            case_rows = case_ids(connection, owner, kind, result_id) if is_id(result_id) else ()
             about = jobs.c.owner == owner, jobs.c.plan_id == result_id, jobs.c.state.in_(OPEN)
-            if held and kind is ResultKind.PLAN and connection.scalar(select(exists().where(*about))):
+            if case_rows and kind is ResultKind.PLAN and connection.scalar(select(exists().where(*about))):
                 raise InUse(kind)
-            if not held:
+            if not case_rows:
                 raise NotHeld(kind)
             if refuse is not None:
                 refuse(connection)
@@ -221,22 +221,22 @@ class Library:
     def orphans(self) -> list[tuple[str, str]]:
         """Kind and id of all items whose files exist and which nobody needs: rows are lost, or a server was
         killed between files and rows."""
-        held = self._database.read(everything)
-        left = [thing for thing in self._store.things() if thing not in held]
+        owned = self._database.read(everything)
+        unowned = [item for item in self._store.things() if item not in owned]
 
         def look_again(connection: Connection) -> list[tuple[str, str]]:
             # Under the lock of rows and files, no file lacks its row for a moment.
-            return [t for t in left if self._store.has(*t) and not is_needed(connection, *t)]
+            return [t for t in unowned if self._store.has(*t) and not is_needed(connection, *t)]
 
-        return self._database.write(look_again, LOCK) if left else []
+        return self._database.write(look_again, LOCK) if unowned else []
 
     def update_sizes(self) -> None:
         """Find the sizes that no row states, of items of an earlier version, and correct all sums of owners.
         Files are measured before the transaction, so that nobody waits for that."""
-        found = [(kind, id, self._bytes(kind, id)) for kind, id in self._database.read(unsized)]
+        sizes = [(kind, id, self._bytes(kind, id)) for kind, id in self._database.read(unsized)]
 
         def change(connection: Connection) -> int:
-            for kind, id, bytes in found:
+            for kind, id, bytes in sizes:
                 # Files that are not here may still arrive.
                 if bytes > 0:
                     note_size(connection, kind, id, bytes)
@@ -264,5 +264,5 @@ class Library:
 
 def is_about_another_folder(connection: Connection, store: Store) -> bool:
     """Whether the database has cases whose files are not in this store."""
-    held = connection.scalars(select(holdings.c.case_id).distinct())
-    return not all(store.is_there(case_id) for case_id in held)
+    known_ids = connection.scalars(select(holdings.c.case_id).distinct())
+    return not all(store.is_there(case_id) for case_id in known_ids)

@@ -71,8 +71,8 @@ def last_used_s(connection: Connection, owner: str, kind: str, id: str) -> float
 
 def has_results(connection: Connection, owner: str, case_id: str) -> bool:
     """Whether `owner` holds anything made from a case."""
-    made = holdings.c.owner == owner, holdings.c.case_id == case_id, holdings.c.kind != CASE
-    return bool(connection.scalar(select(exists().where(*made))))
+    conditions = holdings.c.owner == owner, holdings.c.case_id == case_id, holdings.c.kind != CASE
+    return bool(connection.scalar(select(exists().where(*conditions))))
 
 
 def case_ids(
@@ -96,8 +96,8 @@ def listed(
         query = query.where(holdings.c.number < before)
     if case_id is not None:
         query = query.where(holdings.c.case_id == case_id)
-    found = connection.execute(query.order_by(holdings.c.number.desc()).limit(most))
-    return [Holding(*row) for row in found]
+    rows = connection.execute(query.order_by(holdings.c.number.desc()).limit(most))
+    return [Holding(*row) for row in rows]
 
 
 def summarise(connection: Connection, id: str, summary: str) -> None:
@@ -112,12 +112,12 @@ def summarise(connection: Connection, id: str, summary: str) -> None:
 def revoke(connection: Connection, owner: str, kind: str, id: str) -> tuple[str, ...]:
     """Let `owner` no longer hold an item. Returns the cases from which it was made; empty if the owner did
     not hold it."""
-    found = case_ids(connection, owner, kind, id)
-    if found:
+    case_rows = case_ids(connection, owner, kind, id)
+    if case_rows:
         connection.execute(delete(holdings).where(*_is(owner, kind, id)))
-        things = {(kind, id), *((CASE, case_id) for case_id in found)}
+        things = {(kind, id), *((CASE, case_id) for case_id in case_rows)}
         add(connection, owner, things - counted(connection, owner, things), sign=-1)
-    return found
+    return case_rows
 
 
 def everything(connection: Connection) -> set[tuple[str, str]]:

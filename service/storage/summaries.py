@@ -27,29 +27,29 @@ class Summaries:
         self._database = database
         self._store = store
 
-    def of_cases(self, held: Sequence[Holding]) -> list[CaseSummary | None]:
+    def of_cases(self, holdings: Sequence[Holding]) -> list[CaseSummary | None]:
         """The summaries of these cases."""
-        return [self._of_case(one) for one in held]
+        return [self._of_case(holding) for holding in holdings]
 
-    def of_plans(self, held: Sequence[Holding]) -> list[PlanSummary | None]:
+    def of_plans(self, holdings: Sequence[Holding]) -> list[PlanSummary | None]:
         """The summaries of these plans."""
-        return [read_summary(one.summary) or self._made_again(one) for one in held]
+        return [read_summary(holding.summary) or self._made_again(holding) for holding in holdings]
 
-    def _of_case(self, held: Holding) -> CaseSummary | None:
+    def _of_case(self, holding: Holding) -> CaseSummary | None:
         try:
-            return case_summary_of(self._store.case(held.id).record)
+            return case_summary_of(self._store.case(holding.id).record)
         except StorageError:
             return None
 
-    def _made_again(self, held: Holding) -> PlanSummary | None:
+    def _made_again(self, holding: Holding) -> PlanSummary | None:
         try:
-            text = summary_text(read_kept_plan(self._store.kept(ResultKind.PLAN, held.id), held.id))
+            text = summary_text(read_kept_plan(self._store.kept(ResultKind.PLAN, holding.id), holding.id))
         except (StorageError, Unreadable) as error:
-            _log.warning("plan %s has no summary: %s", held.id, error)
+            _log.warning("plan %s has no summary: %s", holding.id, error)
             return None
         try:
-            self._database.write(lambda c: summarise(c, held.id, text), LOCK, needed=False)
+            self._database.write(lambda c: summarise(c, holding.id, text), LOCK, needed=False)
         except (OSError, Unavailable) as error:
             # A list can be read even if nothing can be written.
-            _log.warning("the summary of plan %s is not stored: %s", held.id, error)
+            _log.warning("the summary of plan %s is not stored: %s", holding.id, error)
         return read_summary(text)

@@ -69,13 +69,13 @@ class _Line:
     mesh_axes: MeshAxes | None = None
 
 
-def cohort(given: Sequence[str], shared: Shared) -> tuple[Member, ...]:
+def cohort(arguments: Sequence[str], shared: Shared) -> tuple[Member, ...]:
     """The cases, by name.
 
     Raises AnatomyError for a file that is not there, names that are not different, or options that fit no
     case, and arguments.BadFile for a table or a request that cannot be used.
     """
-    lines = [line for text in given for line in _lines(text)]
+    lines = [line for text in arguments for line in _lines(text)]
     files = [t for t in shared.targets if is_target_file(t)]
     if files and len(lines) > 1:
         raise RequestError(
@@ -94,10 +94,10 @@ def cohort(given: Sequence[str], shared: Shared) -> tuple[Member, ...]:
                 f"case {member.name!a}", "its name cannot be written down", "Rename it, or its folder."
             )
     members.sort(key=lambda member: member.name)
-    for one, two in pairwise(members):
-        if one.name == two.name:
+    for earlier, later in pairwise(members):
+        if earlier.name == later.name:
             raise RequestError(
-                f"case {one.name}",
+                f"case {earlier.name}",
                 "two cases have this name",
                 "Give each once, or names of their own in a table of cases (.csv) with a column 'case'.",
             )
@@ -112,13 +112,13 @@ def _member(line: _Line, name: str, shared: Shared) -> Member:
     axes = line.mesh_axes
     if axes is None and _has_surface(line.input, targets):
         axes = shared.mesh_axes
-    given = input_from(line.input, names, targets, Path(line.ct) if line.ct else None, axes)
+    case_input = input_from(line.input, names, targets, Path(line.ct) if line.ct else None, axes)
     file = Path(line.request) if line.request else shared.request
     plan_request = request_file(file)
     if "ranking" in plan_request.model_fields_set:
         assert file is not None
         raise BadFile(f"{file.name}: /ranking: a study's rankings are its options. Leave it out.")
-    return Member(name, given.case, given.with_targets(plan_request.to_request()), file)
+    return Member(name, case_input.case, case_input.with_targets(plan_request.to_request()), file)
 
 
 def _has_surface(input: str, targets: Sequence[str]) -> bool:
@@ -196,8 +196,8 @@ def _axes(path: Path, number: int, cell: str) -> MeshAxes | None:
         return None
     axes = parse_axes(cell)
     if axes is None:
-        shown = shortened(ascii(cell), MAX_FIELD_LENGTH)
-        raise BadFile(f"{path.name}: case {number} has mesh_axes {shown}. {SEND_AXES}")
+        quoted = shortened(ascii(cell), MAX_FIELD_LENGTH)
+        raise BadFile(f"{path.name}: case {number} has mesh_axes {quoted}. {SEND_AXES}")
     return axes
 
 

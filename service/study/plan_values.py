@@ -47,8 +47,8 @@ def robustness(ended: StudyOutcome) -> Robustness | None:
 
 def most_touched(ended: StudyOutcome) -> Touch | None:
     """The structure that is most likely touched by a misplaced needle, over all needles."""
-    found = robustness(ended)
-    touches = [touch for needle in found.needles for touch in needle.touches] if found else []
+    spread = robustness(ended)
+    touches = [touch for needle in spread.needles for touch in needle.touches] if spread else []
     return min(touches, key=lambda touch: (-touch.chance, touch.structure), default=None)
 
 
@@ -59,15 +59,15 @@ def status(ended: StudyOutcome) -> str:
 
 def window_of_best(ended: StudyOutcome) -> str | None:
     """The name of the window through which the best path enters."""
-    best, made = best_path(ended), ended.plan
-    if best is None or made is None:
+    best, plan = best_path(ended), ended.plan
+    if best is None or plan is None:
         return None
-    return next((window.name for window in made.windows if window.id == best.window), best.window)
+    return next((window.name for window in plan.windows if window.id == best.window), best.window)
 
 
-def ranked_paths(made: Plan) -> int:
+def ranked_paths(plan: Plan) -> int:
     """How many paths to the target are ranked."""
-    return sum(path.aim is Aim.TARGET for path in made.paths)
+    return sum(path.aim is Aim.TARGET for path in plan.paths)
 
 
 def goals_met(report: DoseReport) -> bool:
@@ -75,9 +75,9 @@ def goals_met(report: DoseReport) -> bool:
     return all(goal.met for goal in report.goals)
 
 
-def least_tolerance_deg(found: Robustness) -> float | None:
+def least_tolerance_deg(robustness: Robustness) -> float | None:
     """The smallest turn of any needle before it touches something."""
-    return min((needle.tolerance_deg for needle in found.needles), default=None)
+    return min((needle.tolerance_deg for needle in robustness.needles), default=None)
 
 
 def joined(values: Sequence[str]) -> str:

@@ -45,15 +45,15 @@ class Ranking:
         return self.scores == other.scores and dict(self.weights) == dict(other.weights)
 
 
-def rankings(given: Sequence[str]) -> tuple[Ranking, ...]:
+def rankings(arguments: Sequence[str]) -> tuple[Ranking, ...]:
     """The rankings, in the order given.
 
     Raises RequestError for one that is unknown or is given twice, ReadError and arguments.BadFile for a file.
     """
-    found: list[Ranking] = []
-    for text in given:
+    parsed: list[Ranking] = []
+    for text in arguments:
         ranking = _ranking(text)
-        for other in found:
+        for other in parsed:
             if ranking.same_as(other):
                 raise RequestError(
                     f"{OPTION} {text}", f"it is the same as {other.name!r}", "Leave one of them out."
@@ -64,8 +64,8 @@ def rankings(given: Sequence[str]) -> tuple[Ranking, ...]:
                     f"another ranking is called {other.name!r}",
                     "Name one of them: NAME=SCORES.",
                 )
-        found.append(ranking)
-    return tuple(found)
+        parsed.append(ranking)
+    return tuple(parsed)
 
 
 def _ranking(text: str) -> Ranking:

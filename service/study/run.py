@@ -116,9 +116,9 @@ def _plan(store: Store, job: Job) -> Plan | None:
 
 def _withdraw_others(job_table: JobTable, jobs: Sequence[Job]) -> None:
     """Cancel jobs that an earlier command requested and this one does not."""
-    wanted = {job.id for job in jobs}
+    own_ids = {job.id for job in jobs}
     for job in job_table.open_jobs():
-        if job.id not in wanted:
+        if job.id not in own_ids:
             job_table.cancel(job.id)
 
 

@@ -62,8 +62,8 @@ def _found_in(part: Part, *entries: Entry) -> Iterator[Column]:
 
 def _reader(part: Part, get: Callable[[Any], Any]) -> Callable[[StudyOutcome], Value]:
     def of(ended: StudyOutcome) -> Value:
-        found = part(ended)
-        value = None if found is None else get(found)
+        record = part(ended)
+        value = None if record is None else get(record)
         # Of a word that has a type of its own, the word.
         return str(value) if isinstance(value, str) else value
 

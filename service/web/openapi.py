@@ -21,12 +21,12 @@ NOT_OURS = ("HTTPValidationError", "ValidationError")
 
 def describe_bodies(app: FastAPI, *models: type[BaseModel]) -> None:
     """Add the schemas of `models`, and of their fields, to the components of `app`."""
-    found = app.openapi
+    generate = app.openapi
     described: list[dict[str, Any]] = []
 
     def completed() -> dict[str, Any]:
         if not described:
-            document = found()
+            document = generate()
             _add_schemas(document, models)
             for item in document["paths"].values():
                 for operation in item.values():
@@ -43,11 +43,11 @@ def _add_schemas(document: dict[str, Any], models: tuple[type[BaseModel], ...]) 
     _, described = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
-    known = document["components"]["schemas"]
+    schemas = document["components"]["schemas"]
     for name, schema in described["$defs"].items():
-        known.setdefault(name, schema)
+        schemas.setdefault(name, schema)
     for name in NOT_OURS:
-        known.pop(name, None)
+        schemas.pop(name, None)
 
 
 def _drop_what_is_not_ours(responses: dict[str, Any]) -> None:

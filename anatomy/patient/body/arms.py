@@ -69,16 +69,16 @@ def _enclosed(masks: Sequence[VoxelMask], k: int, shape: tuple[int, ...]) -> Boo
     """What one of the masks holds or encloses in a slice: in a label map, a bone's voxels are not the arm's.
     Where the slice's border cuts an arm and its bone, the border closes the hole, if the hole is not larger
     than the arm's own area: two arms around a trunk do not enclose it."""
-    held = np.zeros(shape[:2], bool)
+    enclosed = np.zeros(shape[:2], bool)
     for mask in masks:
         regions, count = ndimage.label(mask.layer[:, :, k] != mask.label)
         sizes = np.bincount(regions.ravel(), minlength=count + 1)
-        enclosed = np.ones(count + 1, bool)
+        closed = np.ones(count + 1, bool)
         for first, last in ((regions[0], regions[-1]), (regions[:, 0], regions[:, -1])):
-            enclosed[np.intersect1d(first, last)] = False
+            closed[np.intersect1d(first, last)] = False
             cut = np.union1d(first, last)
-            enclosed[cut[sizes[cut] > sizes[0]]] = False
+            closed[cut[sizes[cut] > sizes[0]]] = False
         # The mask itself is region 0, which may span the slice as well.
-        enclosed[0] = True
-        held |= enclosed[regions]
-    return held
+        closed[0] = True
+        enclosed |= closed[regions]
+    return enclosed

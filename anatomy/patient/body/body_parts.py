@@ -71,10 +71,10 @@ def parts_of(
     sizes[0] = 0
     main = int(np.argmax(sizes))
     least = np.where(_at_the_edge(numbers, box, grid, count), MIN_CUT_PART_MM3, MIN_PART_MM3)
-    kept = of_body & (sizes * grid.voxel_volume_mm3 >= least)
-    kept[[0, main]] = False
+    is_kept = of_body & (sizes * grid.voxel_volume_mm3 >= least)
+    is_kept[[0, main]] = False
     # Parts of equal size stay in the order of their numbers.
-    apart = np.flatnonzero(kept)[np.argsort(-sizes[kept], kind="stable")]
+    apart = np.flatnonzero(is_kept)[np.argsort(-sizes[is_kept], kind="stable")]
     labels = np.zeros(count + 1, np.uint8)
     labels[main] = 1
     labels[apart] = 2 + np.minimum(np.arange(len(apart)), MAX_PARTS - 1)
@@ -168,10 +168,10 @@ def notes_on_parts(
     """
     notes = []
     if obstacles:
-        named = ", ".join(f"{s.name} ({_cc(s.mask.count * grid.voxel_volume_mm3)})" for s in obstacles)
+        names = ", ".join(f"{s.name} ({_cc(s.mask.count * grid.voxel_volume_mm3)})" for s in obstacles)
         notes.append(
             f"The body is in {1 + len(obstacles)} parts. Needles enter the largest, and avoid the others "
-            f"like other structures outside the body: {named}."
+            f"like other structures outside the body: {names}."
         )
     specks = parts.specks if beyond is None else parts.specks + beyond.specks
     if specks:

@@ -53,12 +53,12 @@ def flat_end(
     """Number of slices, from the end inwards, before the innermost flat face of the body; None if there is no
     such face. What lies inwards of `covers` is not bare. Without `steps`, only a face with no body before it
     counts."""
-    seen, covered = np.zeros((2, *body.shape[1:]), bool)
+    bare, covered = np.zeros((2, *body.shape[1:]), bool)
     counts = [0]
     for layer, cover in zip(body, covers, strict=True):
         covered |= cover
-        seen |= layer & ~covered
-        counts.append(int(np.count_nonzero(seen)))
+        bare |= layer & ~covered
+        counts.append(int(np.count_nonzero(bare)))
     # Bare area that the slices from the end inwards cover together, seen along the axis.
     bare_mm2 = voxel_mm2 * np.array(counts)
     areas_mm2 = voxel_mm2 * np.count_nonzero(body, axis=(1, 2))
@@ -72,25 +72,25 @@ def flat_end(
 
 def _is_end(bare_mm2: Float[np.ndarray, " n"], slice_: int) -> bool:
     """Whether the slices from the end to this one have a face too large for a rounded end."""
-    here = slice_ + 1
-    if 2 * here >= len(bare_mm2):
+    slices = slice_ + 1
+    if 2 * slices >= len(bare_mm2):
         return False
-    added = bare_mm2[2 * here] - bare_mm2[here]
-    return bool(bare_mm2[here] >= max(MIN_CUT_MM2, END_RATIO * added))
+    added = bare_mm2[2 * slices] - bare_mm2[slices]
+    return bool(bare_mm2[slices] >= max(MIN_CUT_MM2, END_RATIO * added))
 
 
 def _is_step(bare_mm2: Float[np.ndarray, " n"], area_mm2: float, slice_: int, step_mm: float) -> bool:
     """Whether this slice, or a few that end with it, add a large bare face in one step."""
-    here = slice_ + 1
+    slice_count = slice_ + 1
     within = slice_ > slices_within(MAX_BEYOND_MM, step_mm)
     least_mm2 = max(MIN_CUT_MM2, (MIN_STEP_WITHIN if within else MIN_STEP) * area_mm2)
     # What the outermost slice covers is the face of the end, not a step.
-    most = min(slices_within(STEP_MM, step_mm), slice_, len(bare_mm2) - 1 - here)
+    most = min(slices_within(STEP_MM, step_mm), slice_, len(bare_mm2) - 1 - slice_count)
     for slices in range(1, 1 + most):
-        added = bare_mm2[here] - bare_mm2[here - slices]
+        added = bare_mm2[slice_count] - bare_mm2[slice_count - slices]
         # A slice that adds little lies inside the step or beyond it.
-        if bare_mm2[here] - bare_mm2[slice_] < MIN_PART * added / slices:
+        if bare_mm2[slice_count] - bare_mm2[slice_] < MIN_PART * added / slices:
             continue
-        if added >= max(least_mm2, STEP_RATIO * (bare_mm2[here + slices] - bare_mm2[here])):
+        if added >= max(least_mm2, STEP_RATIO * (bare_mm2[slice_count + slices] - bare_mm2[slice_count])):
             return True
     return False

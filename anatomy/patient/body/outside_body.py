@@ -125,19 +125,19 @@ def _reaches_beyond(mask: VoxelMask, ends: ViewEnds) -> bool:
 def _shares(mask: VoxelMask, drawn: VoxelMask, air: Air, ends: ViewEnds, grid: Grid) -> _Shares:
     axis = ends.axis
     others = tuple(a for a in range(3) if a != axis)
-    held = np.count_nonzero(mask.cropped(), axis=others)
+    counts = np.count_nonzero(mask.cropped(), axis=others)
     outside = np.count_nonzero(_in_air(mask, drawn, air), axis=others)
-    index = mask.lower[axis] + np.arange(len(held))
+    index = mask.lower[axis] + np.arange(len(counts))
     in_view = (index >= ends.first) & (index < ends.stop)
     reach = slices_within(MAX_BEYOND_MM, float(grid.spacing_mm[axis]))
     just_beyond = ~in_view & (index >= ends.first - reach) & (index < ends.stop + reach)
     far = ~in_view & ~just_beyond
-    judged = int(held[~just_beyond].sum())
-    seen = bool(held[in_view].any())
+    judged = int(counts[~just_beyond].sum())
+    any_in_view = bool(counts[in_view].any())
     return _Shares(
         in_view=outside[in_view].sum() / judged if judged else 0.0,
         far=outside[far].sum() / judged if judged else 0.0,
-        cut=held[just_beyond].sum() / mask.count if seen else 0.0,
+        cut=counts[just_beyond].sum() / mask.count if any_in_view else 0.0,
     )
 
 

@@ -44,11 +44,11 @@ def refuse_no_body(parts: BodyParts, grid: Grid) -> None:
             "Give the body filled (TotalSegmentator: --task body).",
         )
     box = parts.body.slices
-    held = np.count_nonzero(parts.body.cropped() & (parts.drawn.layer[box] == parts.drawn.label))
-    if held < MIN_SHARE_OF_BODY * parts.drawn.count:
+    both = np.count_nonzero(parts.body.cropped() & (parts.drawn.layer[box] == parts.drawn.label))
+    if both < MIN_SHARE_OF_BODY * parts.drawn.count:
         raise StructureError(
             "body",
-            f"its largest part, with the organs in it, holds {100 * held / parts.drawn.count:.0f} % of what "
+            f"its largest part, with the organs in it, holds {100 * both / parts.drawn.count:.0f} % of what "
             "was drawn as body",
             "Give the body filled and in one piece.",
         )

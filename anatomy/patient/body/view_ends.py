@@ -82,10 +82,10 @@ def _held(
 ) -> Bool[np.ndarray, "n mx my"]:
     """Where the masks hold voxels in the slices `low` to `high` (half-open), over the box `around`."""
     box = tuple(slice(low, high) if a == axis else s for a, s in enumerate(around.slices))
-    held = np.zeros(around.layer[box].shape, bool)
+    occupied = np.zeros(around.layer[box].shape, bool)
     for mask in masks:
-        held |= mask.layer[box] == mask.label
-    return np.moveaxis(held, axis, 0)
+        occupied |= mask.layer[box] == mask.label
+    return np.moveaxis(occupied, axis, 0)
 
 
 def _short(z_mm: float, beyond_mm: float) -> StructureError:
@@ -98,14 +98,14 @@ def _short(z_mm: float, beyond_mm: float) -> StructureError:
 
 
 def _refuse_beyond(target: VoxelMask, axis: int, first: int, stop: int, cuts_mm: Sequence[float]) -> None:
-    held = np.moveaxis(target.cropped(), axis, 0)
-    shown = held[max(0, first - target.lower[axis]) : max(0, stop - target.lower[axis])]
-    lost = int(np.count_nonzero(held)) - int(np.count_nonzero(shown))
+    voxels = np.moveaxis(target.cropped(), axis, 0)
+    in_view = voxels[max(0, first - target.lower[axis]) : max(0, stop - target.lower[axis])]
+    lost = int(np.count_nonzero(voxels)) - int(np.count_nonzero(in_view))
     if lost:
         places = " and ".join(f"{z_mm:.1f}" for z_mm in cuts_mm)
         raise StructureError(
             "target",
-            f"{lost} of its {np.count_nonzero(held)} voxels lie beyond the body, which ends flat at z = "
+            f"{lost} of its {np.count_nonzero(voxels)} voxels lie beyond the body, which ends flat at z = "
             f"{places} mm: they would not be treated",
             "Segment the body on all slices of the target.",
         )
@@ -128,9 +128,9 @@ def cut_to_view(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
     shape = tuple(ends.stop - ends.first if a == axis else n for a, n in enumerate(grid.shape))
     X_PV = grid.X_PV.copy()
     X_PV[:3, 3] += ends.first * X_PV[:3, axis]
-    shown: list[slice] = [slice(None)] * 3
-    shown[axis] = slice(ends.first, ends.stop)
-    box = tuple(shown)
+    view_slices: list[slice] = [slice(None)] * 3
+    view_slices[axis] = slice(ends.first, ends.stop)
+    box = tuple(view_slices)
     filled = [s for s in segmentation.structures if s.mask.count > 0]
     # Structures share layers: each layer is copied once, and its boxes are computed in one pass.
     masks: dict[tuple[int, int], VoxelMask] = {}
@@ -141,7 +141,7 @@ def cut_to_view(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
     structures = tuple(
         replace(s, mask=masks.get((id(s.mask.layer), s.mask.label), s.mask)) for s in segmentation.structures
     )
-    beyond = [s.name for s, old in zip(structures, segmentation.structures, strict=True) if _lost(s, old)]
+    beyond = [s.name for s, uncut in zip(structures, segmentation.structures, strict=True) if _lost(s, uncut)]
     ct_hu = segmentation.ct_hu
     return replace(
         segmentation,
@@ -152,8 +152,8 @@ def cut_to_view(segmentation: Segmentation, ends: ViewEnds) -> Segmentation:
     )
 
 
-def _lost(shown: Structure, uncut: Structure) -> bool:
-    return shown.mask.count == 0 and uncut.mask.count > 0
+def _lost(cut: Structure, uncut: Structure) -> bool:
+    return cut.mask.count == 0 and uncut.mask.count > 0
 
 
 def _note(z_mm: float) -> str:

@@ -66,8 +66,8 @@ def voxel_to_patient(
         raise GridError(file, f"its unit of length has the unknown code {header.unit}", "Write it in mm.")
     factor, unit = _UNITS[header.unit]
     remarks = [] if factor == 1.0 else [f"its affine is in {unit}, and was converted to mm"]
-    X_RAS, code, more = _chosen(header, shape, factor, file)
-    remarks += more
+    X_RAS, code, notes = _chosen(header, shape, factor, file)
+    remarks += notes
     if code in _TEMPLATES:
         remarks.append(
             f"its affine maps to a template's space (code {code}, {_SPACES[code]}) and was used as the "
@@ -107,11 +107,11 @@ def _chosen(
         return S, header.sform_code, [f"its sform was used; its qform differs by up to {apart}"]
     sform = f"sform (code {header.sform_code}, {_SPACES[header.sform_code]})"
     qform = f"qform (code {header.qform_code}, {_SPACES[header.qform_code]})"
-    for X, one, other in ((S, sform, qform), (Q, qform, sform)):
+    for X, pose, other in ((S, sform, qform), (Q, qform, sform)):
         if sheared(X):
             raise GridError(
                 file,
-                f"the axes in its {one} are not orthogonal, as with a gantry tilt, and its {other} differs "
+                f"the axes in its {pose} are not orthogonal, as with a gantry tilt, and its {other} differs "
                 f"by up to {apart}",
                 "Resample it to a straight grid. If that form is a registration's, write the scanner's "
                 "affine in both.",

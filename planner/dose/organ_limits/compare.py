@@ -72,18 +72,18 @@ def compare_all(
     """
     by_name = {organ.name: organ for organ in organs if len(organ.doses_gy)}
     solids = frozenset(organ.name for organ in organs if organ.holds_target)
-    known: dict[tuple[str, ...], _Known] = {}
-    found = []
+    bed_by_structures: dict[tuple[str, ...], _Known] = {}
+    comparisons = []
     for limit in (limit for protocol in protocols for limit in protocol.limits):
         matched = match(ORGAN_OF_ROW[limit.organ], by_name, solids)
         parts = [by_name[name] for name in matched.structures]
         some = next((part.name for part in parts if part.too_small), None)
         if some is not None and not matched.lacking:
             matched = replace(matched, lacking=f"most of {some}")
-        if matched.structures not in known:
-            known[matched.structures] = _bed_of(parts, radiobiology, highest_gy)
-        found.append(compare(limit, matched, *known[matched.structures], radiobiology))
-    return tuple(found)
+        if matched.structures not in bed_by_structures:
+            bed_by_structures[matched.structures] = _bed_of(parts, radiobiology, highest_gy)
+        comparisons.append(compare(limit, matched, *bed_by_structures[matched.structures], radiobiology))
+    return tuple(comparisons)
 
 
 _Known = tuple[DoseVolume | None, float]

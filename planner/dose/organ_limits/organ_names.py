@@ -39,51 +39,53 @@ def match(organ: Organ, names: Iterable[str], solids: Collection[str] = ()) -> M
     that contain the target: a skin that is a solid is used only if there is no shell.
     """
     scene = {name: words_of(name) for name in names}
-    found: set[str] = set()
+    matched: set[str] = set()
     for whole, parts in NAMES[organ]:
         wholes = _of(whole, scene)
         sided = [name for name in wholes if _sides(scene[name]) != set(SIDES)]
         if organ in ALL_IN_ONE and len(sided) < len(wholes):
             wholes = [name for name in wholes if name not in sided]
         covered = {side for name in wholes for side in _sides(scene[name])}
-        found.update(wholes)
-        found.update(name for name in _of(parts, scene) if not _sides(scene[name]) <= covered)
-    if found:
-        return Match(tuple(name for name in scene if name in found), lacking=_lacking(organ, found, scene))
+        matched.update(wholes)
+        matched.update(name for name in _of(parts, scene) if not _sides(scene[name]) <= covered)
+    if matched:
+        return Match(
+            tuple(name for name in scene if name in matched), lacking=_lacking(organ, matched, scene)
+        )
     holding = _of(HOLDING.get(organ, ""), scene)
     if organ is not Organ.SKIN:
         return Match(tuple(holding), holds_more=bool(holding))
     shells = [name for name in holding if name not in solids]
-    taken = shells or holding
-    return Match(tuple(taken), holds_more=bool(taken), holds_target=bool(taken) and not shells)
+    used = shells or holding
+    return Match(tuple(used), holds_more=bool(used), holds_target=bool(used) and not shells)
 
 
-def _lacking(organ: Organ, found: Iterable[str], scene: _Scene) -> str:
+def _lacking(organ: Organ, names: Iterable[str], scene: _Scene) -> str:
     """A part of the organ that no matched structure stands for: a side, or the first part; "" where there is
     none.
 
     "the left side", "the aorta as a whole", "the lower lobes (left)", "rib 4"
     """
-    found = tuple(found)
-    lacks = [
-        (part, [s for s in part.sides if not any(_stands(scene[name], part, s) for name in found)])
-        for part in _parts(organ, found, scene)
+    names = tuple(names)
+    missing = [
+        (part, [s for s in part.sides if not any(_stands(scene[name], part, s) for name in names)])
+        for part in _parts(organ, names, scene)
     ]
-    bare = [side for side in SIDES if all(side in sides for part, sides in lacks if side in part.sides)]
+    bare = [side for side in SIDES if all(side in sides for part, sides in missing if side in part.sides)]
     if len(bare) == 1:
         return f"the {bare[0]} side"
-    part, sides = next(((part, sides) for part, sides in lacks if sides), (None, []))
+    part, sides = next(((part, sides) for part, sides in missing if sides), (None, []))
     if part is None:
         return ""
     return part.name if len(sides) == len(part.sides) else f"{part.name} ({sides[0]})"
 
 
-def _parts(organ: Organ, found: Iterable[str], scene: _Scene) -> tuple[OrganPart, ...]:
+def _parts(organ: Organ, structures: Iterable[str], scene: _Scene) -> tuple[OrganPart, ...]:
     every = " ".join(name for names in NAMES[organ] for name in names if name)
     if organ not in NUMBERED:
         return PARTS.get(organ, (OrganPart(f"the {organ} as a whole", every),))
-    given = [int(word) for name in found for word in scene[name] if word.isdigit()]
-    expected = {*NUMBERED[organ], *range(min(given, default=1), max(given, default=0) + 1)}
+    numbers = [int(word) for name in structures for word in scene[name] if word.isdigit()]
+    expected = {*NUMBERED[organ], *range(min(numbers, default=1), max(numbers, default=0) + 1)}
     # The number is a word of its own: "rib 4" stands for itself, "ribs" for all.
     return tuple(OrganPart(f"{every} {n}", every) for n in sorted(expected))
 
@@ -91,8 +93,8 @@ def _parts(organ: Organ, found: Iterable[str], scene: _Scene) -> tuple[OrganPart
 def _stands(words: tuple[str, ...], part: OrganPart, side: str) -> bool:
     """Whether a name of these words stands for a part on a side."""
     numbers = {word for word in words if word.isdigit()}
-    wanted = {word for word in part.name.split() if word.isdigit()}
-    numbered = not wanted or not numbers or wanted <= numbers
+    part_numbers = {word for word in part.name.split() if word.isdigit()}
+    numbered = not part_numbers or not numbers or part_numbers <= numbers
     keys = {_key(words_of(name)) for name in part.stands.split()}
     return _key(words) in keys and side in _sides(words) and numbered
 

@@ -155,8 +155,8 @@ def mean_anisotropy(source: Source, r_mm: Float[np.ndarray, "*p"]) -> Float[np.n
     weights = np.radians(np.ravel(width * w / 2))
     length = MM_PER_CM * source.active_length_cm
     r, t = np.broadcast_arrays(r_mm[..., None], theta)
-    seen = _beta(length, r * np.sin(np.radians(t)), r) * anisotropy(source, r, t)
-    return np.asarray(seen @ weights / _beta(length, r_mm, r_mm))
+    weighted = _beta(length, r * np.sin(np.radians(t)), r) * anisotropy(source, r, t)
+    return np.asarray(weighted @ weights / _beta(length, r_mm, r_mm))
 
 
 def cap_gy_per_u(source: Source) -> float:

@@ -37,12 +37,12 @@ def in_seed(
     # point.
     reach = 1.001 * float(np.hypot(radius, half))
     distance, _ = cKDTree(seeds_P).query(points_P, distance_upper_bound=reach)
-    near = np.flatnonzero(np.isfinite(distance))
+    candidates = np.flatnonzero(np.isfinite(distance))
     for seed_P, axis_P in zip(seeds_P, axes_P, strict=True):
-        from_seed = points_P[near] - seed_P
+        from_seed = points_P[candidates] - seed_P
         along = from_seed @ axis_P
         away = np.linalg.norm(from_seed - np.outer(along, axis_P), axis=1)
-        inside[near[(np.abs(along) <= half) & (away < radius)]] = True
+        inside[candidates[(np.abs(along) <= half) & (away < radius)]] = True
     return inside
 
 

@@ -40,11 +40,11 @@ class SeedDose:
     ) -> Float[np.ndarray, " m"]:
         """Dose of all seeds together at each point. [Gy]"""
         total = np.zeros(len(points_P))
-        for known, kernel in ((True, self.kernel), (False, self.kernel_1d)):
-            here = [s for s in seeds if (s.axis is not None) == known]
-            if here:
-                centres = np.array([s.position_mm for s in here], float)
-                axes = np.array([ANY_AXIS if s.axis is None else s.axis for s in here], float)
+        for has_axis, kernel in ((True, self.kernel), (False, self.kernel_1d)):
+            of_kind = [s for s in seeds if (s.axis is not None) == has_axis]
+            if of_kind:
+                centres = np.array([s.position_mm for s in of_kind], float)
+                axes = np.array([ANY_AXIS if s.axis is None else s.axis for s in of_kind], float)
                 total += dose_sum(kernel, points_P, centres, axes)
         return total * self.strength_u
 
@@ -57,5 +57,5 @@ def seed_dose(request: SeedRequest) -> SeedDose:
     """
     source = source_named(request.model)
     fresh = strength_u(source.nuclide, request.activity_mci)
-    left = decayed_strength_u(fresh, source.half_life_d, request.decay_days)
-    return SeedDose(source, left, dose_kernel(source), dose_kernel_1d(source))
+    decayed_u = decayed_strength_u(fresh, source.half_life_d, request.decay_days)
+    return SeedDose(source, decayed_u, dose_kernel(source), dose_kernel_1d(source))

@@ -88,7 +88,7 @@ def tracks_of(
     Tips and lengths are measured again, because lines store them as float32. A line that measuring refuses is
     left out too.
     """
-    kept: list[tuple[int, Float[np.ndarray, 3], float, tuple[Span, ...]]] = []
+    candidates: list[tuple[int, Float[np.ndarray, 3], float, tuple[Span, ...]]] = []
     for n, (point_B, outward_B) in enumerate(zip(lines.point_B, lines.outward_B, strict=True)):
         tip_B = first_inside(aimed, grid.spacing_mm, point_B, outward_B)
         if tip_B is None:
@@ -98,15 +98,15 @@ def tracks_of(
             continue
         spans = seed_spans(mask, grid, tip_B, outward_B, length, seed_mm)
         if spans:
-            kept.append((n, tip_B, length, spans))
-    rows = np.array([n for n, *_ in kept], int)
+            candidates.append((n, tip_B, length, spans))
+    rows = np.array([n for n, *_ in candidates], int)
     return Tracks(
-        np.array([tip_B for _, tip_B, _, _ in kept], float).reshape(-1, 3),
+        np.array([tip_B for _, tip_B, _, _ in candidates], float).reshape(-1, 3),
         lines.outward_B[rows],
-        np.array([length for _, _, length, _ in kept], float),
+        np.array([length for _, _, length, _ in candidates], float),
         lines.quantities[rows, LUNG].astype(float),
         lines.quantities[rows, PUNCTURES].astype(int),
-        tuple(spans for *_, spans in kept),
+        tuple(spans for *_, spans in candidates),
     )
 
 
@@ -137,14 +137,14 @@ def candidate_rows(
     outward = lines.outward_B[rows]
     entry = tip + lines.quantities[rows, LENGTH, None] * outward
     cost = cost[rows]
-    kept: set[int] = set()
+    chosen_rows: set[int] = set()
     for place in even_points_B(mask, grid, PTV_PLACES):
         towards = place - tip
         along = (towards * outward).sum(axis=1)
         across2 = (towards * towards).sum(axis=1) - along * along
         passing = np.flatnonzero((across2 < NEAR_MM * NEAR_MM) & (along > 0.0))
-        kept.update(rows[_cheapest_apart(passing, cost, entry)].tolist())
-    return np.array(sorted(kept), int)
+        chosen_rows.update(rows[_cheapest_apart(passing, cost, entry)].tolist())
+    return np.array(sorted(chosen_rows), int)
 
 
 def _cheapest_apart(candidates: np.ndarray, cost: np.ndarray, entry: np.ndarray) -> list[int]:

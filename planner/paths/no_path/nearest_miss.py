@@ -82,8 +82,10 @@ def nearest_miss(
         *zip(points_P, outwards_P, strict=True),
         *((np.array(r.tip_mm), np.subtract(r.entry_mm, r.tip_mm)) for r in relaxations),
     ]
-    tried = (_missed(scene, needle, clearances, fields, point_P, outward_P) for point_P, outward_P in lines)
-    missed = [m for m in tried if m is not None]
+    attempts = (
+        _missed(scene, needle, clearances, fields, point_P, outward_P) for point_P, outward_P in lines
+    )
+    missed = [m for m in attempts if m is not None]
     if not missed:
         return None
     least = min(missed, key=lambda m: (m.through, m.most.missing_mm, m.measured.entry_mm, m.measured.tip_mm))
@@ -164,14 +166,14 @@ def _lacks(fields: SearchFields, lines: SafeLines) -> Float[np.ndarray, "2 n"]:
     hub_need = fields.table_need + fields.hub_extra
     s = np.arange(0.0, needle.max(initial=0.0) + fields.hub_length, SAMPLE_MM)
     along = np.clip(tip[:, None] + s[:, None] * lines.outward_B[:, None], fields.lower, fields.upper)
-    here = s <= needle[:, None] + fields.hub_length
+    on_needle = s <= needle[:, None] + fields.hub_length
     node = (along - np.array(fields.lower)) / np.array(fields.obstacle_step)
     i, j, k = np.moveaxis((node + 0.5).astype(int), -1, 0)
     free = fields.obstacle[i, j, k] * QUANTUM_MM - np.where(s > needle[:, None], fields.hub_extra, 0.0)
-    free = np.where(here, free, np.inf)
+    free = np.where(on_needle, free, np.inf)
     last = np.array(fields.need_class.shape) - 1
     i, j, k = np.moveaxis(np.clip((along / np.array(fields.spacing) + 0.5).astype(int), 0, last), -1, 0)
-    through = ((fields.need_class[i, j, k] > 0) & here).any(axis=1)
+    through = ((fields.need_class[i, j, k] > 0) & on_needle).any(axis=1)
     worst = np.max(
         [
             needle - fields.needle_length,
@@ -196,8 +198,10 @@ def _missed(
     """What one line lacks, exactly."""
     grid = scene.grid
     lengths = (needle.length_mm, max(needle.length_mm, LONGEST_NEEDLE_MM))
-    tried = (measure(scene, replace(needle, length_mm=length), point_P, outward_P) for length in lengths)
-    measured = next((m for m in tried if m is not None), None)
+    measurements = (
+        measure(scene, replace(needle, length_mm=length), point_P, outward_P) for length in lengths
+    )
+    measured = next((m for m in measurements if m is not None), None)
     if measured is None:
         return None
     tip = grid.to_box(measured.tip_P)

@@ -124,8 +124,8 @@ class _Relaxing:
         if table:
             away = np.minimum(away, _kept_from_table(self._radius_mm, fields, lines))
         best = int(np.argmax(away))
-        kept = min(float(away[best]), from_mm - STEP_MM)
-        kept = max(0.0, float(np.floor(kept / STEP_MM + 1e-9)) * STEP_MM)
+        clearance_mm = min(float(away[best]), from_mm - STEP_MM)
+        clearance_mm = max(0.0, float(np.floor(clearance_mm / STEP_MM + 1e-9)) * STEP_MM)
         path = _measured(self.scene, relaxed, lines.take(slice(best, best + 1)))
         if path is not None:
             yield Relaxation(
@@ -133,7 +133,7 @@ class _Relaxing:
                 clearance_pointer(name),
                 name,
                 from_mm,
-                round(kept, 3),
+                round(clearance_mm, 3),
                 path.entry_mm,
                 path.tip_mm,
                 path.lung_length_mm,

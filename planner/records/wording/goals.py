@@ -19,8 +19,8 @@ def goal_text(goal: GoalResult) -> str:
     """What was reached of a goal, and what was asked for."""
     word, unit = GOAL_WORDS[goal.name]
     bound = "at least" if goal.at_least else "at most"
-    shown = decimals_apart(goal.reached, goal.wanted, 2)
+    decimals = decimals_apart(goal.reached, goal.wanted, 2)
     # "120" as asked for, but 120.0004 where that is what decides.
     short = f"{goal.wanted:g}"
-    wanted = short if float(short) == goal.wanted else f"{goal.wanted:.{shown}f}"
-    return f"{word} of {goal.structure} {goal.reached:.{shown}f} {unit}, {bound} {wanted} {unit} asked for"
+    value = short if float(short) == goal.wanted else f"{goal.wanted:.{decimals}f}"
+    return f"{word} of {goal.structure} {goal.reached:.{decimals}f} {unit}, {bound} {value} {unit} asked for"

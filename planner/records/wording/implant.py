@@ -34,8 +34,8 @@ def worst_first(
         # Whether places for seeds were looked for, and how far that got, is in no record.
         return ["Goals not met: no seed is planned."]
     missed = [goal_text(goal) for goal in dose.goals if not goal.met]
-    said = [f"Goals not met: {'; '.join(missed)}."] if missed else []
-    return [*_too_near(needles), *given_twice(needles), *said, *_exceeded(dose), *_undone(robustness)]
+    goals = [f"Goals not met: {'; '.join(missed)}."] if missed else []
+    return [*_too_near(needles), *given_twice(needles), *goals, *_exceeded(dose), *_undone(robustness)]
 
 
 def harm_of(dose: DoseReport, robustness: Robustness | None, when: str = "") -> list[str]:
@@ -47,10 +47,10 @@ def harm_of(dose: DoseReport, robustness: Robustness | None, when: str = "") -> 
 
 def _too_near(needles: NeedleSet | None) -> list[str]:
     """Given needles that are where none would be planned; the nearest first."""
-    near = [] if needles is None else nearest_first(needles.given_too_near)
-    named = [too_near_text(one) for one in near[:NEAR_NAMED]]
-    more = f"; and {len(near) - NEAR_NAMED} more" if len(near) > NEAR_NAMED else ""
-    return [f"Given needles too near: {'; '.join(named)}{more}."] if near else []
+    nearest = [] if needles is None else nearest_first(needles.given_too_near)
+    texts = [too_near_text(one) for one in nearest[:NEAR_NAMED]]
+    others = f"; and {len(nearest) - NEAR_NAMED} more" if len(nearest) > NEAR_NAMED else ""
+    return [f"Given needles too near: {'; '.join(texts)}{others}."] if nearest else []
 
 
 def _exceeded(dose: DoseReport, when: str = "") -> list[str]:
@@ -59,9 +59,9 @@ def _exceeded(dose: DoseReport, when: str = "") -> list[str]:
     worst: dict[str, LimitComparison] = {}
     for limit in over:
         worst.setdefault(limit.structure, limit)
-    named = [exceeded_text(limit) for limit in list(worst.values())[:LIMITS_NAMED]]
-    more = f"; and {len(over) - len(named)} more" if len(over) > len(named) else ""
-    return [f"{when}Organ limits exceeded: {'; '.join(named)}{more}."] if over else []
+    texts = [exceeded_text(limit) for limit in list(worst.values())[:LIMITS_NAMED]]
+    others = f"; and {len(over) - len(texts)} more" if len(over) > len(texts) else ""
+    return [f"{when}Organ limits exceeded: {'; '.join(texts)}{others}."] if over else []
 
 
 def _undone(robustness: Robustness | None, when: str = "") -> list[str]:
@@ -113,35 +113,35 @@ def limited_by(request: Request, needles: NeedleSet, missed: Sequence[GoalResult
     added = any(seed.path_id is not None for seed in needles.seeds)
     if not added and ways == {False}:
         return ["What is in already is hotter than asked for: no seed can be taken out, and none is added."]
-    said = []
+    reasons = []
     if needles.reachable_percent == 0.0:
-        said.append("No track was found along which a seed could be added.")
+        reasons.append("No track was found along which a seed could be added.")
     elif needles.reachable_percent < WELL_REACHED_PERCENT:
-        said.append(
+        reasons.append(
             f"The tracks that were found bring a seed within {REACH_MM:g} mm of "
             f"{share_text(needles.reachable_percent / 100.0)} of the PTV only: cut it back where no needle "
             "may go, or ask for smaller clearances."
         )
     if len(needles.path_ids) >= request.needle_set.max_needles:
         most = request.needle_set.max_needles
-        said.append(f"No more than {counted(most, 'needle')} {'was' if most == 1 else 'were'} allowed.")
+        reasons.append(f"No more than {counted(most, 'needle')} {'was' if most == 1 else 'were'} allowed.")
     if needles.time_ended:
-        said.append("The time limit cut the exchange of needles short: allow more.")
+        reasons.append("The time limit cut the exchange of needles short: allow more.")
     if not added:
-        return said or ["No seed was found along the tracks there are that brings the goals nearer."]
+        return reasons or ["No seed was found along the tracks there are that brings the goals nearer."]
     if not needles.v100_reachable and "v100_percent" in {goal.name for goal in missed}:
-        said.append(
+        reasons.append(
             "By an estimate, no number of these seeds on these needles reaches V100: ask for stronger or "
             "closer ones, for a lower dose, or for what lets more needles in."
         )
     elif ways == {True}:
-        said.append(
+        reasons.append(
             "The seeds that were found for these tracks do not reach it: ask for stronger or closer ones, or "
             "for a lower dose."
         )
-    elif len(ways) == 2 or not said:
-        said.append(
+    elif len(ways) == 2 or not reasons:
+        reasons.append(
             "On the tracks there are, coverage and hot spots pull against each other: allow more of either, "
             "closer seeds, or another strength."
         )
-    return said
+    return reasons

@@ -13,8 +13,8 @@ def through(length_mm: float, missing: tuple[str, ...]) -> str:
     if lacks == (LUNG,):
         return "and what lung it crosses is not known: none is in the input"
     if lacks:
-        rest = f"lung in the input, which lacks {', '.join(lacks)}"
-        return f"crossing no {rest}" if length_mm == 0.0 else f"through {mm_text(length_mm)} of {rest}"
+        tissue = f"lung in the input, which lacks {', '.join(lacks)}"
+        return f"crossing no {tissue}" if length_mm == 0.0 else f"through {mm_text(length_mm)} of {tissue}"
     return "without crossing lung" if length_mm == 0.0 else f"through {mm_text(length_mm)} of lung"
 
 

@@ -41,13 +41,13 @@ def exceeded_text(limit: LimitComparison) -> str:
     """An exceeded limit in a clause: the organ, what it gets and may get, whose limit, and beside it what was
     assumed, why it may be more, and what is unsure."""
     of = f" ({limit.structure})" if limit.structure else ""
-    beside = [limit.protocol]
+    qualifiers = [limit.protocol]
     if Doubt.BEAMS_IN_FULL in limit.doubts:
-        beside.append("external beams before counted in full everywhere")
+        qualifiers.append("external beams before counted in full everywhere")
     for said, words in (("may be more", _MAY_BE_MORE), ("unsure", _UNSURE)):
         why = [words[doubt] for doubt in limit.doubts if doubt in words]
-        beside += [f"{said}: {', '.join(why)}"] if why else []
-    return f"{limit.organ}{of} {_excess(limit)} ({'; '.join(beside)})"
+        qualifiers += [f"{said}: {', '.join(why)}"] if why else []
+    return f"{limit.organ}{of} {_excess(limit)} ({'; '.join(qualifiers)})"
 
 
 def exceeded(limits: Iterable[LimitComparison]) -> list[LimitComparison]:
@@ -66,10 +66,10 @@ def excess_ratio(limit: LimitComparison) -> float:
 
 
 def _excess(limit: LimitComparison) -> str:
-    most, got = limit.limit_bed_gy or 0.0, limit.achieved_bed_gy or 0.0
+    most, reached = limit.limit_bed_gy or 0.0, limit.achieved_bed_gy or 0.0
     if limit.volume_cc is None or limit.achieved_cc is None:
-        decimals = decimals_apart(got, most, 1)
-        return f"gets BED {got:.{decimals}f} Gy, at most {most:.{decimals}f} Gy allowed"
+        decimals = decimals_apart(reached, most, 1)
+        return f"gets BED {reached:.{decimals}f} Gy, at most {most:.{decimals}f} Gy allowed"
     if limit.kind is LimitKind.SPARED:
         cc = _cc(limit.achieved_cc, limit.volume_cc, 0)
         return f"has {cc} cc below BED {most:.1f} Gy, more than {limit.volume_cc:g} cc needed"

@@ -25,10 +25,10 @@ def outcome(
     """The status and its sentence. Needles that are in already are no path found: what they do not reach, no
     path does."""
     met = request.prescription is None or (dose is not None and all(goal.met for goal in dose.goals))
-    found = Status.PLANNED if met else Status.GOALS_NOT_MET
+    by_goals = Status.PLANNED if met else Status.GOALS_NOT_MET
     unfinished = Status.NO_PATH if report.complete else Status.TIMED_OUT
     planned = any(path.aim is not Aim.GIVEN for path in paths) or (dose is not None and met)
-    status = found if planned else unfinished
+    status = by_goals if planned else unfinished
     skin, missing = scene.skin_structures, scene.missing
     message = message_of(request, report, paths, blockers, miss, skin, missing, needle_set, dose, robustness)
     return Outcome(status, message)

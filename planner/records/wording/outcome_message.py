@@ -41,10 +41,10 @@ def message_of(
         count = "one path" if len(ranked) == 1 else f"{len(ranked)} distinct paths"
         early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
         crosses = through(ranked[0].lung_length_mm, missing_structures)
-        found = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}"
+        best_path = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}"
         # Alone, it goes on after the status.
-        begun = sentence(found) if worst else f"{found}."
-        return " ".join([*worst, f"{begun}{early}", *reached, *cautions])
+        opening = sentence(best_path) if worst else f"{best_path}."
+        return " ".join([*worst, f"{opening}{early}", *reached, *cautions])
     none = _none_found(target, radius, search, blockers, miss, missing_structures)
     # What is in already is told of all the same.
     return " ".join(none if dose is None else [*worst, *reached, *none, *cautions])
@@ -74,11 +74,11 @@ def _cautions(skin_structures: tuple[str, ...], missing: tuple[str, ...]) -> lis
     guessed = "Caution: without a body structure the skin is a guess and may lie inside the patient."
     # What lacks of the lung is said where lung is spoken of: no needle is kept clear of it.
     organs = [name for name in missing if name not in LUNG_NAMES]
-    named = ", ".join(organs[:MISSING_NAMED])
-    more = f" and {len(organs) - MISSING_NAMED} more" if len(organs) > MISSING_NAMED else ""
+    names = ", ".join(organs[:MISSING_NAMED])
+    others = f" and {len(organs) - MISSING_NAMED} more" if len(organs) > MISSING_NAMED else ""
     return [
         *([] if skin_structures else [guessed]),
-        *([f"Not in the input, so not kept clear of: {named}{more}."] if organs else []),
+        *([f"Not in the input, so not kept clear of: {names}{others}."] if organs else []),
     ]
 
 
@@ -118,7 +118,7 @@ def _lacking(miss: NearestMiss) -> str:
 def _remedy(change: Relaxation, missing: tuple[str, ...]) -> str:
     opened = a_path(change.lung_length_mm, missing)
     if change.constraint is Constraint.NEEDLE_LENGTH:
-        what = f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm"
-        return f"{what} would open {opened}."
+        change_text = f"A needle of {change.to_mm:g} mm instead of {change.from_mm:g} mm"
+        return f"{change_text} would open {opened}."
     whose = "by default" if change.structure == DEFAULT else f"from {change.structure}"
     return f"A clearance of {change.to_mm:g} mm instead of {change.from_mm:g} mm {whose} would open {opened}."

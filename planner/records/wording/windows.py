@@ -6,10 +6,8 @@ from planner.records.paths import WindowPlace
 def window_text(place: WindowPlace) -> str:
     """A window's name: "parasternal right", "paravertebral left, between ribs 7 and 8", "intercostal right,
     between ribs 4 and 5, lateral", "suprasternal"."""
-    beside = place.approach if place.side is None else f"{place.approach} {place.side}"
-    return ", ".join(
-        part for part in (beside, _space(place.rib_above, place.rib_below), place.sector) if part
-    )
+    name = place.approach if place.side is None else f"{place.approach} {place.side}"
+    return ", ".join(part for part in (name, _space(place.rib_above, place.rib_below), place.sector) if part)
 
 
 def _space(above: int | None, below: int | None) -> str:

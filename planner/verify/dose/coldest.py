@@ -53,11 +53,11 @@ def coldest(mask: VoxelMask, grid: Grid, seeds: SeedDoses, samples: SampledDoses
     # From its centre a part is half as wide. But a part of several small voxels may lack any of them.
     reach = sqrt(3.0) * side * (1.0 if float(grid.spacing_mm.min()) <= side / 2 else 0.5)
     cube = (samples.volume_mm3 / count) ** (1.0 / 3.0)
-    here = samples.doses_gy[rows]
-    most = np.maximum(here, _about(seeds, points_P, AS_FAR * reach).max(axis=1))
+    doses = samples.doses_gy[rows]
+    most = np.maximum(doses, _about(seeds, points_P, AS_FAR * reach).max(axis=1))
     if count < mask.count:
         return ColdestBounds(0.0, float(most.min()))
-    least = np.minimum(here, _about(seeds, points_P, AS_FAR * SPREAD * cube).min(axis=1))
+    least = np.minimum(doses, _about(seeds, points_P, AS_FAR * SPREAD * cube).min(axis=1))
     return ColdestBounds(float(least.min()), float(most.min()))
 
 

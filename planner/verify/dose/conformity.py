@@ -69,8 +69,8 @@ def outside_mm3(seeds: SeedDoses, ptv: VoxelMask, grid: Grid, prescribed_gy: flo
     # There is at least one cube: the inside of a seed gets any dose.
     middles_B, side = cubes_that_may_get((1.0 - DOSE) * prescribed_gy, seeds, grid)
     n = np.arange(POINTS)
-    held = middles_B[(2 * n + 1) * len(middles_B) // (2 * POINTS)]
-    points_B = held + side * (np.outer(n + 1, RECURRENCE) % 1.0 - 0.5)
+    cubes_B = middles_B[(2 * n + 1) * len(middles_B) // (2 * POINTS)]
+    points_B = cubes_B + side * (np.outer(n + 1, RECURRENCE) % 1.0 - 0.5)
     doses = seeds.doses(grid.to_patient(points_B))
     beyond = doses[~holds(ptv, grid.spacing_mm, points_B)]
     few, share, many, reference = (

@@ -101,22 +101,22 @@ def _check_points(
         (PointKind.COLDEST, GTV): dose.gtv.d100_gy,
     }
     for point in dose.points:
-        what = (point.kind, point.structure)
-        claims.same("the point is named for what it is", point.name, point.name, point_name(*what))
+        key = (point.kind, point.structure)
+        claims.same("the point is named for what it is", point.name, point.name, point_name(*key))
         dose_gy = seeds.at(point.position_mm)
         away_mm = float(seeds.nearest_mm(np.array([point.position_mm]))[0])
         share = DOSE if away_mm > NEAR_SEED_MM else DOSE_NEAR
         off = max(DOSE_GY, share * dose_gy)
         claims.equal("dose at a point", point.name, point.dose_gy, dose_gy, off)
-        if what in d100_gy:
-            claims.equal("D100 is the dose of the coldest", point.name, d100_gy[what], dose_gy, off)
-        mask = places.get(what)
+        if key in d100_gy:
+            claims.equal("D100 is the dose of the coldest", point.name, d100_gy[key], dose_gy, off)
+        mask = places.get(key)
         at_B = scene.grid.to_box(np.array([point.position_mm]))
-        there = mask is not None and bool(holds(mask, scene.grid.spacing_mm, at_B)[0])
+        lies_in = mask is not None and bool(holds(mask, scene.grid.spacing_mm, at_B)[0])
         # The sample of a block of voxels is at the centroid of those inside, which may lie in none of them.
-        there |= mask is not None and mask.count > MANY_VOXELS
-        where = "there" if there else "elsewhere"
-        claims.holds("the point lies in what it is named for", point.name, "there", where, there)
+        lies_in |= mask is not None and mask.count > MANY_VOXELS
+        where = "there" if lies_in else "elsewhere"
+        claims.holds("the point lies in what it is named for", point.name, "there", where, lies_in)
     unnamed = d100_gy.keys() - {(point.kind, point.structure) for point in dose.points}
     missing = ", ".join(sorted(structure for _, structure in unnamed)) or "none"
     claims.same("coldest points that are not named", "dose", "none", missing)
@@ -129,15 +129,15 @@ def check_hottest(claims: Claims, dose: DoseReport, tiny_gy: Mapping[str, float]
     """The dose of an organ's hottest point is at least its D0.1cc, or, for an organ that is smaller than
     that, the dose in `tiny_gy`. The organs whose hottest point is named are the hottest ones. [Gy]"""
     stated = {point.structure: point.dose_gy for point in dose.points if point.kind is PointKind.HOTTEST}
-    named = {organ.structure for organ in dose.organs if organ.structure in stated}
-    wanted = min(HOT_POINTS, len(dose.organs))
-    claims.equal("organs whose hottest point is named", "dose", float(len(named)), float(wanted), 0.0)
-    coolest = min((stated[name] for name in named), default=0.0)
+    structures = {organ.structure for organ in dose.organs if organ.structure in stated}
+    expected = min(HOT_POINTS, len(dose.organs))
+    claims.equal("organs whose hottest point is named", "dose", float(len(structures)), float(expected), 0.0)
+    coolest = min((stated[name] for name in structures), default=0.0)
     for organ in dose.organs:
         least = tiny_gy.get(organ.structure, 0.0) if organ.d0_1cc_gy is None else organ.d0_1cc_gy
         point = stated.get(organ.structure, coolest)
         subject = point_name(PointKind.HOTTEST, organ.structure)
-        if organ.structure in named:
+        if organ.structure in structures:
             claims.at_least("it gets at least D0.1cc", subject, least, point, DOSE_NEAR * least)
         else:
             claims.at_least("points of hotter organs are named", subject, least, point, DOSE_NEAR * least)

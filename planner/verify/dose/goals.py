@@ -29,8 +29,8 @@ def check_goals(claims: Claims, prescription: Prescription, dose: DoseReport | A
     expected = {(goal[0], goal[1]): goal for goal in _goals(prescription, dose)}
     names = [(goal.structure, goal.name) for goal in dose.goals]
     listed = ", ".join(sorted(" ".join(name) for name in names))
-    wanted = ", ".join(sorted(" ".join(name) for name in expected))
-    claims.same("the goals are those of the prescription", "goals", listed, wanted)
+    required = ", ".join(sorted(" ".join(name) for name in expected))
+    claims.same("the goals are those of the prescription", "goals", listed, required)
     reported = {organ.structure for organ in dose.organs}
     missing = ", ".join(sorted(set(prescription.organ_goals) - reported)) or "none"
     claims.same("organs with a goal that have no dose", "goals", "none", missing)
@@ -74,8 +74,8 @@ def check_bed(claims: Claims, prescription: Prescription, dose: DoseReport, sour
     ):
         before = 0.0
         if prior is not None:
-            each = prior.dose_gy / prior.fractions
-            before = prior.fractions * each * (1.0 + each / alpha_beta)
+            fraction_gy = prior.dose_gy / prior.fractions
+            before = prior.fractions * fraction_gy * (1.0 + fraction_gy / alpha_beta)
         claims.equal("BED of external beams", f"BED of {tissue}", stated, before, RATIO * max(1.0, before))
     repair, decay = log(2.0) * 24.0 / model.repair_half_time_h, log(2.0) / source.half_life_d
     d90, alpha_beta = dose.target.d90_gy, model.alpha_beta_target_gy

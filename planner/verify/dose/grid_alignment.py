@@ -46,8 +46,10 @@ def alignment_error_in(
 ) -> Callable[[float], float]:
     """`alignment_error_mm3` of volumes within masks, for the seeds that lie in or near them. [mm]"""
     centres_B = grid.to_box(seeds.centres_P)
-    near = np.array([any(_reaches(centre_B, mask, grid) for mask in masks) for centre_B in centres_B], bool)
-    some = replace(seeds, centres_P=seeds.centres_P[near], axes_P=seeds.axes_P[near])
+    is_near = np.array(
+        [any(_reaches(centre_B, mask, grid) for mask in masks) for centre_B in centres_B], bool
+    )
+    some = replace(seeds, centres_P=seeds.centres_P[is_near], axes_P=seeds.axes_P[is_near])
     correlated = correlated_cells(some, grid, cell_mm)
     return partial(alignment_error_mm3, seeds=len(some.centres_P), correlated=correlated, cell_mm=cell_mm)
 

@@ -65,17 +65,17 @@ def hottest_part(mask: VoxelMask, grid: Grid, seeds: SeedDoses, field: DoseField
     if field is None:
         return mask
     index = voxels_of(mask, outer_only=False)
-    wanted = int(np.ceil(HOT_CC * MM3_PER_CC / grid.voxel_volume_mm3))
-    if len(index) <= wanted:
+    voxel_count = int(np.ceil(HOT_CC * MM3_PER_CC / grid.voxel_volume_mm3))
+    if len(index) <= voxel_count:
         return mask
-    index = _in_reach(index, grid, field, 2 * wanted)
+    index = _in_reach(index, grid, field, 2 * voxel_count)
     points_B = index * grid.spacing_mm
     estimated = field.at(points_B)
     # Beyond the lattice, it does not show which of two places is hotter.
     beyond = (np.clip(points_B, field.first_B, field.last_B) != points_B).any(axis=1)
     doses = seeds.doses(grid.to_patient(points_B[beyond]))
     estimated[beyond] = np.log(np.maximum(doses, np.finfo(float).tiny))
-    hot = estimated >= np.partition(estimated, len(index) - wanted)[len(index) - wanted]
+    hot = estimated >= np.partition(estimated, len(index) - voxel_count)[len(index) - voxel_count]
     hot |= _next_to_seeds(points_B, grid, seeds)
     return _mask(mask, index[hot])
 

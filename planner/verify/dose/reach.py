@@ -56,9 +56,9 @@ def _most_beyond(seeds: SeedDoses) -> Float[np.ndarray, " n"]:
     r, theta = np.meshgrid(_RADII_MM, _ANGLES, indexing="ij")
     points = np.stack([r * np.sin(theta), np.zeros_like(r), r * np.cos(theta)], axis=-1).reshape(-1, 3)
     at_origin, along = np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]])
-    known = SeedDoses(seeds.source, seeds.strength_u, at_origin, along).doses(points)
+    line_doses = SeedDoses(seeds.source, seeds.strength_u, at_origin, along).doses(points)
     unknown = SeedDoses(seeds.source, seeds.strength_u, at_origin, 0.0 * along).doses(points)
-    most = np.maximum(known, unknown).reshape(r.shape).max(axis=1)
+    most = np.maximum(line_doses, unknown).reshape(r.shape).max(axis=1)
     return np.asarray(np.maximum.accumulate(most[::-1])[::-1])
 
 
@@ -73,10 +73,10 @@ def _that_may(
     corner, at_once = 0.5 * np.sqrt(3.0) * side_mm, max(1, _AT_ONCE // len(centres_B))
     # The dose at the last radius that is not beyond the cube's nearest corner; nearer than that, no bound.
     steps = np.append(inf, most)
-    kept = [np.empty((0, 3))]
+    candidates = [np.empty((0, 3))]
     for first in range(0, len(middles_B), at_once):
         some = middles_B[first : first + at_once]
         apart = np.linalg.norm(some[:, None] - centres_B, axis=2) - corner
         bound = steps[np.searchsorted(_RADII_MM, apart, side="right")].sum(axis=1)
-        kept.append(some[bound >= dose_gy])
-    return np.concatenate(kept)
+        candidates.append(some[bound >= dose_gy])
+    return np.concatenate(candidates)

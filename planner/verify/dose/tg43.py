@@ -87,8 +87,8 @@ def _anisotropy(source: Source, r: np.ndarray, theta: np.ndarray) -> np.ndarray:
     folded = np.degrees(np.minimum(theta, pi - theta))
     by_radius = np.stack([np.interp(folded, angles, row) for row in table])
     k, part = _between(radii, r)
-    each = np.arange(len(k))
-    low, high = by_radius[k, each], by_radius[k + 1, each]
+    rows = np.arange(len(k))
+    low, high = by_radius[k, rows], by_radius[k + 1, rows]
     return np.asarray(low + part * (high - low))
 
 

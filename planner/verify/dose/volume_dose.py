@@ -123,12 +123,12 @@ def check_curve(claims: Claims, curve: DvhCurve, samples: SampledDoses, prescrib
     claims.equal("all of the volume gets the first level", subject, first[1], 100.0, 100.0 * RATIO)
     rising = all(a < b for a, b in pairwise(levels))
     falling = all(a >= b for a, b in pairwise(shares))
-    wanted = [prescribed_gy * percent / 100.0 for percent in LEVELS_PERCENT]
-    as_asked = len(levels) == len(wanted) and all(
-        abs(a - b) <= RATIO * b for a, b in zip(levels, wanted, strict=True)
+    levels_gy = [prescribed_gy * percent / 100.0 for percent in LEVELS_PERCENT]
+    as_asked = len(levels) == len(levels_gy) and all(
+        abs(a - b) <= RATIO * b for a, b in zip(levels, levels_gy, strict=True)
     )
     kind = "as they should be" if as_asked else f"{len(levels)} of another kind"
-    claims.holds("its levels", subject, f"{len(wanted)} to 300 %", kind, as_asked)
+    claims.holds("its levels", subject, f"{len(levels_gy)} to 300 %", kind, as_asked)
     in_order = rising and falling
     order = "in order" if in_order else "out of order"
     claims.holds("levels rise and shares fall", subject, "in order", order, in_order)

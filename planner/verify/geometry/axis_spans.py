@@ -84,8 +84,8 @@ class AxisSpans:
         """Lung that was given as surfaces, between tip and entry, without target. None where the crossings of
         a surface are not known."""
         crossings = [self.crossing(s) for s in self._scene.of_role(Role.LUNG) if s.surface is not None]
-        known = [spans for spans in crossings if spans is not None]
-        return minus(union(known), self.target) if len(known) == len(crossings) else None
+        closed = [spans for spans in crossings if spans is not None]
+        return minus(union(closed), self.target) if len(closed) == len(crossings) else None
 
     def crossing(self, structure: Structure) -> Spans | None:
         """A structure between tip and entry: in its surface, if it was given as one, or in its voxels.

@@ -36,10 +36,10 @@ def between(spans: Spans, first: float, last: float) -> Spans:
 
 def minus(spans: Spans, taken: Spans) -> Spans:
     """Places of `spans` that are not in `taken`."""
-    left = spans
+    remaining = spans
     for first, last in taken:
-        left = np.concatenate([between(left, -np.inf, first), between(left, last, np.inf)])
-    return left[np.argsort(left[:, 0], kind="stable")]
+        remaining = np.concatenate([between(remaining, -np.inf, first), between(remaining, last, np.inf)])
+    return remaining[np.argsort(remaining[:, 0], kind="stable")]
 
 
 def total(spans: Spans) -> float:

@@ -17,10 +17,10 @@ def leads_out(lung, i, j, k):  # type: ignore[no-untyped-def]
     Depth-first search with a stack: a place that is not enclosed is usually near the edge.
     """
     nx, ny, nz = lung.shape
-    seen = lung.copy()
+    reached = lung.copy()
     stack = np.empty((lung.size, 3), np.int32)
     stack[0, 0], stack[0, 1], stack[0, 2] = i, j, k
-    seen[i, j, k] = True
+    reached[i, j, k] = True
     count = 1
     while count > 0:
         count -= 1
@@ -32,8 +32,8 @@ def leads_out(lung, i, j, k):  # type: ignore[no-untyped-def]
             z = c + step if side >= 4 else c
             if x < 0 or x >= nx or y < 0 or y >= ny or z < 0 or z >= nz:
                 return True
-            if not seen[x, y, z]:
-                seen[x, y, z] = True
+            if not reached[x, y, z]:
+                reached[x, y, z] = True
                 stack[count, 0], stack[count, 1], stack[count, 2] = x, y, z
                 count += 1
     return False

@@ -26,8 +26,8 @@ def check_miss(claims: Claims, plan: Plan) -> None:
     if miss is None:
         return
     ranked = sum(path.aim is Aim.TARGET for path in plan.paths)
-    shown = "none" if ranked == 0 and plan.search.complete else f"{ranked} paths, or the search ended early"
-    claims.same("a nearest miss is stated only where there is no path", "nearest miss", "none", shown)
+    counted = "none" if ranked == 0 and plan.search.complete else f"{ranked} paths, or the search ended early"
+    claims.same("a nearest miss is stated only where there is no path", "nearest miss", "none", counted)
     changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
     in_order = all(a <= b + LENGTH_MM for a, b in pairwise(changes))
     claims.holds(
@@ -59,9 +59,9 @@ def relaxed_axis(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -
     setting = NEEDLE_LENGTH_POINTER if length else clearance_pointer(change.structure)
     claims.same("the structure is the relaxed setting's", subject, change.structure, structure)
     claims.same("the setting is one to relax", subject, change.setting, setting)
-    there = {s.name for s in scene.structures} | {DEFAULT, TABLE, structure if length else TABLE}
-    known = change.structure if change.structure in there else "not in the scene"
-    claims.same("what is relaxed exists", subject, change.structure, known)
+    names = {s.name for s in scene.structures} | {DEFAULT, TABLE, structure if length else TABLE}
+    named = change.structure if change.structure in names else "not in the scene"
+    claims.same("what is relaxed exists", subject, change.structure, named)
     claims.equal("relaxed from what was asked", subject, change.from_mm, requested_mm, LENGTH_MM)
     opens = change.to_mm > requested_mm if length else 0.0 <= change.to_mm < requested_mm
     claims.holds(
@@ -107,7 +107,7 @@ def check_missed(
 ) -> None:
     """The nearest line reaches the target from the skin, and lacks what is stated and no more."""
     check_reach(claims, examined)
-    beside = [
+    neighbours = [
         (request.clearance_of(name) - free, name)
         for clearances in free_space(examined, passed).values()
         for name, free in clearances
@@ -115,8 +115,8 @@ def check_missed(
     lacks = {
         Constraint.NEEDLE_LENGTH: [examined.axis.length_mm - request.needle.max_length_mm],
         Constraint.BORE: [request.hub_radius_mm - bore_clearance_mm(examined)],
-        Constraint.CLEARANCE: [lack for lack, name in beside if name == miss.structure],
-        Constraint.TABLE: [lack for lack, name in beside if name == TABLE],
+        Constraint.CLEARANCE: [lack for lack, name in neighbours if name == miss.structure],
+        Constraint.TABLE: [lack for lack, name in neighbours if name == TABLE],
         Constraint.COVERING_RADIUS: [0.0],
     }
     about_structure = miss.constraint is Constraint.CLEARANCE
@@ -125,7 +125,9 @@ def check_missed(
     surfaces = {p.structure.name for p in passed if p.structure.surface is not None}
     slack = examined.scene.surface_slack_mm if about_structure and miss.structure in surfaces else 0.0
     subject = f"nearest miss, {miss.structure}"
-    most = max(0.0, *(lack for lack, _ in beside), *lacks[Constraint.NEEDLE_LENGTH], *lacks[Constraint.BORE])
+    most = max(
+        0.0, *(lack for lack, _ in neighbours), *lacks[Constraint.NEEDLE_LENGTH], *lacks[Constraint.BORE]
+    )
     claims.at_most("the nearest line lacks no more than stated", subject, miss.missing_mm, most, DISTANCE_MM)
     changes = [abs(r.to_mm - r.from_mm) for r in miss.relaxations]
     least = min(changes, default=np.inf)

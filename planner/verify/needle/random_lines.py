@@ -40,9 +40,9 @@ def check_random_lines(claims: Claims, plan: Plan, scene: Scene) -> None:
     if plan.nearest_miss is None:
         _check_no_miss(claims, plan, scene)
     structures = as_voxels(scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
-    tried = [t for t in _random_axes(scene, plan.request) if _reaches(t) and _keeps(t, [])]
+    safe_axes = [t for t in _random_axes(scene, plan.request) if _reaches(t) and _keeps(t, [])]
     radius = plan.search.covering_radius_mm
-    staying = (t for t in _safe(tried, structures) if stays_safe(t, radius, structures))
+    staying = (t for t in _safe(safe_axes, structures) if stays_safe(t, radius, structures))
     counterexample = next((_line(t) for t in staying), "none")
     claims.same(f"of {LINES} random lines, none stays safe when displaced", "search", "none", counterexample)
 

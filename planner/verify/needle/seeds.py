@@ -45,8 +45,8 @@ def check_seeds(
 def _within(examined: ExaminedAxis, target_voxels: Int[np.ndarray, "n 3"], margin_mm: float) -> Spans:
     """Where the axis runs within the margin of the target."""
     spacing, axis = point_of(examined.scene.grid.spacing_mm), examined.axis
-    near = near_axis(target_voxels, spacing, axis.tip_B, axis.outward_B, margin_mm)
-    return spans_within(margin_mm, near, spacing, axis.tip_B, axis.outward_B)
+    near_voxels = near_axis(target_voxels, spacing, axis.tip_B, axis.outward_B, margin_mm)
+    return spans_within(margin_mm, near_voxels, spacing, axis.tip_B, axis.outward_B)
 
 
 def _outside(examined: ExaminedAxis, depth_mm: float, allowed: Spans) -> float:

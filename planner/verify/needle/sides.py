@@ -44,9 +44,9 @@ def check_sides(claims: Claims, plan: Plan, scene: Scene) -> None:
     least, most = np.concatenate(x).min() - LENGTH_MM, np.concatenate(x).max() + LENGTH_MM
     entries = {path.id: path.entry_mm[0] for path in plan.paths}
     for window in plan.windows:
-        named = window.place.side
+        stated = window.place.side
         first = entries.get(window.path_ids[0]) if window.path_ids else None
-        if named is None or first is None or least <= first <= most:
+        if stated is None or first is None or least <= first <= most:
             continue
         side = "left" if first > most else "right"
-        claims.same("the side of the window", f"window {window.id}", named, side)
+        claims.same("the side of the window", f"window {window.id}", stated, side)

@@ -93,12 +93,12 @@ def check_needles(
     claims.equal("needle ids differ", "needles", float(len(ids)), float(len(set(ids))), 0.0)
     placed = [needle for n in needles if (needle := _placed(claims, *n)) is not None]
     _check_together(claims, placed, sizes, in_already)
-    there = [needle for needle in placed if needle.id in in_already]
-    listed, known = ", ".join(sorted(order)), ", ".join(sorted(ids))
-    left_out = bool(there) and not order and not _orderable(there, sizes)
-    claims.same("the order names every needle once", "insertion order", listed, "" if left_out else known)
+    in_place = [needle for needle in placed if needle.id in in_already]
+    listed, known_ids = ", ".join(sorted(order)), ", ".join(sorted(ids))
+    left_out = bool(in_place) and not order and not _orderable(in_place, sizes)
+    claims.same("the order names every needle once", "insertion order", listed, "" if left_out else known_ids)
     if not left_out:
-        _check_order(claims, placed, order, sizes, there)
+        _check_order(claims, placed, order, sizes, in_place)
 
 
 def _placed(claims: Claims, id_: str, entry_mm: Point, tip_mm: Point) -> PlacedNeedle | None:
@@ -207,9 +207,9 @@ def _check_order(
     there: Sequence[PlacedNeedle],
 ) -> None:
     """Each needle, in its turn, can be driven past all that are in place by then."""
-    named = {needle.id: needle for needle in placed}
+    by_id = {needle.id: needle for needle in placed}
     in_place = list(there)
-    driven = [named[id_] for id_ in dict.fromkeys(order) if id_ in named and named[id_] not in there]
+    driven = [by_id[id_] for id_ in dict.fromkeys(order) if id_ in by_id and by_id[id_] not in there]
     free = len(there)
     for needle in driven:
         stops = list(_stopped_by(needle, in_place, sizes))

@@ -51,9 +51,9 @@ def _check_given(claims: Claims, plan: Plan, paths: tuple[Path, ...]) -> None:
     given = plan.request.needle_set.given_needles
     marked = [path for path in paths if path.aim is Aim.GIVEN]
     for number, needle in enumerate(given):
-        kept = any(_is_same(path, needle) for path in marked)
-        result = "kept" if kept else "not in the set"
-        claims.holds("the given needle is kept", f"given needle {number}", "kept", result, kept)
+        is_kept = any(_is_same(path, needle) for path in marked)
+        result = "kept" if is_kept else "not in the set"
+        claims.holds("the given needle is kept", f"given needle {number}", "kept", result, is_kept)
     for path in marked:
         was_given = any(_is_same(path, needle) for needle in given)
         result = "given" if was_given else "not in the request"

@@ -109,9 +109,9 @@ def _pairs(sizes: NeedleSizes, given: Sequence[Path]) -> Iterator[tuple[Key, Too
 def _check_one(claims: Claims, near: TooNear, bounds: TooNearBounds | None) -> None:
     other = near.structure if near.other_path_id is None else f"needle {near.other_path_id}"
     subject = f"needle {near.path_id}, {other}"
-    known = bounds is not None and near.parts in bounds.parts
-    result = "too near" if known else "not too near, or other parts of them"
-    claims.holds("a given needle is too near", subject, near.parts, result, known)
+    agrees = bounds is not None and near.parts in bounds.parts
+    result = "too near" if agrees else "not too near, or other parts of them"
+    claims.holds("a given needle is too near", subject, near.parts, result, agrees)
     if bounds is None or near.parts not in bounds.parts:
         return
     least, most = bounds.parts[near.parts]

@@ -43,11 +43,11 @@ def ptv_of(claims: Claims, scene: Scene, request: TargetRequest) -> Ptv:
     box = tuple(slice(a, b) for a, b in zip(first.tolist(), last.tolist(), strict=True))
     target = _in_box(scene.target, box)
     may_grow = _in_box(scene.body, box)
-    known = {s.name: s.mask for s in scene.structures}
-    unknown = sorted(set(request.cut_back) - known.keys())
+    masks = {s.name: s.mask for s in scene.structures}
+    unknown = sorted(set(request.cut_back) - masks.keys())
     claims.same("the PTV is cut back from structures that exist", "PTV", "none", ", ".join(unknown) or "none")
-    for name in known.keys() & set(request.cut_back):
-        may_grow &= ~_in_box(known[name], box)
+    for name in masks.keys() & set(request.cut_back):
+        may_grow &= ~_in_box(masks[name], box)
     away = np.sqrt(squared_distances(target, spacing, margin + DISTANCE_MM))
     least, most = (
         _placed(scene, first, target | (may_grow & (away <= reach)))

@@ -108,8 +108,8 @@ def _turn_that_touches(
     the entry than the tip; a quarter turn where there is none. [deg]"""
     towards = points_B - entry_B
     away = np.linalg.norm(towards, axis=1)
-    near = away <= length_mm
-    away, towards = np.maximum(away[near], radius_mm), towards[near]
+    within_reach = away <= length_mm
+    away, towards = np.maximum(away[within_reach], radius_mm), towards[within_reach]
     turn = np.arccos(np.clip(towards @ along / away, -1.0, 1.0)) - np.arcsin(radius_mm / away)
     return float(np.degrees(max(0.0, turn.min(initial=np.pi / 2))))
 

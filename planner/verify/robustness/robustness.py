@@ -37,7 +37,7 @@ def check_robustness(claims: Claims, plan: Plan, scene: Scene, ptv: VoxelMask) -
     settings, prescription, stated = plan.request.robustness, plan.request.prescription, plan.robustness
     seeds_to_place = any(path.seeds for path in plan.paths if path.aim is not Aim.TARGET)
     requested = settings.samples > 0 and prescription is not None and seeds_to_place
-    claimed, expected = ("stated" if there else "none" for there in (stated is not None, requested))
+    claimed, expected = ("stated" if present else "none" for present in (stated is not None, requested))
     claims.same("robustness where it is asked for", SUBJECT, claimed, expected)
     if stated is None or prescription is None or not requested:
         return
@@ -46,10 +46,12 @@ def check_robustness(claims: Claims, plan: Plan, scene: Scene, ptv: VoxelMask) -
     claims.equal("samples", SUBJECT, float(stated.samples), float(settings.samples), 0.0)
     claims.equal("samples with a dose", SUBJECT, float(stated.dose_samples), float(samples), 0.0)
     needles = [path for path in plan.paths if path.aim is not Aim.TARGET]
-    listed, there = (", ".join(ids) for ids in ([n.path_id for n in stated.needles], [p.id for p in needles]))
-    claims.same("needles with a risk", SUBJECT, listed, there)
+    listed, present = (
+        ", ".join(ids) for ids in ([n.path_id for n in stated.needles], [p.id for p in needles])
+    )
+    claims.same("needles with a risk", SUBJECT, listed, present)
     # Nothing else can be checked where the lists differ or a needle has no length.
-    if listed != there or any(path.entry_mm == path.tip_mm for path in needles):
+    if listed != present or any(path.entry_mm == path.tip_mm for path in needles):
         return
     wrong = [_misplaced(plan, scene.grid, path, n) for n, path in enumerate(needles)]
     check_touches(claims, scene, plan.request.needle, stated.needles, needles, wrong)

@@ -42,24 +42,24 @@ def touching(
 ) -> Touching:
     """What lies within the radius of each axis from `one_B` to `two_B`. A point beyond the field of view is
     judged at the nearest point of its box. [mm]"""
-    kept = sorted(structures, key=lambda s: s.name)
-    surely, maybe = (np.zeros((len(one_B), len(kept)), bool) for _ in range(2))
+    ordered = sorted(structures, key=lambda s: s.name)
+    surely, maybe = (np.zeros((len(one_B), len(ordered)), bool) for _ in range(2))
     of_layer: dict[int, list[int]] = {}
-    for column, structure in enumerate(kept):
+    for column, structure in enumerate(ordered):
         of_layer.setdefault(id(structure.mask.layer), []).append(column)
     ends = np.stack([one_B, two_B], axis=1)
     for columns in of_layer.values():
-        layer = kept[columns[0]].mask.layer
-        labels = np.array([kept[column].mask.label for column in columns])
+        layer = ordered[columns[0]].mask.layer
+        labels = np.array([ordered[column].mask.label for column in columns])
         values = np.unique(labels)
-        seen = np.zeros((2, len(one_B), len(values)), bool)
+        touched = np.zeros((2, len(one_B), len(values)), bool)
         place = np.full(int(layer.max()) + 1, -1, np.int64)
         place[values[values < len(place)]] = np.flatnonzero(values < len(place))
         around = ((radius_mm + STEP_MM) / grid.spacing_mm).astype(np.int64) + 1
-        _look(layer, place, grid.spacing_mm, grid.lower_B, grid.upper_B, around, ends, radius_mm, seen)
+        _look(layer, place, grid.spacing_mm, grid.lower_B, grid.upper_B, around, ends, radius_mm, touched)
         at = np.searchsorted(values, labels)
-        surely[:, columns], maybe[:, columns] = seen[0][:, at], seen[1][:, at]
-    return Touching(tuple(s.name for s in kept), surely, maybe)
+        surely[:, columns], maybe[:, columns] = touched[0][:, at], touched[1][:, at]
+    return Touching(tuple(s.name for s in ordered), surely, maybe)
 
 
 @loop

@@ -17,8 +17,8 @@ def check_inputs(claims: Claims, plan: Plan, scene: Scene) -> None:
     _check_digests(claims, plan, scene)
     _check_roles(claims, plan, scene)
     _check_pose(claims, plan, scene)
-    claimed, found = (", ".join(of.skin_structures) or "guessed" for of in (plan, scene))
-    claims.same("structures whose surface the skin is", "skin", claimed, found)
+    claimed, recomputed = (", ".join(of.skin_structures) or "guessed" for of in (plan, scene))
+    claims.same("structures whose surface the skin is", "skin", claimed, recomputed)
     slack_mm = plan.search.surface_slack_mm
     claims.equal("voxels beyond surfaces", "search", slack_mm, scene.surface_slack_mm, LENGTH_MM)
     missing = ", ".join(sorted(scene.missing))
@@ -31,7 +31,9 @@ def _check_digests(claims: Claims, plan: Plan, scene: Scene) -> None:
     actual = sorted((d.name, d.sha256) for d in scene.inputs)
     axes = [sorted((d.name, d.axes) for d in of.inputs if d.axes is not None) for of in (plan, scene)]
     if any(axes):
-        claims.same("axes of the surfaces", "input", *(", ".join(map(" in ".join, read)) for read in axes))
+        claims.same(
+            "axes of the surfaces", "input", *(", ".join(map(" in ".join, digest)) for digest in axes)
+        )
     for entry in sorted({*claimed, *actual}):
         name, sha256 = entry
         claims.holds(
@@ -68,11 +70,11 @@ def _check_pose(claims: Claims, plan: Plan, scene: Scene) -> None:
     claims.equal("rotation", "pose", request.rotation_deg, pose.rotation_deg, TURN)
     claims.equal("bore diameter", "pose", request.bore_diameter_mm, 2 * pose.bore.radius_mm, LENGTH_MM)
     if request.table != DERIVE:
-        named = any(s.name == request.table for s in scene.structures)
+        has_table = any(s.name == request.table for s in scene.structures)
         claims.holds(
             "the table is the structure named",
             "pose",
             request.table,
-            request.table if named else "not that structure",
-            named,
+            request.table if has_table else "not that structure",
+            has_table,
         )

@@ -68,8 +68,8 @@ def _check_search(claims: Claims, plan: Plan) -> None:
     exists."""
     search, status = plan.search, plan.outcome.status
     extent = "complete" if search.complete else "ended early"
-    wanted = {Status.NO_PATH: "complete", Status.TIMED_OUT: "ended early"}.get(status, extent)
-    claims.same("the outcome fits the search", "search", wanted, extent)
+    expected = {Status.NO_PATH: "complete", Status.TIMED_OUT: "ended early"}.get(status, extent)
+    claims.same("the outcome fits the search", "search", expected, extent)
     claims.at_least("covering radius is not negative", "search", 0.0, search.covering_radius_mm, 0.0)
     if search.complete:
         radius = plan.request.search.covering_radius_mm
@@ -90,9 +90,9 @@ def _check_windows(claims: Claims, plan: Plan) -> None:
     ids = [w.id for w in plan.windows]
     claims.equal("window ids differ", "windows", float(len(ids)), float(len(set(ids))), 0.0)
     for window in plan.windows:
-        held = sorted(p.id for p in plan.paths if p.window == window.id)
+        path_ids = sorted(p.id for p in plan.paths if p.window == window.id)
         subject = f"window {window.id}"
-        claims.same("paths of the window", subject, ", ".join(sorted(window.path_ids)), ", ".join(held))
+        claims.same("paths of the window", subject, ", ".join(sorted(window.path_ids)), ", ".join(path_ids))
         claims.at_least("the window has an area", subject, 0.0, window.area_mm2, 0.0)
         least = [p.lung_length_mm for p in plan.paths if p.window == window.id]
         if least:
@@ -102,8 +102,8 @@ def _check_windows(claims: Claims, plan: Plan) -> None:
         if path.aim is not Aim.TARGET:
             claims.same("a needle names no window", f"path {path.id}", path.window, "")
             continue
-        known = "known" if path.window in ids else "unknown"
-        claims.holds("the path's window", f"path {path.id}", path.window, known, path.window in ids)
+        is_known = "known" if path.window in ids else "unknown"
+        claims.holds("the path's window", f"path {path.id}", path.window, is_known, path.window in ids)
 
 
 def _check_bound(claims: Claims, plan: Plan) -> None:

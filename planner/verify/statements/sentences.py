@@ -45,8 +45,8 @@ def _check_set(claims: Claims, plan: Plan, scene: Scene) -> None:
 
 
 def _check_message(claims: Claims, plan: Plan) -> None:
-    named = set() if plan.dose is None else {goal.name for goal in plan.dose.goals}
-    unknown = ", ".join(sorted(named - set(GOAL_NAMES))) or "none"
+    goal_names = set() if plan.dose is None else {goal.name for goal in plan.dose.goals}
+    unknown = ", ".join(sorted(goal_names - set(GOAL_NAMES))) or "none"
     claims.same("goals with an unknown name", "outcome", "none", unknown)
     if unknown != "none":
         return

@@ -23,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    given = input_of(args)
+    case_input = input_of(args)
     file = plan_file(args.plan)
-    given.refuse_other_targets(file.plan)
+    case_input.refuse_other_targets(file.plan)
     from service.cli.text.check import check_text, hash_check, holds
     from service.operations.check_case import check_case
 
     say(f"reading {args.input}")
-    checked = check_case(given.case, file.plan, ProgressLines(), reproduce=not args.quick)
+    checked = check_case(case_input.case, file.plan, ProgressLines(), reproduce=not args.quick)
     verification = checked.verification
     own = hash_check(args.plan.name, file.claimed_sha256, file.content_sha256)
     every = replace(

@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    given = input_of(args)
-    refuse_bad_outputs(args.output, None, files_of(given.case))
+    case_input = input_of(args)
+    refuse_bad_outputs(args.output, None, files_of(case_input.case))
     from anatomy.errors import StructureError
     from anatomy.names.did_you_mean import did_you_mean
     from planner.records.request import Request
@@ -27,11 +27,11 @@ def _run(args: argparse.Namespace) -> int:
     from service.schemas.json.canonical import text_of
 
     say(f"reading {args.input}")
-    described = describe_case(given.case)
+    described = describe_case(case_input.case)
     names = [structure["name"] for structure in described["structures"]]
-    for name in given.target_names:
+    for name in case_input.target_names:
         if name not in names:
             raise StructureError("--target", f"{name!r} is not in the input", did_you_mean(name, names))
-    described["targets"] = list(given.with_targets(Request()).target.structures) or described["targets"]
+    described["targets"] = list(case_input.with_targets(Request()).target.structures) or described["targets"]
     deliver(text_of(described), description_text(described), args.output)
     return DONE

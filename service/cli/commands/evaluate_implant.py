@@ -23,18 +23,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    given = input_of(args)
+    case_input = input_of(args)
     file = plan_file(args.plan)
-    given.refuse_other_targets(file.plan)
-    found = read_file(args.seeds, _seeds, MAX_FOUND_BYTES)
-    refuse_bad_outputs(args.output, None, files_of(given.case, args.plan, args.seeds))
+    case_input.refuse_other_targets(file.plan)
+    seeds = read_file(args.seeds, _seeds, MAX_FOUND_BYTES)
+    refuse_bad_outputs(args.output, None, files_of(case_input.case, args.plan, args.seeds))
     from planner.records.plan import Status
     from service.cli.text.followup import evaluation_text
     from service.operations.evaluate_case import evaluate_case
     from service.schemas.plan.followup_file import write_evaluation
 
     say(f"reading {args.input}")
-    evaluation = evaluate_case(given.case, file.plan, file.claimed_sha256, found.found(), ProgressLines())
+    evaluation = evaluate_case(
+        case_input.case, file.plan, file.claimed_sha256, seeds.found(), ProgressLines()
+    )
     deliver(write_evaluation(evaluation), evaluation_text(evaluation), args.output)
     outcomes = [evaluation.outcome]
     if evaluation.supplement is not None:

@@ -48,7 +48,7 @@ def _revoke(args: argparse.Namespace) -> int:
 
 def _file(args: argparse.Namespace) -> Path:
     if args.file is not None:
-        given: Path = args.file
-        return given
+        path: Path = args.file
+        return path
     settings = from_environment()
     return settings.keys_file or settings.data_dir / "keys.json"

@@ -22,17 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    given = input_of(args)
-    request = given.with_targets(request_file(args.request).to_request())
+    case_input = input_of(args)
+    request = case_input.with_targets(request_file(args.request).to_request())
     # Before the work, not after it: a plan that cannot be written was made for nothing.
-    refuse_bad_outputs(args.output, args.figures, files_of(given.case, args.request))
+    refuse_bad_outputs(args.output, args.figures, files_of(case_input.case, args.request))
     from planner.records.plan import Status
     from service.cli.text.plan import plan_text
     from service.operations.plan_case import plan_case
     from service.schemas.plan.file import write_plan
 
     say(f"reading {args.input}")
-    planned = plan_case(given.case, request, ProgressLines())
+    planned = plan_case(case_input.case, request, ProgressLines())
     deliver(write_plan(planned.plan), plan_text(planned.plan), args.output)
     if args.figures is not None:
         from service.pictures.plan_files import draw

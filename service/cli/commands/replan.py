@@ -23,18 +23,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    given = input_of(args)
+    case_input = input_of(args)
     file = plan_file(args.plan)
-    given.refuse_other_targets(file.plan)
-    found = read_file(args.needles, _needles, MAX_FOUND_BYTES)
-    refuse_bad_outputs(args.output, None, files_of(given.case, args.plan, args.needles))
+    case_input.refuse_other_targets(file.plan)
+    needles = read_file(args.needles, _needles, MAX_FOUND_BYTES)
+    refuse_bad_outputs(args.output, None, files_of(case_input.case, args.plan, args.needles))
     from planner.records.plan import Status
     from service.cli.text.followup import replanned_text
     from service.operations.replan_case import replan_case
     from service.schemas.plan.followup_file import write_replanned
 
     say(f"reading {args.input}")
-    replanned = replan_case(given.case, file.plan, file.claimed_sha256, found, ProgressLines())
+    replanned = replan_case(case_input.case, file.plan, file.claimed_sha256, needles, ProgressLines())
     deliver(write_replanned(replanned), replanned_text(replanned), args.output)
     return DONE if replanned.plan.outcome.status is Status.PLANNED else NOT_ALL
 

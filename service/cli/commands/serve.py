@@ -22,8 +22,8 @@ def _port(text: str) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    given = {"SEEDPATH_HOST": args.host, "SEEDPATH_PORT": args.port}
-    environment = {name: str(value) for name, value in given.items() if value is not None}
+    overrides = {"SEEDPATH_HOST": args.host, "SEEDPATH_PORT": args.port}
+    environment = {name: str(value) for name, value in overrides.items() if value is not None}
     settings = from_environment(os.environ | environment)
     from service.host.private_files import private_files
     from service.jobs.memory_limits import told_memory

@@ -22,10 +22,10 @@ def backup(args: argparse.Namespace) -> int:
     """Copy everything that is stored, while the server runs."""
     settings = settings_of(args)
     with opened(settings) as database:
-        made = back_up(database, settings.data_dir, args.target, args.keep, reads_all=args.verify)
-    _tell(made)
-    print(made.folder)
-    return WHOLE if made.is_whole else NOT_WHOLE
+        result = back_up(database, settings.data_dir, args.target, args.keep, reads_all=args.verify)
+    _tell(result)
+    print(result.folder)
+    return WHOLE if result.is_whole else NOT_WHOLE
 
 
 def restore(args: argparse.Namespace) -> int:
@@ -44,22 +44,24 @@ def restore(args: argparse.Namespace) -> int:
         say("API keys, settings, certificates and logs are not in a backup: bring them yourself, then serve.")
     for fault in faults:
         say(f"damaged, and not in what is restored: {fault}")
-    for thing in manifest.damaged:
-        say(f"was damaged when it was backed up, and is in it as it was: {thing.kind}/{thing.id}")
+    for item in manifest.damaged:
+        say(f"was damaged when it was backed up, and is in it as it was: {item.kind}/{item.id}")
     return NOT_WHOLE if faults or manifest.damaged else WHOLE
 
 
-def _tell(made: BackupResult) -> None:
-    say(f"{made.folder}: {_held(made.manifest)}; copied {_size(made.copied_files, made.copied_bytes)}")
-    for thing in made.manifest.removed_meanwhile:
-        say(f"left out, since it was removed meanwhile: {thing.kind}/{thing.id}")
-    for thing in made.manifest.damaged:
-        say(f"damaged, and backed up as it is: {thing.kind}/{thing.id}; `seedpath store check` says how")
-    for place in made.mended:
+def _tell(result: BackupResult) -> None:
+    say(
+        f"{result.folder}: {_held(result.manifest)}; copied {_size(result.copied_files, result.copied_bytes)}"
+    )
+    for item in result.manifest.removed_meanwhile:
+        say(f"left out, since it was removed meanwhile: {item.kind}/{item.id}")
+    for item in result.manifest.damaged:
+        say(f"damaged, and backed up as it is: {item.kind}/{item.id}; `seedpath store check` says how")
+    for place in result.mended:
         say(f"its copy in earlier backups was damaged, and is written anew: {place}")
-    for error in made.unread:
+    for error in result.unread:
         say(f"{error}")
-    if made.is_ahead:
+    if result.is_ahead:
         say("An earlier backup is named after a later time, as by a clock that was ahead: so is this one.")
     say(NOT_IN_IT)
 

@@ -56,8 +56,8 @@ def rebuild(args: argparse.Namespace) -> int:
     refuse_other_folder(settings)
     with closing(database_of(settings)) as database:
         migrate(database)
-        found = store_rebuild.rebuild(Store(settings.data_dir), database, args.owner, add=args.add)
-    for sentence in found.left_out.values():
+        rebuilt = store_rebuild.rebuild(Store(settings.data_dir), database, args.owner, add=args.add)
+    for sentence in rebuilt.left_out.values():
         print(sentence)
-    say(f"{settings.data_dir}: {args.owner} holds {len(found.rows)}; left out: {len(found.left_out)}")
-    return NOT_WHOLE if found.left_out else WHOLE
+    say(f"{settings.data_dir}: {args.owner} holds {len(rebuilt.rows)}; left out: {len(rebuilt.left_out)}")
+    return NOT_WHOLE if rebuilt.left_out else WHOLE

@@ -34,24 +34,22 @@ def prune(args: argparse.Namespace) -> int:
         retention = Retention(
             workspace.database, workspace.library, workspace.job_table, settings.audit, policy
         )
-        found = retention.due()
+        due = retention.due()
         if not args.dry_run:
             noting = audit_to(settings.audit, settings.audit_rotation, audit_room(settings))
             try:
-                found, _ = retention.remove(most=None)
+                due, _ = retention.remove(most=None)
             finally:
                 AUDIT.removeHandler(noting)
                 noting.close()
-    if found:
-        print(_listed(found))
+    if due:
+        print(_listed(due))
     would = "would go" if args.dry_run else "went"
-    say(f"{settings.data_dir}: {counted(len(found), 'thing')} {would}")
+    say(f"{settings.data_dir}: {counted(len(due), 'thing')} {would}")
     return 0
 
 
-def _listed(found: list[Due]) -> str:
+def _listed(due: list[Due]) -> str:
     head = ["what", "owner", "last used", "by"]
-    rows = [
-        [f"{one.kind}/{one.id}", one.owner or "-", rfc3339(one.last_used_s), one.setting] for one in found
-    ]
+    rows = [[f"{one.kind}/{one.id}", one.owner or "-", rfc3339(one.last_used_s), one.setting] for one in due]
     return columns([head, *rows])

@@ -25,13 +25,13 @@ def goals_table(goals: tuple[GoalResult, ...]) -> str:
     for goal in goals:
         name, unit = quantity(goal.name)
         sense = "at least" if goal.at_least else "at most"
-        shown = decimals_apart(goal.reached, goal.wanted, 1)
+        decimals = decimals_apart(goal.reached, goal.wanted, 1)
         rows.append(
             (
                 name,
                 goal.structure,
-                f"{sense} {goal.wanted:.{shown}f} {unit}".rstrip(),
-                f"{goal.reached:.{shown}f} {unit}".rstrip(),
+                f"{sense} {goal.wanted:.{decimals}f} {unit}".rstrip(),
+                f"{goal.reached:.{decimals}f} {unit}".rstrip(),
                 "yes" if goal.met else "NO",
             )
         )
@@ -73,11 +73,11 @@ def bed_lines(bed: BedReport) -> list[str]:
     """Effective dose of the target, and how many organ limits are exceeded, met, or cannot be compared."""
     over = sum(limit.met is False for limit in bed.limits)
     unknown = sum(limit.met is None for limit in bed.limits)
-    held = len(bed.limits) - over - unknown
+    kept_count = len(bed.limits) - over - unknown
     before = f", {bed.external_target_gy:.1f} Gy of it given before" if bed.external_target_gy > 0.0 else ""
     return [
         f"BED of the PTV: D90 {bed.target_d90_gy:.1f} Gy{before} (EQD2 {bed.target_d90_eqd2_gy:.1f} Gy).",
-        f"Organ limits, as BED: {over} exceeded, {held} met, {unknown} cannot be compared.",
+        f"Organ limits, as BED: {over} exceeded, {kept_count} met, {unknown} cannot be compared.",
     ]
 
 

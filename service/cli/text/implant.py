@@ -110,8 +110,8 @@ def _needles(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ..
 
 
 def _totals(needles: NeedleSet, puncture_cost_mm: float, missing: tuple[str, ...]) -> list[str]:
-    given = sum(seed.path_id is None for seed in needles.seeds)
-    seeds = counted(len(needles.seeds), "seed") + (f" ({given} of them given)" if given else "")
+    in_place = sum(seed.path_id is None for seed in needles.seeds)
+    seeds = counted(len(needles.seeds), "seed") + (f" ({in_place} of them given)" if in_place else "")
     punctures = counted(needles.pleural_punctures, "pleural puncture")
     lung = totals(mm_text(needles.lung_length_mm), punctures, missing)
     few = "no bound" if needles.seeds_bound is None else counted(needles.seeds_bound, "seed")

@@ -60,13 +60,13 @@ def ending(rows: Sequence[Row]) -> str:
         if len(rows) == 1:
             return "The plan is made, and meets the goals it has."
         return f"All {len(rows)} plans are made, and meet the goals they have."
-    others = ", ".join(f"{count[status]} {said}" for status, said in PLURALS.items() if count[status])
+    others = ", ".join(f"{count[status]} {plural}" for status, plural in PLURALS.items() if count[status])
     return f"Made, with all goals met: {count[Status.PLANNED]} of {counted(len(rows), 'plan')}; {others}."
 
 
 def _wrong(rows: Sequence[Row]) -> list[str]:
     """A line for each case and problem, with the rankings that have it."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    names_by_problem: dict[tuple[str, str, str], list[str]] = {}
     for row in rows:
         if row["status"] != Status.PLANNED:
             what = (
@@ -74,10 +74,10 @@ def _wrong(rows: Sequence[Row]) -> list[str]:
                 str(row["status"]),
                 shorten(str(row["message"]), LONGEST, placeholder=" ..."),
             )
-            found.setdefault(what, []).append(str(row["ranking"]))
+            names_by_problem.setdefault(what, []).append(str(row["ranking"]))
     return [
         f"{case} ({'; '.join(rankings)}): {status}: {message}"
-        for (case, status, message), rankings in found.items()
+        for (case, status, message), rankings in names_by_problem.items()
     ]
 
 

@@ -15,5 +15,5 @@ def refuse_bad_name(part: str, name: str) -> None:
         or len(name.encode("utf-8", "replace")) > MAX_FILE_NAME_BYTES
     )
     if bad:
-        shown = ascii(name[:60])
-        raise UnusableUpload(part, f"{shown} is no usable file name. Give a plain, short one.")
+        quoted = ascii(name[:60])
+        raise UnusableUpload(part, f"{quoted} is no usable file name. Give a plain, short one.")

@@ -27,8 +27,8 @@ def unpack_zip(report: ReportProgress, archive: Path, folder: Path, limits: ZipL
     """Unpack the zip into a folder that is empty, or holds what a process left that was lost at it."""
     del report
     try:
-        for left in folder.iterdir():
-            left.unlink()
+        for path in folder.iterdir():
+            path.unlink()
         return unpack(archive, folder, limits)
     except UnusableUpload as refused:
         return refused

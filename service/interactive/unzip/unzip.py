@@ -163,13 +163,13 @@ def _checked(opened: zipfile.ZipFile, limits: ZipLimits, archive: Path) -> list[
         raise UnusableUpload("file", "the zip holds several folders. Pack the files of one folder.")
     for _, parts in entries:
         refuse_bad_name("file", parts[-1])
-    named = {parts[-1]: entry for entry, parts in reversed(entries)}
+    entry_of_name = {parts[-1]: entry for entry, parts in reversed(entries)}
     if len({parts[-1] for _, parts in inputs}) < len(inputs):
         raise UnusableUpload("file", "the zip holds two files of one name. Keep one of them.")
     growth = int(limits.growth * max(archive.stat().st_size, SMALL_ZIP_BYTES))
-    if sum(entry.file_size for entry in named.values()) > min(limits.bytes, growth):
+    if sum(entry.file_size for entry in entry_of_name.values()) > min(limits.bytes, growth):
         raise UnusableUpload("file", "the zip unpacks to more than this service takes.", is_too_large=True)
-    return [(entry, name) for name, entry in named.items()]
+    return [(entry, name) for name, entry in entry_of_name.items()]
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -186,8 +186,8 @@ def _ignored(parts: tuple[str, ...]) -> bool:
 def _refuse_hostile(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> None:
     name = entry.filename[:MOST_SHOWN]
     if parts[0] == "" or ".." in parts or _DRIVE.fullmatch(parts[0]):
-        what = "leads out of its folder. Remove it." if entry.filename else "has no name. Pack it again."
-        raise UnusableUpload("file", f"{name!a} in the zip {what}")
+        problem = "leads out of its folder. Remove it." if entry.filename else "has no name. Pack it again."
+        raise UnusableUpload("file", f"{name!a} in the zip {problem}")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise UnusableUpload("file", f"{name!a} in the zip is a link. Pack the file itself.")
     if entry.flag_bits & 0x1:

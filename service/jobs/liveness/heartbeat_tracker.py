@@ -41,13 +41,13 @@ class HeartbeatTracker:
 
     def update(self, beats: Mapping[str, Hashable]) -> dict[str, LastHeard]:
         """Record the present values; sources that are not among them are dropped."""
-        now = self._clock()
-        gap_s, self._looked_s = min(now - self._looked_s, MOST_GAP_S), now
-        self._heard = {name: self._next(name, beat, now, gap_s) for name, beat in beats.items()}
+        now_s = self._clock()
+        gap_s, self._looked_s = min(now_s - self._looked_s, MOST_GAP_S), now_s
+        self._heard = {name: self._next(name, beat, now_s, gap_s) for name, beat in beats.items()}
         return self._heard
 
-    def _next(self, name: str, beat: Hashable, now: float, gap_s: float) -> LastHeard:
-        known = self._heard.get(name)
-        if known is None or known.beat != beat:
-            return LastHeard(beat, now)
-        return replace(known, silent_s=now - known.changed_s, watched_s=known.watched_s + gap_s)
+    def _next(self, name: str, beat: Hashable, now_s: float, gap_s: float) -> LastHeard:
+        previous = self._heard.get(name)
+        if previous is None or previous.beat != beat:
+            return LastHeard(beat, now_s)
+        return replace(previous, silent_s=now_s - previous.changed_s, watched_s=previous.watched_s + gap_s)

@@ -52,12 +52,12 @@ class RestartBackoff:
 
     def restarted(self, worker: str) -> None:
         """Record that a restart of a worker was requested."""
-        now = self._clock()
+        now_s = self._clock()
         if not self._is_same_loss:
-            self._losses, self._lost_s = self._losses + 1, now
+            self._losses, self._lost_s = self._losses + 1, now_s
         # Requests older than the longest wait no longer matter.
         longest_s = RESTART_AFTER_S * MAX_BACKOFF
-        self._asked_s = {a: s for a, s in self._asked_s.items() if now - s <= longest_s} | {worker: now}
+        self._asked_s = {a: s for a, s in self._asked_s.items() if now_s - s <= longest_s} | {worker: now_s}
 
     @property
     def _is_same_loss(self) -> bool:

@@ -49,9 +49,9 @@ class StallDetector:
             status, times = self._process.status(), self._process.cpu_times()
         self._waited += is_busy(Path(f"/proc/{self._process.pid}/task"))
         steps = int((times.user + times.system) / STEP_S)
-        heard = self._tracker.update({"": (said, steps, self._waited)})[""]
+        last_heard = self._tracker.update({"": (said, steps, self._waited)})[""]
         most_s = STOPPED_S if status == psutil.STATUS_STOPPED else IDLE_S
-        return heard.silent_s if heard.watched_s > most_s else None
+        return last_heard.silent_s if last_heard.watched_s > most_s else None
 
 
 def is_busy(threads: Path) -> bool:
@@ -63,8 +63,8 @@ def is_busy(threads: Path) -> bool:
         except OSError:
             # It has ended.
             continue
-        name, _, rest = stat.partition("(")[2].rpartition(")")
-        if name != HELPER and rest.lstrip()[:1] in ("R", "D"):
+        name, _, fields = stat.partition("(")[2].rpartition(")")
+        if name != HELPER and fields.lstrip()[:1] in ("R", "D"):
             return True
     return False
 

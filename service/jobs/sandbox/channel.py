@@ -47,22 +47,22 @@ class Channel:
         self._socket.close()
 
     def _pass_on(self, most_s: float) -> None:
-        wanted = select.POLLIN | (select.POLLOUT if self._sending else 0)
-        events = self._polled(wanted, most_s)
+        events = select.POLLIN | (select.POLLOUT if self._sending else 0)
+        ready = self._polled(events, most_s)
         # The socket may no longer be ready: then the next call sends and receives.
         with contextlib.suppress(BlockingIOError):
-            if events & select.POLLOUT:
-                sent = self._socket.send(self._sending[:_CHUNK_BYTES])
-                self._sending = self._sending[sent:]
-            if events & ~select.POLLOUT:
+            if ready & select.POLLOUT:
+                count = self._socket.send(self._sending[:_CHUNK_BYTES])
+                self._sending = self._sending[count:]
+            if ready & ~select.POLLOUT:
                 received = self._socket.recv(_CHUNK_BYTES)
                 if not received:
                     raise EOFError
                 self._received += received
 
-    def _polled(self, wanted: int, most_s: float) -> int:
+    def _polled(self, events: int, most_s: float) -> int:
         poll = select.poll()
-        poll.register(self._socket, wanted)
+        poll.register(self._socket, events)
         return next((event for _, event in poll.poll(1000.0 * most_s)), 0)
 
     @property
@@ -93,12 +93,12 @@ def read(theirs: socket.socket) -> bytearray:
 
 def _exactly(theirs: socket.socket, count: int) -> bytearray:
     received = bytearray(count)
-    left = memoryview(received)
-    while left:
-        taken = theirs.recv_into(left)
-        if taken == 0:
+    unfilled = memoryview(received)
+    while unfilled:
+        byte_count = theirs.recv_into(unfilled)
+        if byte_count == 0:
             raise EOFError
-        left = left[taken:]
+        unfilled = unfilled[byte_count:]
     return received
 
 

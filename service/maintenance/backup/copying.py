@@ -49,10 +49,10 @@ class BackupCopier:
         self._gone: list[ItemId] = []
         self._damaged: list[ItemId] = []
 
-    def copy(self, thing: ItemId) -> None:
+    def copy(self, item: ItemId) -> None:
         """Copy an item's files."""
-        if not self._is_copied(thing, partly=False):
-            self._gone.append(thing)
+        if not self._is_copied(item, partly=False):
+            self._gone.append(item)
 
     def settle(self, database: Database) -> tuple[list[ItemId], list[ItemId]]:
         """Which items were removed before they were copied; and which are damaged: their files are not what
@@ -64,41 +64,41 @@ class BackupCopier:
             # A transaction whose result was lost runs again.
             del self.files[copied[0] :], self._damaged[copied[1] :]
             still = needed(connection)
-            for thing in self._gone:
-                if (thing.kind, thing.id) in still:
-                    self._is_copied(thing, partly=True)
-            return [thing for thing in self._gone if (thing.kind, thing.id) not in still]
+            for item in self._gone:
+                if (item.kind, item.id) in still:
+                    self._is_copied(item, partly=True)
+            return [item for item in self._gone if (item.kind, item.id) not in still]
 
         # Under the lock of rows and files nothing is added or removed; items that were added again are copied
         # here.
         removed = database.write(look_again, LOCK) if self._gone else []
         return removed, self._damaged
 
-    def _is_copied(self, thing: ItemId, *, partly: bool) -> bool:
+    def _is_copied(self, item: ItemId, *, partly: bool) -> bool:
         """Whether an item's files were there. If so, the readable ones are copied; with `partly`, those that
         were there are copied in any case."""
         files, is_damaged, is_there = [], False, True
-        for one in places_of(self._data_dir, thing.kind, thing.id):
+        for place in places_of(self._data_dir, item.kind, item.id):
             file: CopiedFile | None = None
             try:
-                file = self._copied(one.place)
+                file = self._copied(place.place)
             except FileNotFoundError:
                 is_there = False
             except Unreadable:
                 is_damaged = True
-            if file is None or self._is_wrong(one, file):
+            if file is None or self._is_wrong(place, file):
                 is_damaged = is_damaged or file is not None
-                file = self._whole_before(one) or file
+                file = self._whole_before(place) or file
             if file is not None:
                 files.append(file)
         if not (is_there or partly):
             return False
-        if self._lacks_map(thing, files):
+        if self._lacks_map(item, files):
             is_damaged = True
-            files += filter(None, [self._whole_before(map_of(thing.id))])
+            files += filter(None, [self._whole_before(map_of(item.id))])
         self.files += files
         if is_damaged or not is_there:
-            self._damaged.append(thing)
+            self._damaged.append(item)
         return is_there
 
     def _copied(self, place: str) -> CopiedFile:
@@ -106,70 +106,70 @@ class BackupCopier:
         where it cannot be copied."""
         path = self._data_dir / place
         with reading(path):
-            found = path.stat()
-        known = self._known.get(place)
-        state = found.st_size, found.st_mtime_ns, found.st_ino
-        is_same = known is not None and (known.bytes, known.mtime_ns, known.inode) == state
-        if known is not None and is_same and self._is_as_it_was(path, known):
-            return known
+            status = path.stat()
+        before = self._known.get(place)
+        state = status.st_size, status.st_mtime_ns, status.st_ino
+        is_same = before is not None and (before.bytes, before.mtime_ns, before.inode) == state
+        if before is not None and is_same and self._is_as_it_was(path, before):
+            return before
         content = self._pool.add(path)
         file = CopiedFile(
             place=place,
             sha256=content.sha256,
             bytes=content.bytes,
-            mtime_ns=found.st_mtime_ns,
-            inode=found.st_ino,
+            mtime_ns=status.st_mtime_ns,
+            inode=status.st_ino,
         )
-        if file == known:
+        if file == before:
             self.mended.append(place)
         self._known[place] = file
         return file
 
-    def _is_as_it_was(self, path: Path, known: CopiedFile) -> bool:
+    def _is_as_it_was(self, path: Path, before: CopiedFile) -> bool:
         """Whether a file that looks unchanged has the same content, and so has its copy in the pool. Both are
         read only if that is due."""
-        content = FileContent(known.sha256, known.bytes)
-        if known.place not in self._due:
+        content = FileContent(before.sha256, before.bytes)
+        if before.place not in self._due:
             return self._pool.has(content)
-        self._due.discard(known.place)
+        self._due.discard(before.place)
         return self._pool.is_whole(content) and hashed(path) == content
 
-    def _is_wrong(self, one: FilePlace, file: CopiedFile) -> bool:
+    def _is_wrong(self, place: FilePlace, file: CopiedFile) -> bool:
         """Whether a copied file is not what was written. A file that was found whole before, and is the same,
         is not read again."""
-        if one.is_damaged or one.sha256 not in (None, file.sha256):
+        if place.is_damaged or place.sha256 not in (None, file.sha256):
             return True
         is_known = file == self._before.get(file.place) and file.place not in self._wrong_before
-        if one.is_whole is None or is_known:
+        if place.is_whole is None or is_known:
             return False
-        return not one.is_whole(self._pool.path(file.sha256).read_bytes())
+        return not place.is_whole(self._pool.path(file.sha256).read_bytes())
 
-    def _whole_before(self, one: FilePlace) -> CopiedFile | None:
+    def _whole_before(self, place: FilePlace) -> CopiedFile | None:
         """The file as the backup before has it, if that is what was written."""
-        before = self._before.get(one.place)
-        if before is None or one.sha256 not in (None, before.sha256):
+        before = self._before.get(place.place)
+        if before is None or place.sha256 not in (None, before.sha256):
             return None
         if not self._pool.is_whole(FileContent(before.sha256, before.bytes)):
             return None
-        is_whole = one.is_whole is None or one.is_whole(self._pool.path(before.sha256).read_bytes())
+        is_whole = place.is_whole is None or place.is_whole(self._pool.path(before.sha256).read_bytes())
         return before if is_whole else None
 
-    def _lacks_map(self, thing: ItemId, files: Sequence[CopiedFile]) -> bool:
-        known_bytes = self._sizes.get((thing.kind, thing.id), 0)
-        has_map = any(file.place == map_of(thing.id).place for file in files)
+    def _lacks_map(self, item: ItemId, files: Sequence[CopiedFile]) -> bool:
+        known_bytes = self._sizes.get((item.kind, item.id), 0)
+        has_map = any(file.place == map_of(item.id).place for file in files)
         return (
-            thing.kind == ResultKind.PLAN and not has_map and sum(file.bytes for file in files) < known_bytes
+            item.kind == ResultKind.PLAN and not has_map and sum(file.bytes for file in files) < known_bytes
         )
 
     def _longest_unread(self, files: Sequence[CopiedFile]) -> set[str]:
         """Places of a share of the files: those whose copies were not read for longest."""
         due: set[str] = set()
-        left = sum(file.bytes for file in files) / ALL_IN
+        due_bytes = sum(file.bytes for file in files) / ALL_IN
         for file in sorted(files, key=lambda file: self._pool.read_s(file.sha256)):
-            if left <= 0:
+            if due_bytes <= 0:
                 break
             due.add(file.place)
-            left -= file.bytes
+            due_bytes -= file.bytes
         return due
 
 

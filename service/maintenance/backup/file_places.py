@@ -59,8 +59,8 @@ def _of_case(data_dir: Path, id: str) -> list[FilePlace]:
     if record is None:
         # Any file that is there may help to repair the case.
         names = (Path(inside) / name for inside, _, names in os.walk(folder) for name in names)
-        rest = sorted(path for path in names if path != folder / RECORD)
-        others = [FilePlace(f"{at}/{path.relative_to(folder).as_posix()}") for path in rest]
+        paths = sorted(path for path in names if path != folder / RECORD)
+        others = [FilePlace(f"{at}/{path.relative_to(folder).as_posix()}") for path in paths]
         return [FilePlace(f"{at}/{RECORD}", is_whole=partial(_is_record, id), is_damaged=True), *others]
     # From the record, not from the folder: a folder that is being removed contains fewer files.
     return [

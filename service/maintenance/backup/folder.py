@@ -44,9 +44,9 @@ def locked_folder(data_dir: Path, target: Path) -> Iterator[tuple[FilePool, Path
             raise BackupError(
                 f"{target}", "another backup is being written there", "Wait for its end."
             ) from None
-        for left in backups.glob(f"{_ASIDE}*"):
+        for remnant in backups.glob(f"{_ASIDE}*"):
             # A folder that cannot be removed is logged, and prevents no backup.
-            remove(left)
+            remove(remnant)
         yield FilePool(files), backups
 
 
@@ -67,16 +67,16 @@ def finish(making: Path, at_s: float) -> Path:
     """Rename a folder, which makes it a backup. The name is a time in seconds since 1970, or a later one that
     sorts after all existing names. A clock may have been ahead once, and the newest backup is known by its
     name."""
-    there = [time_s for time_s in map(_time_s, made_backups(making.parents[1])) if time_s is not None]
-    name = _name(max([at_s, *(time_s + _TICK_S for time_s in there)]))
-    made = making.rename(making.with_name(name))
-    flush(made.parent)
-    return made
+    times_s = [time_s for time_s in map(_time_s, made_backups(making.parents[1])) if time_s is not None]
+    name = _name(max([at_s, *(time_s + _TICK_S for time_s in times_s)]))
+    finished = making.rename(making.with_name(name))
+    flush(finished.parent)
+    return finished
 
 
-def is_ahead(made: Path, at_s: float) -> bool:
+def is_ahead(backup: Path, at_s: float) -> bool:
     """Whether a backup made at that time had to be named after a later time."""
-    return made.name != _name(at_s)
+    return backup.name != _name(at_s)
 
 
 def made_backups(target: Path) -> list[Path]:
@@ -92,17 +92,17 @@ def latest(target: Path) -> Manifest | None:
     return None
 
 
-def remove_oldest(made: Path, keep: int, pool: FilePool) -> list[BackupError]:
-    """Remove all but the newest `keep` backups, `made` among them, and the files that only the removed ones
+def remove_oldest(backup: Path, keep: int, pool: FilePool) -> list[BackupError]:
+    """Remove all but the newest `keep` backups, `backup` among them, and the files that only the removed ones
     needed.
 
     If one of the newest cannot be read, its files are not known: nothing is removed, and that is reported.
     """
-    others = [folder for folder in made_backups(made.parents[1]) if folder != made]
+    others = [folder for folder in made_backups(backup.parents[1]) if folder != backup]
     split = max(0, len(others) - (keep - 1))
     needed: set[str] = set()
     unread: list[BackupError] = []
-    for folder in (*others[split:], made):
+    for folder in (*others[split:], backup):
         try:
             needed |= {file.sha256 for file in read_manifest(folder).files}
         except (BackupError, OSError) as error:
@@ -133,9 +133,9 @@ def _name(at_s: float) -> str:
     return f"{at.strftime(_STAMP)[:_LENGTH]}Z"
 
 
-def _time_s(made: Path) -> float | None:
+def _time_s(backup: Path) -> float | None:
     """The time in a backup's name; None if somebody renamed it."""
-    stamp = re.match(r"\d{8}T\d{6}-\d{3}(?=Z)", made.name)
+    stamp = re.match(r"\d{8}T\d{6}-\d{3}(?=Z)", backup.name)
     if stamp is None:
         return None
     try:
@@ -150,13 +150,13 @@ def _refuse_bad_target(data_dir: Path, target: Path) -> None:
         raise BackupError(
             f"{target}", f"it lies in the data folder {data_dir}, or around it", "Name a folder beside it."
         )
-    held = _names_in(target)
-    if held and MARK not in held:
+    names = _names_in(target)
+    if names and MARK not in names:
         raise BackupError(
             f"{target}", "it holds other things than backups", "Name an empty folder, or one of backups."
         )
 
 
 def _names_in(target: Path) -> Sequence[str]:
-    found = target.iterdir() if target.is_dir() else ()
-    return [path.name for path in found if not path.name.startswith(".") and path.name != "lost+found"]
+    paths = target.iterdir() if target.is_dir() else ()
+    return [path.name for path in paths if not path.name.startswith(".") and path.name != "lost+found"]

@@ -84,14 +84,14 @@ def back_up(
         )
         flush(making / RECORDS)
         write_manifest(making, manifest)
-        made = finish(making, started_s)
-        unread = [] if keep is None else remove_oldest(made, keep, pool)
+        backup = finish(making, started_s)
+        unread = [] if keep is None else remove_oldest(backup, keep, pool)
     return BackupResult(
-        folder=made,
+        folder=backup,
         manifest=manifest,
         copied_files=pool.copied_files,
         copied_bytes=pool.copied_bytes,
         mended=tuple(copying.mended),
-        is_ahead=is_ahead(made, started_s),
+        is_ahead=is_ahead(backup, started_s),
         unread=tuple(unread),
     )

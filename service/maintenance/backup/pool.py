@@ -56,11 +56,11 @@ class FilePool:
         """Whether it is there, and is what was written. The mtime of its file records that it was read."""
         path = self.path(content.sha256)
         try:
-            found = hashed(path)
+            actual = hashed(path)
         except (FileNotFoundError, Unreadable):
             return False
         os.utime(path)
-        return found == content
+        return actual == content
 
     def read_s(self, sha256: str) -> float:
         """When that content was written, or last read, in seconds since 1970; 0 if it is not there, or a

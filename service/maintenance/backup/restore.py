@@ -32,16 +32,16 @@ _ASIDE = ".restoring"
 
 def chosen(source: Path, name: str | None = None) -> Path:
     """The backup of that name in a folder, or the newest. Raises BackupError."""
-    made = made_backups(source)
-    if not (source / MARK).is_file() or not made:
+    backups = made_backups(source)
+    if not (source / MARK).is_file() or not backups:
         raise BackupError(
             f"{source}", "it holds no backup", "Name the folder that `seedpath store backup` was given."
         )
-    found = [folder for folder in made if name in (None, folder.name)]
-    if not found:
-        names = ", ".join(folder.name for folder in made[-5:])
+    matching = [folder for folder in backups if name in (None, folder.name)]
+    if not matching:
+        names = ", ".join(folder.name for folder in backups[-5:])
         raise BackupError("--backup", f"{source} holds no {name!r}", f"The newest are: {names}.")
-    return found[-1]
+    return matching[-1]
 
 
 def verified(source: Path, backup: Path) -> tuple[Manifest, list[BackupError]]:
@@ -129,15 +129,15 @@ def _refuse_used(data_dir: Path, own: Collection[Path]) -> None:
             ) from None
     allowed = {path.resolve() for path in own}
     allowed |= {path.with_name(f"{path.name}.lock") for path in allowed}
-    held = [
+    names = [
         path.name
         for path in data_dir.iterdir()
         if path.name not in (_ASIDE, "lost+found") and path.resolve() not in allowed
     ]
-    if held:
+    if names:
         raise BackupError(
             f"{data_dir}",
-            f"it is not empty: it holds {counted(len(held), 'entry', 'entries')}, {min(held)!r} among them",
+            f"it is not empty: it holds {counted(len(names), 'entry', 'entries')}, {min(names)!r} among them",
             "Name an empty folder, or move what is in it away: a backup is never mixed with others.",
         )
 
@@ -168,10 +168,10 @@ def _refuse_beside(sqlite: Path) -> None:
     for end in ("", "-wal", "-shm", "-journal"):
         file = sqlite.with_name(f"{sqlite.name}{end}")
         if file.exists():
-            what = "of another database" if end else "the database"
+            noun = "of another database" if end else "the database"
             raise BackupError(
                 f"{file}",
-                f"{what} is there already",
+                f"{noun} is there already",
                 f"Move {sqlite.name} away first, with {sqlite.name}-wal, -shm and -journal.",
             )
 

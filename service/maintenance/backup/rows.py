@@ -29,11 +29,11 @@ def copy_records(database: Database, file: Path) -> None:
     Raises BackupError for a database of another version, or a damaged one; OSError, and
     database.connection.Unavailable.
     """
-    found = revision(database)
-    if found != newest():
+    version = revision(database)
+    if version != newest():
         raise BackupError(
             URL,
-            f"its tables are of version {found or 'none'}, and this software's are of {newest()}",
+            f"its tables are of version {version or 'none'}, and this software's are of {newest()}",
             "Use the version that serves it, or start this one's server, which brings it up to date.",
         )
     if database.engine.dialect.name == "sqlite":
@@ -52,9 +52,9 @@ def settle(file: Path) -> None:
     hashed."""
     with contextlib.closing(sqlite3.connect(file)) as copy:
         copy.execute("PRAGMA journal_mode = DELETE")
-        (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
-    if found != "ok":
-        raise BackupError(URL, f"the database is damaged ({found})", REBUILD)
+        (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        raise BackupError(URL, f"the database is damaged ({verdict})", REBUILD)
 
 
 def load_records(file: Path, database: Database) -> None:
@@ -91,16 +91,16 @@ def needed(connection: Connection) -> set[tuple[str, str]]:
 
 def drop_rows(connection: Connection, things: Iterable[ItemId]) -> None:
     """Remove the rows that need these items: they were given up, and the jobs on them have ended."""
-    for thing in things:
+    for item in things:
         is_open = jobs.c.state.in_(OPEN)
-        if thing.kind == CASE:
-            connection.execute(delete(holdings).where(holdings.c.case_id == thing.id))
-            connection.execute(delete(jobs).where(is_open, jobs.c.case_id == thing.id))
+        if item.kind == CASE:
+            connection.execute(delete(holdings).where(holdings.c.case_id == item.id))
+            connection.execute(delete(jobs).where(is_open, jobs.c.case_id == item.id))
             continue
-        held = holdings.c.kind == thing.kind, holdings.c.id == thing.id
-        connection.execute(delete(holdings).where(*held))
-        if thing.kind == ResultKind.PLAN:
-            connection.execute(delete(jobs).where(is_open, jobs.c.plan_id == thing.id))
+        conditions = holdings.c.kind == item.kind, holdings.c.id == item.id
+        connection.execute(delete(holdings).where(*conditions))
+        if item.kind == ResultKind.PLAN:
+            connection.execute(delete(jobs).where(is_open, jobs.c.plan_id == item.id))
 
 
 def _copy_sqlite(database: Database, file: Path) -> None:

@@ -46,9 +46,9 @@ def due(held: Sequence[HoldingRow], working: Set[Key], size: Size, policy: Polic
     results = _Group([row for row in held if row.kind != CASE], working)
     going = results.by_age("keep_plans_days", before_s(now_s, policy.keep_plans_days))
     going += results.by_size("max_bytes_of_plans", policy.max_bytes_of_plans, size)
-    gone = {(one.owner, one.kind, one.id) for one in going}
-    kept = [row for row in held if (row.owner, row.kind, row.id) not in gone]
-    cases = _Group([row for row in kept if row.kind == CASE], working, kept)
+    going_keys = {(item.owner, item.kind, item.id) for item in going}
+    remaining = [row for row in held if (row.owner, row.kind, row.id) not in going_keys]
+    cases = _Group([row for row in remaining if row.kind == CASE], working, remaining)
     going += cases.by_age("keep_cases_days", before_s(now_s, policy.keep_cases_days))
     going += cases.by_size("max_bytes_of_cases", policy.max_bytes_of_cases, size)
     return going
@@ -73,8 +73,10 @@ class _Group:
         """Takes out what was last used before that time, the oldest first."""
         if before_s is None:
             return []
-        old = [key for key, last_s in self._last_s.items() if last_s < before_s and key not in self._needed]
-        return [self._take_out(key, setting) for key in sorted(old, key=self._order)]
+        old_keys = [
+            key for key, last_s in self._last_s.items() if last_s < before_s and key not in self._needed
+        ]
+        return [self._take_out(key, setting) for key in sorted(old_keys, key=self._order)]
 
     def by_size(self, setting: str, most_bytes: int | None, size: Size) -> list[Due]:
         """Takes out items until the rest is within the limit, as far as nothing needs them."""

@@ -64,13 +64,13 @@ class Retention:
     def due(self) -> list[Due]:
         """Everything that must be removed now, in order. Raises OSError and
         database.connection.Unavailable."""
-        held, working, bytes = self._database.read(_rows)
+        rows, working, bytes = self._database.read(_rows)
 
         def size(kind: str, id: str) -> int:
             return bytes.get((kind, id), 0)
 
-        found = due(held, working, size, self._policy, self._clock_s())
-        return found + self._due_jobs() + self._due_logs()
+        due_items = due(rows, working, size, self._policy, self._clock_s())
+        return due_items + self._due_jobs() + self._due_logs()
 
     def remove(self, most: int | None = MOST_AT_ONCE) -> tuple[list[Due], bool]:
         """Remove some of it, or all; returns what went, and whether more is due. Each has a line in the audit
@@ -79,25 +79,25 @@ class Retention:
         Raises OSError, also where no line can be written, and database.connection.Unavailable.
         """
         went: list[Due] = []
-        for one in self.due():
+        for item in self.due():
             if most is not None and len(went) >= most:
                 return went, True
-            if self._is_removed(one):
-                went.append(one)
+            if self._is_removed(item):
+                went.append(item)
         return went, False
 
-    def _is_removed(self, one: Due) -> bool:
+    def _is_removed(self, item: Due) -> bool:
         try:
-            if one.kind == CASE:
-                self._library.remove_case(one.owner, one.id, lambda c: _note_unused(c, one))
-            elif one.kind == JOB:
-                return self._job_table.forget(one.id, lambda: _note(one))
-            elif one.kind == LOG:
-                _note(one)
-                self._audit.with_name(one.id).unlink(missing_ok=True)
+            if item.kind == CASE:
+                self._library.remove_case(item.owner, item.id, lambda c: _note_unused(c, item))
+            elif item.kind == JOB:
+                return self._job_table.forget(item.id, lambda: _note(item))
+            elif item.kind == LOG:
+                _note(item)
+                self._audit.with_name(item.id).unlink(missing_ok=True)
             else:
-                kind = ResultKind(one.kind)
-                self._library.remove_result(one.owner, kind, one.id, lambda c: _note_unused(c, one))
+                kind = ResultKind(item.kind)
+                self._library.remove_result(item.owner, kind, item.id, lambda c: _note_unused(c, item))
         except (StillUsed, StorageError):
             # It is used again, or gone already.
             return False
@@ -111,18 +111,18 @@ class Retention:
     def _due_logs(self) -> list[Due]:
         files = rotated_files(self._audit)
         before = before_s(self._clock_s(), self._policy.keep_audit_days)
-        old = [one for one in files if before is not None and one.at_s < before]
-        found = [Due("", LOG, one.path.name, one.at_s, "keep_audit_days") for one in old]
+        old_files = [one for one in files if before is not None and one.at_s < before]
+        due_logs = [Due("", LOG, one.path.name, one.at_s, "keep_audit_days") for one in old_files]
         most = self._policy.max_bytes_of_audit
         if most is not None:
-            rest = files[len(old) :]
-            total = sum(one.path.stat().st_size for one in rest)
-            for one in rest:
+            other_files = files[len(old_files) :]
+            total = sum(one.path.stat().st_size for one in other_files)
+            for one in other_files:
                 if total <= most:
                     break
                 total -= one.path.stat().st_size
-                found.append(Due("", LOG, one.path.name, one.at_s, "max_bytes_of_audit"))
-        return found
+                due_logs.append(Due("", LOG, one.path.name, one.at_s, "max_bytes_of_audit"))
+        return due_logs
 
 
 class RetentionRounds:
@@ -150,18 +150,18 @@ class RetentionRounds:
                 return False
             left_s = self._grace.left_s()
             if left_s > 0.0:
-                found = len(self._retention.due())
-                if found > 0:
+                due_count = len(self._retention.due())
+                if due_count > 0:
                     _log.warning(
                         "Retention: %s in %.0f h, by settings or a clock that may have changed. `seedpath "
                         "store prune --dry-run` lists them.",
-                        f"{counted(found, 'thing goes', 'things go')}",
+                        f"{counted(due_count, 'thing goes', 'things go')}",
                         left_s / 3600.0,
                     )
                 return False
-            gone, is_more = self._retention.remove()
-        if gone:
-            _log.info("Retention: %s", counted(len(gone), "thing went", "things went"))
+            removed, is_more = self._retention.remove()
+        if removed:
+            _log.info("Retention: %s", counted(len(removed), "thing went", "things went"))
         return is_more
 
     def _look_in_time(self) -> None:
@@ -178,7 +178,7 @@ class RetentionRounds:
 
 def _rows(connection: Connection) -> tuple[list[HoldingRow], set[Key], dict[tuple[str, str], int]]:
     """What is held, what open jobs work on, and sizes in bytes by kind and id."""
-    kept = select(holdings.c.owner, holdings.c.kind, holdings.c.id, holdings.c.case_id, LAST_USED)
+    query = select(holdings.c.owner, holdings.c.kind, holdings.c.id, holdings.c.case_id, LAST_USED)
     works = select(jobs.c.owner, jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))
     working: set[Key] = set()
     for owner, case_id, plan_id in connection.execute(works):
@@ -186,24 +186,24 @@ def _rows(connection: Connection) -> tuple[list[HoldingRow], set[Key], dict[tupl
         if plan_id is not None:
             working.add((owner, ResultKind.PLAN, plan_id))
     bytes = {(kind, id): size for kind, id, size in connection.execute(select(sizes))}
-    return [HoldingRow(*row) for row in connection.execute(kept)], working, bytes
+    return [HoldingRow(*row) for row in connection.execute(query)], working, bytes
 
 
-def _note_unused(connection: Connection, one: Due) -> None:
+def _note_unused(connection: Connection, item: Due) -> None:
     """Write the line before it goes: there is none that goes without. Raises StillUsed where it is needed, by
     what the library does not look at."""
-    last_s = last_used_s(connection, one.owner, one.kind, one.id)
-    if last_s != one.last_used_s or (one.kind == CASE and has_results(connection, one.owner, one.id)):
+    last_s = last_used_s(connection, item.owner, item.kind, item.id)
+    if last_s != item.last_used_s or (item.kind == CASE and has_results(connection, item.owner, item.id)):
         raise StillUsed
-    _note(one)
+    _note(item)
 
 
-def _note(one: Due) -> None:
+def _note(item: Due) -> None:
     """The audit log's line of something that goes. Raises OSError where the disk does not have it."""
     # First the waiting lines: a removal that is refused then needs no line.
     settle()
-    fields = {"owner": one.owner or None, "setting": one.setting, "last_used": rfc3339(one.last_used_s)}
-    AUDIT.info("RETENTION %s/%s", one.kind, one.id, extra={"fields": fields})
+    fields = {"owner": item.owner or None, "setting": item.setting, "last_used": rfc3339(item.last_used_s)}
+    AUDIT.info("RETENTION %s/%s", item.kind, item.id, extra={"fields": fields})
     settle()
 
 

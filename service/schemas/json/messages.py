@@ -61,8 +61,8 @@ def _beginning(value: Any, left: list[int]) -> Any:
         return value[: MAX_SHOWN + 1]
     if isinstance(value, dict):
         # One more than can be seen, so that the text is known to go on.
-        seen = itertools.takewhile(lambda _: left[0] >= 0, value.items())
-        return {_beginning(name, left): _beginning(inner, left) for name, inner in seen}
+        items = itertools.takewhile(lambda _: left[0] >= 0, value.items())
+        return {_beginning(name, left): _beginning(inner, left) for name, inner in items}
     if isinstance(value, list | tuple):
         return [_beginning(inner, left) for inner in itertools.takewhile(lambda _: left[0] >= 0, value)]
     return value
@@ -80,8 +80,8 @@ def plain(error: Mapping[str, Any], limit: Limit | None) -> str:
         case "greater_than_equal" | "less_than_equal" | "finite_number":
             return f"{text} is out of range. Give {_range(limit, context)}."
         case "enum" | "literal_error":
-            known = _quoted(str(context["expected"]))
-            return f"{text} is not known. {did_you_mean(value if isinstance(value, str) else text, known)}"
+            expected = _quoted(str(context["expected"]))
+            return f"{text} is not known. {did_you_mean(value if isinstance(value, str) else text, expected)}"
         case "too_short" | "too_long" | "string_too_short" | "string_too_long":
             return _length(text, value, context)
         case "string_pattern_mismatch":
@@ -89,8 +89,10 @@ def plain(error: Mapping[str, Any], limit: Limit | None) -> str:
         case _ if kind in OWN_UNIONS:
             return f"{text} is of another kind. {error['msg']}."
         case _:
-            what, remedy = _KINDS.get(kind, ("what belongs here", "GET /v1/openapi.json describes the field"))
-            return f"{text} is not {what}. {remedy}."
+            belongs, remedy = _KINDS.get(
+                kind, ("what belongs here", "GET /v1/openapi.json describes the field")
+            )
+            return f"{text} is not {belongs}. {remedy}."
 
 
 def _range(limit: Limit | None, context: Mapping[str, Any]) -> str:

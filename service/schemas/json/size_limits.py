@@ -122,10 +122,10 @@ def _of_object(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> _Shape 
 def _either(shapes: list[_Shape | None]) -> _Shape | None:
     """One shape for an object, a list or neither, which is what our unions are. If there are two of a kind,
     validation decides which one is meant."""
-    found = [shape for shape in shapes if shape is not None]
-    objects = [s for s in found if s.fields is not None or s.any_name or s.most_members is not None]
-    lists = [s for s in found if s not in objects]
-    if len(objects) > 1 or len(lists) > 1 or not found:
+    known = [shape for shape in shapes if shape is not None]
+    objects = [s for s in known if s.fields is not None or s.any_name or s.most_members is not None]
+    lists = [s for s in known if s not in objects]
+    if len(objects) > 1 or len(lists) > 1 or not known:
         return None
     table = objects[0] if objects else _Shape(None, None, None, None, None)
     row = lists[0] if lists else _Shape(None, None, None, None, None)

@@ -122,9 +122,9 @@ def pointer(parts: Sequence[str | int]) -> str:
 
 def _refuse_too_much(model: type, document: Any) -> None:
     """Raises Refused if a list or a table is too long, or there are more unknown names than are listed."""
-    found = list(itertools.islice(too_much(model, document), MAX_ERRORS + 1))
-    if len(found) > MAX_ERRORS or any(excess.kind not in UNKNOWN for excess in found):
-        raise Refused([_excess_error(model, excess) for excess in found[:MAX_ERRORS]])
+    excesses = list(itertools.islice(too_much(model, document), MAX_ERRORS + 1))
+    if len(excesses) > MAX_ERRORS or any(excess.kind not in UNKNOWN for excess in excesses):
+        raise Refused([_excess_error(model, excess) for excess in excesses[:MAX_ERRORS]])
 
 
 def _excess_error(model: type, excess: Excess) -> FieldError:
@@ -162,11 +162,11 @@ def _follows(
 def _field_error(model: type, path: Path, error: Any) -> FieldError:
     where = pointer(path)
     if error["type"] in UNKNOWN:
-        known = sorted(known_names(model, path[:-1]))
+        names = sorted(known_names(model, path[:-1]))
         unknown = shortened(repr(path[-1]), MAX_FIELD_LENGTH)
         return FieldError(
             shortened(where, MAX_FIELD_LENGTH),
-            f"Unknown field {unknown}. {did_you_mean(str(path[-1]), known)}",
+            f"Unknown field {unknown}. {did_you_mean(str(path[-1]), names)}",
         )
     return FieldError(shortened(where, MAX_FIELD_LENGTH), plain(error, limit_at(where)))
 
@@ -176,8 +176,8 @@ def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) ->
     path: Path = []
     at = document
     for n, part in enumerate(loc):
-        known = part in at if isinstance(at, dict) else _is_index(part, at)
-        if known:
+        present = part in at if isinstance(at, dict) else _is_index(part, at)
+        if present:
             at = at[part]
         elif not (missing and n == len(loc) - 1):
             continue

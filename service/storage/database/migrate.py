@@ -52,13 +52,13 @@ def refuse_unfit(database: Database) -> None:
         raise AnatomyError(SETTING, f"{file} has no tables", NONE_REMEDY)
     with _said(database):
         database.read(_refuse_damaged_pages)
-        found = revision(database)
-        if found is None:
+        version = revision(database)
+        if version is None:
             raise AnatomyError(SETTING, "the database has no tables", NONE_REMEDY)
-        if found != newest():
+        if version != newest():
             raise AnatomyError(
                 SETTING,
-                f"its tables are of version {found}, and this software's are of {newest()}",
+                f"its tables are of version {version}, and this software's are of {newest()}",
                 "Use the version that serves it, or start this one's server, which brings it up to date.",
             )
         database.read(refuse_other_shape)
@@ -85,9 +85,9 @@ def _refuse_damaged_pages(connection: Connection) -> None:
     """Raises Damaged if SQLite finds a damaged page, or an index that does not match its table: with such an
     index, an existing row would not be found, and files that somebody holds would be removed."""
     if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
-        if found != "ok":
-            raise Damaged(str(found))
+        verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+        if verdict != "ok":
+            raise Damaged(str(verdict))
 
 
 def revision(database: Database) -> str | None:

@@ -36,12 +36,12 @@ _MEANINGS = {
 
 def refuse_other_shape(connection: Connection) -> None:
     """Raises AnatomyError, which names what is different."""
-    found = differences(connection)
-    if found:
-        more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+    differing = differences(connection)
+    if differing:
+        rest = f" and {len(differing) - MOST_TOLD} more" if len(differing) > MOST_TOLD else ""
         raise AnatomyError(
             SETTING,
-            f"the database's tables are not those of this version: {', '.join(found[:MOST_TOLD])}{more}",
+            f"the database's tables are not those of this version: {', '.join(differing[:MOST_TOLD])}{rest}",
             "It was made by a version that was never released, or changed by hand. Bring back a backup, or "
             "name another database; files in the data folder stay.",
         )
@@ -61,31 +61,31 @@ def _is_ours(item: Any, name: str | None, kind: str, reflected: bool, counterpar
     return kind != "table" and not (kind == "index" and not item.unique)
 
 
-def _told(found: Sequence[Any]) -> Iterator[str]:
-    for difference in found:
+def _told(differing: Sequence[Any]) -> Iterator[str]:
+    for difference in differing:
         # Changes of one column come as a list.
-        for what, *about in difference if isinstance(difference, list) else [difference]:
-            yield _MEANINGS.get(what, what).format(_name(what, about))
+        for kind, *about in difference if isinstance(difference, list) else [difference]:
+            yield _MEANINGS.get(kind, kind).format(_name(kind, about))
 
 
-def _name(what: str, about: Sequence[Any]) -> str:
-    if what.startswith("modify"):
+def _name(kind: str, about: Sequence[Any]) -> str:
+    if kind.startswith("modify"):
         _, table, column, *_ = about
         return f"{table}.{column}"
-    if what.endswith("column"):
+    if kind.endswith("column"):
         _, table, column = about
         return f"{table}.{column.name}"
     item = about[0]
     name = item.name or ", ".join(column.name for column in item.columns)
-    return name if what.endswith("table") else f"{name} of {item.table.name}"
+    return name if kind.endswith("table") else f"{name} of {item.table.name}"
 
 
 def _keys(connection: Connection) -> Iterator[str]:
     """Primary keys, which Alembic does not compare."""
     inspector = inspect(connection)
-    there = set(inspector.get_table_names())
+    tables = set(inspector.get_table_names())
     for table in metadata.sorted_tables:
-        if table.name in there:
+        if table.name in tables:
             key = inspector.get_pk_constraint(table.name)["constrained_columns"]
             if key != [column.name for column in table.primary_key.columns]:
                 yield f"table {table.name} has another primary key"

@@ -81,11 +81,11 @@ class Listener(socket.socket):
             self._spare = None
 
     def _is_seated(self, connection: AcceptedConnection, address: str, limit: ConnectionLimit) -> bool:
-        gone = weakref.ref(connection)
+        reference = weakref.ref(connection)
 
         def leave() -> None:
             self._waits = True
-            leaving = gone()
+            leaving = reference()
             if leaving is not None:
                 # The loop reads the end of input, and closes it as if the client had left: written data is
                 # still sent. If the connection waits for that, the loop finds that it cannot write.

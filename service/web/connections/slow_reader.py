@@ -34,9 +34,9 @@ class ClientTimeouts:
 def acknowledged(transport: asyncio.Transport) -> int:
     """A number that grows by the bytes that the client has taken."""
     if sys.platform == "linux":
-        taken = _socket(transport).getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AT + 8)
-        if len(taken) == _ACKNOWLEDGED_AT + 8:
-            return int.from_bytes(taken[_ACKNOWLEDGED_AT:], sys.byteorder)
+        info = _socket(transport).getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED_AT + 8)
+        if len(info) == _ACKNOWLEDGED_AT + 8:
+            return int.from_bytes(info[_ACKNOWLEDGED_AT:], sys.byteorder)
     return -transport.get_write_buffer_size()
 
 
@@ -87,9 +87,9 @@ class SlowReaderGuard:
         self._timer = None
         if is_all_read(self._transport):
             return
-        seen = acknowledged(self._transport)
-        self._credit = min(self._most, self._credit + seen - self._seen - self._of_look)
-        self._seen = seen
+        acknowledged_bytes = acknowledged(self._transport)
+        self._credit = min(self._most, self._credit + acknowledged_bytes - self._seen - self._of_look)
+        self._seen = acknowledged_bytes
         if self._credit <= 0.0:
             self._transport.abort()
         else:

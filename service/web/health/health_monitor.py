@@ -122,8 +122,10 @@ def workers_trouble(status: WorkforceStatus) -> Report | None:
     if status.waits and status.longest_s > 0.0:
         return _silent(f"The server that runs the jobs has been silent for {status.longest_s:.0f} s.")
     if status.silent > 0:
-        heard = f"Nothing has been heard of {counted(status.silent, 'worker')} for {status.longest_s:.0f} s."
-        return _silent(f"{heard} What is accepted waits.")
+        silence = (
+            f"Nothing has been heard of {counted(status.silent, 'worker')} for {status.longest_s:.0f} s."
+        )
+        return _silent(f"{silence} What is accepted waits.")
     if status.starts:
         return _silent("The workers start. What is accepted waits.")
     if status.is_away:

@@ -70,10 +70,10 @@ async def chunks(request: Request) -> AsyncGenerator[bytes, None]:
 async def small_body(request: Request, max_bytes: int) -> bytes:
     """The body, which stays in memory until the request ends. Raises Problem as soon as it is longer than
     `max_bytes`, if its owner has too much under way, and if it is incomplete."""
-    body, held = bytearray(), held_by(request)
+    body, held_bytes = bytearray(), held_by(request)
     try:
         async for chunk in chunks(request):
-            held.hold(len(chunk))
+            held_bytes.hold(len(chunk))
             body += chunk
             if len(body) > max_bytes:
                 raise problem("too-large", f"The body is longer than {max_bytes} bytes.")
@@ -98,7 +98,7 @@ async def json_body(request: Request, model: type[Model], max_bytes: int, hint: 
         raise problem("unsupported-media-type", f"Send the body as application/json; {hint}.")
     try:
         body = await small_body(request, max_bytes)
-        read = partial(read_model, model, max_bytes=max_bytes)
-        return body, await state_of(request).large_json.read(owner_of(request), body, read)
+        reader = partial(read_model, model, max_bytes=max_bytes)
+        return body, await state_of(request).large_json.read(owner_of(request), body, reader)
     except (NotJson, Refused) as error:
         raise json_problem(error) from None

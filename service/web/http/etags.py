@@ -41,8 +41,10 @@ def unless_known(request: Request, etag: str, headers: Mapping[str, str] | None 
     9111, 3.2). So a 304 with fewer headers would change what is stored: with the middleware's default content
     policy in place of the page's own, the stored page would have no style and no script.
     """
-    known = _first_match(request.headers.getlist("if-none-match"), etag, weak_too=True)
-    return None if known is None else Response(status_code=304, headers={**(headers or {}), "ETag": known})
+    matched = _first_match(request.headers.getlist("if-none-match"), etag, weak_too=True)
+    return (
+        None if matched is None else Response(status_code=304, headers={**(headers or {}), "ETag": matched})
+    )
 
 
 def refuse_outdated(request: Request, etag: str) -> None:
@@ -55,9 +57,9 @@ def refuse_outdated(request: Request, etag: str) -> None:
 def _first_match(header_values: list[str], etag: str, weak_too: bool) -> str | None:
     """The first of the tags that names the same as `etag`, compressed or not; `etag` for any, None if there
     is none. If-None-Match compares weak tags like strong ones, If-Match accepts none (13.1)."""
-    given = ",".join(header_values)
-    if given.strip() == "*":
+    listed = ",".join(header_values)
+    if listed.strip() == "*":
         return etag
     current = (etag, f'{etag[:-1]}{SUFFIX}"')
-    tags = (tag for weak, tag in _TAG.findall(given) if weak_too or not weak)
+    tags = (tag for weak, tag in _TAG.findall(listed) if weak_too or not weak)
     return next((tag for tag in tags if tag in current), None)

@@ -131,9 +131,9 @@ async def kept_answer(
     etag = f'"{result_id}"'
     if headers is None:
         await run_in_threadpool(library.refuse_unheld_result, owner, kind, result_id)
-        known = unless_known(request, etag)
-        if known is not None:
-            return known
+        not_modified = unless_known(request, etag)
+        if not_modified is not None:
+            return not_modified
         headers = {}
     else:
         headers = headers | {"Content-Location": f"/v1/{kind}/{result_id}"}
@@ -143,10 +143,10 @@ async def kept_answer(
 
 def _idempotency_key(request: Request) -> str | None:
     """The key, without the quotes of its draft standard. Raises Problem for an invalid key."""
-    given = request.headers.get("idempotency-key")
-    if given is None:
+    header = request.headers.get("idempotency-key")
+    if header is None:
         return None
-    key = given.strip().removeprefix('"').removesuffix('"')
+    key = header.strip().removeprefix('"').removesuffix('"')
     if not _KEY.fullmatch(key):
         detail = "Idempotency-Key must be 1 to 200 visible ASCII characters, none of them a quote."
         raise problem("bad-header", detail)
@@ -156,7 +156,7 @@ def _idempotency_key(request: Request) -> str | None:
 def _preferred_wait_s(request: Request) -> int | None:
     """The wait of the `Prefer` header. [s] A preference that cannot be read is ignored (RFC 7240)."""
     for preference in ",".join(request.headers.getlist("prefer")).split(","):
-        found = re.fullmatch(r'\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(;.*)?', preference, re.IGNORECASE)
-        if found:
-            return int(found[1])
+        match = re.fullmatch(r'\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(;.*)?', preference, re.IGNORECASE)
+        if match:
+            return int(match[1])
     return None

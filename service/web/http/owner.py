@@ -14,6 +14,6 @@ def owner_of(request: HTTPConnection) -> str:
 
 def held_by(request: HTTPConnection) -> HeldBytes:
     """The bytes that a request keeps in memory until it ends."""
-    held = request.state.held
-    assert isinstance(held, HeldBytes)
-    return held
+    held_bytes = request.state.held
+    assert isinstance(held_bytes, HeldBytes)
+    return held_bytes

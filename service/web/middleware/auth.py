@@ -118,12 +118,12 @@ class AuthMiddleware:
             return
         id = _id_of(scope)
         token = request_id.set(id)
-        seen, started = _Seen(has_place(scope.get("method", "WEBSOCKET"))), time.monotonic()
-        scope.setdefault("state", {})["seen"] = seen
+        observed, started = _Seen(has_place(scope.get("method", "WEBSOCKET"))), time.monotonic()
+        scope.setdefault("state", {})["seen"] = observed
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                seen.status = message["status"]
+                observed.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = id
                 for name, value in HEADERS.items():
@@ -131,10 +131,10 @@ class AuthMiddleware:
                 if not OPEN_TO_ALL.fullmatch(scope["path"]):
                     headers.setdefault("Cache-Control", OWN)
                 is_stream = headers.get("content-type", "").startswith(EVENT_STREAM)
-                self._audit(scope, seen, time.monotonic() - started, stays_open=is_stream)
+                self._audit(scope, observed, time.monotonic() - started, stays_open=is_stream)
             elif message["type"] == "websocket.accept":
-                seen.status = 101
-                self._audit(scope, seen, time.monotonic() - started, stays_open=True)
+                observed.status = 101
+                self._audit(scope, observed, time.monotonic() - started, stays_open=True)
             await send(message)
 
         self._metrics.under_way.inc()
@@ -142,59 +142,59 @@ class AuthMiddleware:
             await self._admitted(scope, receive, send_with_headers)
         finally:
             self._metrics.under_way.dec()
-            self._note(scope, seen, time.monotonic() - started)
+            self._note(scope, observed, time.monotonic() - started)
             request_id.reset(token)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen: _Seen = scope["state"]["seen"]
+        observed: _Seen = scope["state"]["seen"]
         try:
-            self._admit(scope, seen)
-            assert seen.owner is not None
-            if not seen.is_noted and not UNNOTED.fullmatch(scope["path"]):
+            self._admit(scope, observed)
+            assert observed.owner is not None
+            if not observed.is_noted and not UNNOTED.fullmatch(scope["path"]):
                 raise _unnoted()
-            wait_s = self._rate_limiter.take(seen.account)
+            wait_s = self._rate_limiter.take(observed.account)
             if wait_s is not None:
                 raise too_many(wait_s)
         except Problem as error:
-            refused = error if seen.owner is not None else self._refused_keyless(error, scope, seen)
-            seen.status = KINDS[refused.report.kind].status
+            refused = error if observed.owner is not None else self._refused_keyless(error, scope, observed)
+            observed.status = KINDS[refused.report.kind].status
             await _refuse(refused, scope, receive, send)
             return
-        held = HeldBytes(self._rate_limiter, seen.account)
-        scope["state"] |= {"owner": seen.owner, "held": held}
+        held_bytes = HeldBytes(self._rate_limiter, observed.account)
+        scope["state"] |= {"owner": observed.owner, "held": held_bytes}
         try:
-            if self._revocation is None or seen.key is None:
+            if self._revocation is None or observed.key is None:
                 await self._app(scope, receive, send)
             else:
-                await self._revocation.serve(self._app, seen.key, scope, receive, send)
+                await self._revocation.serve(self._app, observed.key, scope, receive, send)
         finally:
-            held.release(held.size)
-            self._rate_limiter.end_request(seen.account)
+            held_bytes.release(held_bytes.size)
+            self._rate_limiter.end_request(observed.account)
 
-    def _admit(self, scope: Scope, seen: _Seen) -> None:
+    def _admit(self, scope: Scope, observed: _Seen) -> None:
         """Record the owner of the request. Raises Problem."""
         headers = Headers(scope=scope)
         self._refuse_foreign_pages(headers)
         if self._keys is None:
             _refuse_others(scope, headers)
-            seen.owner = seen.account = LOCAL
+            observed.owner = observed.account = LOCAL
             return
         key = self._bearer(headers)
         if key is not None:
-            seen.owner, seen.account, seen.key = key.owner, key.owner, key
+            observed.owner, observed.account, observed.key = key.owner, key.owner, key
         elif OPEN_TO_ALL.fullmatch(scope["path"]):
-            seen.owner, seen.account = "anybody", keyless_account(_client_of(scope))
+            observed.owner, observed.account = "anybody", keyless_account(_client_of(scope))
         else:
             detail = "Send a key that is valid: Authorization: Bearer KEY. `seedpath keys create` makes one."
             raise Problem(problem("no-key", detail).report, {"WWW-Authenticate": "Bearer"})
 
-    def _refused_keyless(self, refused: Problem, scope: Scope, seen: _Seen) -> Problem:
+    def _refused_keyless(self, refused: Problem, scope: Scope, observed: _Seen) -> Problem:
         """The answer to a request without a valid key: such requests have a rate limit, too."""
-        seen.account = keyless_account(_client_of(scope))
+        observed.account = keyless_account(_client_of(scope))
         if refused.report.kind == "unavailable":
             # The keys cannot be read: this one may be valid.
             return refused
-        wait_s = self._rate_limiter.spend(seen.account)
+        wait_s = self._rate_limiter.spend(observed.account)
         return refused if wait_s is None else too_many(wait_s)
 
     def _refuse_foreign_pages(self, headers: Headers) -> None:
@@ -219,29 +219,29 @@ class AuthMiddleware:
             _log.error("the keys cannot be read: %s", error)
             raise problem("unavailable", "The service cannot read its keys. Its log says more.") from None
 
-    def _note(self, scope: Scope, seen: _Seen, seconds: float) -> None:
+    def _note(self, scope: Scope, observed: _Seen, seconds: float) -> None:
         method = scope.get("method", "WEBSOCKET")
         # The route, not the address: one metric for each case would grow without limit.
         route = getattr(scope.get("route"), "path_format", "none")
         counted = method if method in METHODS else "other"
-        self._metrics.requests.labels(counted, route, str(seen.status)).inc()
+        self._metrics.requests.labels(counted, route, str(observed.status)).inc()
         self._metrics.seconds.labels(counted, route).observe(seconds)
-        self._audit(scope, seen, seconds)
+        self._audit(scope, observed, seconds)
 
-    def _audit(self, scope: Scope, seen: _Seen, seconds: float, *, stays_open: bool = False) -> None:
+    def _audit(self, scope: Scope, observed: _Seen, seconds: float, *, stays_open: bool = False) -> None:
         """Write the audit line of a request, before it is answered; another one at the end of a request that
         stays open, which may be hours later. `seconds` are those until the line."""
-        if not seen.is_noted or seen.is_written:
+        if not observed.is_noted or observed.is_written:
             return
-        seen.is_written = not stays_open
+        observed.is_written = not stays_open
         client = _client_of(scope)
-        is_known = (seen.key is not None or seen.owner == LOCAL) and seen.status != TOO_MANY
-        if not is_known and not self._keyless_lines.has_line(seen.account or keyless_account(client)):
+        is_known = (observed.key is not None or observed.owner == LOCAL) and observed.status != TOO_MANY
+        if not is_known and not self._keyless_lines.has_line(observed.account or keyless_account(client)):
             return
         fields = {
-            "owner": seen.owner,
-            "key_id": None if seen.key is None else seen.key.id,
-            "status": seen.status,
+            "owner": observed.owner,
+            "key_id": None if observed.key is None else observed.key.id,
+            "status": observed.status,
             "seconds": round(seconds, 4),
             "client": client,
         }
@@ -261,10 +261,10 @@ def _noted(text: str) -> str:
     """The beginning of a text, as much as the audit log takes: one character may take twelve bytes there."""
     if len(in_line(text[:LONGEST_NOTED])) <= LONGEST_NOTED:
         return text[:LONGEST_NOTED]
-    left = LONGEST_NOTED
+    room = LONGEST_NOTED
     for at, sign in enumerate(text):
-        left -= len(in_line(sign))
-        if left < 0:
+        room -= len(in_line(sign))
+        if room < 0:
             return text[:at]
     return text
 
@@ -272,8 +272,8 @@ def _noted(text: str) -> str:
 def _refuse_others(scope: Scope, headers: Headers) -> None:
     """Raises Problem for a request that was not sent from this machine, and to it by name: a page whose own
     name was resolved to 127.0.0.1 sends that name as host."""
-    found = _HOST.fullmatch(headers.get("host", ""))
-    if found is None or not is_loopback(found[1]) or len(headers.getlist("host")) != 1:
+    match = _HOST.fullmatch(headers.get("host", ""))
+    if match is None or not is_loopback(match[1]) or len(headers.getlist("host")) != 1:
         raise problem("not-local", "The Host header names another machine. Use 127.0.0.1 or localhost.")
     client = scope.get("client")
     if client is not None and not is_loopback(client[0]):
@@ -306,5 +306,5 @@ def _client_of(scope: Scope) -> str:
 
 def _id_of(scope: Scope) -> str:
     """The id that a proxy gave the request, or a new one."""
-    given: Any = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    request_id: Any = Headers(scope=scope).get("x-request-id", "")
+    return request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex

@@ -18,12 +18,14 @@ class CorsMiddleware(CORSMiddleware):
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """The answer to a preflight request: permission, or why it is refused."""
-        found = super().preflight_response(request_headers)
-        if found.status_code < 400:
-            return found
+        response = super().preflight_response(request_headers)
+        if response.status_code < 400:
+            return response
         # From these headers the browser tells the page's author what is wrong; the rest is a normal refusal.
-        kept = {n: v for n, v in found.headers.items() if n.startswith("access-control-") or n == "vary"}
+        cors_headers = {
+            n: v for n, v in response.headers.items() if n.startswith("access-control-") or n == "vary"
+        }
         if not self.is_allowed_origin(request_headers["origin"]):
-            return answer(foreign_page(request_headers["origin"]).report, kept)
+            return answer(foreign_page(request_headers["origin"]).report, cors_headers)
         detail = f"Pages may send {', '.join(self.allow_methods)}, and ask for no private network."
-        return answer(problem("foreign-page", detail).report, kept)
+        return answer(problem("foreign-page", detail).report, cors_headers)

@@ -73,13 +73,13 @@ class HeadAndOptionsMiddleware:
 
     def _offered(self, scope: Scope) -> str:
         """The methods of the request's address, for `Allow`; "" if there are none."""
-        found = [
+        methods = [
             method
             for method in ROUTED
             if any(
                 route.matches({**scope, "method": method})[0] is Match.FULL for route in self._router.routes
             )
         ]
-        if "GET" in found:
-            found.insert(1, "HEAD")
-        return ", ".join([*found, "OPTIONS"] if found else [])
+        if "GET" in methods:
+            methods.insert(1, "HEAD")
+        return ", ".join([*methods, "OPTIONS"] if methods else [])

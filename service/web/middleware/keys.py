@@ -71,14 +71,14 @@ def refuse_bad_owner(owner: str) -> None:
 def revoke(path: Path, id: str) -> Key:
     """Revoke a key for good. Raises KeysError for one that is not there, or a damaged file, and OSError."""
     with _alone(path):
-        known = listed(path)
-        found = next((key for key in known if key.id == id), None)
-        if found is None:
-            ids = ", ".join(key.id for key in known) or "none"
+        keys = listed(path)
+        key_before = next((key for key in keys if key.id == id), None)
+        if key_before is None:
+            ids = ", ".join(key.id for key in keys) or "none"
             raise KeysError("key", f"there is no {id!r}", f"Known: {ids}.")
-        revoked = replace(found, revoked=found.revoked or rfc3339(time.time()))
-        _write(path, [revoked if key.id == id else key for key in known])
-    return revoked
+        revoked_key = replace(key_before, revoked=key_before.revoked or rfc3339(time.time()))
+        _write(path, [revoked_key if key.id == id else key for key in keys])
+    return revoked_key
 
 
 def listed(path: Path) -> list[Key]:
@@ -104,8 +104,8 @@ class Keys:
     def bearer(self, token: str) -> Key | None:
         """The key of a token, unless it is revoked or unknown. Raises KeysError and OSError."""
         self._refresh()
-        found = _TOKEN.fullmatch(token)
-        key = self._by_id.get(found[1]) if found else None
+        match = _TOKEN.fullmatch(token)
+        key = self._by_id.get(match[1]) if match else None
         if key is None or key.revoked is not None:
             return None
         return key if hmac.compare_digest(key.sha256, _digest(token)) else None
@@ -117,10 +117,10 @@ class Keys:
 
     def _refresh(self) -> None:
         state = self._path.stat()
-        seen = (state.st_mtime_ns, state.st_ino)
-        if seen != self._read:
+        version = (state.st_mtime_ns, state.st_ino)
+        if version != self._read:
             self._by_id = {key.id: key for key in listed(self._path)}
-            self._read = seen
+            self._read = version
 
 
 def _digest(token: str) -> str:

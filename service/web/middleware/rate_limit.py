@@ -85,14 +85,14 @@ class RateLimiter:
         return None
 
     def _filled(self, owner: str) -> _Account:
-        now = self._clock_s()
+        now_s = self._clock_s()
         account = self._accounts.get(owner)
         if account is None:
             self._make_room()
-            account = self._accounts[owner] = _Account(self._burst, now)
+            account = self._accounts[owner] = _Account(self._burst, now_s)
         self._accounts.move_to_end(owner)
-        account.tokens = min(self._burst, account.tokens + (now - account.seen_s) * self._per_s)
-        account.seen_s = now
+        account.tokens = min(self._burst, account.tokens + (now_s - account.seen_s) * self._per_s)
+        account.seen_s = now_s
         return account
 
     def _make_room(self) -> None:
@@ -106,15 +106,15 @@ class RateLimiter:
 def keyless_account(address: str) -> str:
     """The account of callers from an address without a key: no owner has such a name."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         # A Unix socket has no such address.
         return "from ?"
-    if found.version == 4:
-        return f"from {found}"
-    if found.ipv4_mapped is not None:
-        return f"from {found.ipv4_mapped}"
-    return f"from {ipaddress.ip_network((int(found), SITE_BITS), strict=False)}"
+    if ip.version == 4:
+        return f"from {ip}"
+    if ip.ipv4_mapped is not None:
+        return f"from {ip.ipv4_mapped}"
+    return f"from {ipaddress.ip_network((int(ip), SITE_BITS), strict=False)}"
 
 
 HELD_RETRY_AFTER_S = 1

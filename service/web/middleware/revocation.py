@@ -33,23 +33,23 @@ class Revocation:
 
     async def serve(self, app: ASGIApp, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         """Let `app` answer a request as long as its key is valid."""
-        held = _Open(key, scope, receive, send)
-        self._open.add(held)
+        connection = _Open(key, scope, receive, send)
+        self._open.add(connection)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look())
         try:
-            await app(scope, held.receive, held.send)
+            await app(scope, connection.receive, connection.send)
         finally:
-            self._open.discard(held)
+            self._open.discard(connection)
 
     async def _look(self) -> None:
         while self._open:
             await asyncio.sleep(CHECK_KEYS_EVERY_S)
-            bad = {key for key in {held.key for held in self._open} if not self._is_good(key)}
-            for held in [held for held in self._open if held.key in bad]:
-                self._open.discard(held)
+            bad = {key for key in {connection.key for connection in self._open} if not self._is_good(key)}
+            for connection in [connection for connection in self._open if connection.key in bad]:
+                self._open.discard(connection)
                 # Each in its own task: a client that does not read delays nobody else's end.
-                task = asyncio.get_running_loop().create_task(held.end())
+                task = asyncio.get_running_loop().create_task(connection.end())
                 self._ending.add(task)
                 task.add_done_callback(self._ending.discard)
 

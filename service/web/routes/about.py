@@ -68,5 +68,5 @@ async def problem_kind(kind: str) -> ProblemKind:
     """What a problem's type means."""
     if kind not in KINDS:
         raise problem("not-found", f"There is no such kind of problem. Known: {', '.join(KINDS)}.")
-    found = KINDS[kind]
-    return ProblemKind(title=found.title, status=found.status, meaning=found.meaning)
+    kind_info = KINDS[kind]
+    return ProblemKind(title=kind_info.title, status=kind_info.status, meaning=kind_info.meaning)

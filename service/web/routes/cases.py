@@ -157,11 +157,11 @@ async def add_case(request: Request) -> Response:
         else:
             raise problem("unsupported-media-type", "Send multipart/form-data, or application/json.")
         case_id = identify(content)
-        there = await run_in_threadpool(library.grant_case, owner, case_id)
-        if there is not None:
-            found, is_new = there
+        added = await run_in_threadpool(library.grant_case, owner, case_id)
+        if added is not None:
+            case, is_new = added
             # As if the files were new: this owner must not learn whether others hold the same files.
-            return _answer(found, 201 if is_new else 200)
+            return _answer(case, 201 if is_new else 200)
         described = await cancel_on_disconnect(request, state.case_reader.described(owner, content, folder))
         record = {"id": case_id} | content | {"description": described}
         stored = await run_in_threadpool(library.add_case, owner, folder, record)
@@ -172,13 +172,13 @@ async def add_case(request: Request) -> Response:
 async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
     """Cases, newest first."""
     state, owner = state_of(request), owner_of(request)
-    found = await run_in_threadpool(state.library.listed, owner, CASE, cursor, limit + 1)
-    summaries = await run_in_threadpool(state.summaries.of_cases, found[:limit])
+    holdings = await run_in_threadpool(state.library.listed, owner, CASE, cursor, limit + 1)
+    summaries = await run_in_threadpool(state.summaries.of_cases, holdings[:limit])
     items = [
-        {"id": held.id, "created": rfc3339(held.created_s), "summary": to_json(summary)}
-        for held, summary in zip(found[:limit], summaries, strict=True)
+        {"id": holding.id, "created": rfc3339(holding.created_s), "summary": to_json(summary)}
+        for holding, summary in zip(holdings[:limit], summaries, strict=True)
     ]
-    return page(request, items, cursor_after([held.number for held in found], limit))
+    return page(request, items, cursor_after([holding.number for holding in holdings], limit))
 
 
 @router.get(

@@ -122,9 +122,9 @@ def _written(event: Event, data: dict[str, Any]) -> str:
 
 
 def _last_seen(request: Request) -> int:
-    given = request.headers.get("last-event-id", "").strip()
-    if given == "":
+    header = request.headers.get("last-event-id", "").strip()
+    if header == "":
         return 0
-    if not (given.isascii() and given.isdigit() and len(given) <= 9):
+    if not (header.isascii() and header.isdigit() and len(header) <= 9):
         raise problem("bad-header", "Last-Event-ID must be the id of an event: a whole number.")
-    return int(given)
+    return int(header)

@@ -36,9 +36,9 @@ LIBRARY = "plotly.min.js"
 
 def _library() -> Path:
     """The drawing library in the installed plotly."""
-    found = find_spec("plotly")
-    assert found is not None and found.submodule_search_locations is not None
-    return Path(found.submodule_search_locations[0]) / "package_data" / LIBRARY
+    spec = find_spec("plotly")
+    assert spec is not None and spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "package_data" / LIBRARY
 
 
 _FOLDER = Path(__file__).parents[1] / "page"
@@ -72,9 +72,9 @@ def _sent(request: Request, name: str) -> Response:
         "Cache-Control": "no-cache",
         "ETag": _ETAGS[name],
     }
-    known = unless_known(request, _ETAGS[name], headers)
-    if known is not None:
-        return known
+    not_modified = unless_known(request, _ETAGS[name], headers)
+    if not_modified is not None:
+        return not_modified
     # Browsers refuse modules without the type of JavaScript, and some systems' tables have another one.
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
     return FileResponse(FILES[name], media_type=kind, headers=headers)

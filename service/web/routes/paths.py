@@ -92,16 +92,16 @@ async def paths_socket(socket: WebSocket, case_id: str) -> None:
         await socket.close(1013, refused.report.detail)
         return
     await socket.accept(protocol)
-    read = state.large_json.read
+    reader = state.large_json.read
     request = PlanRequest()
     while (content := await _received(socket)) is not None:
         id: Any = None
         wait_s = state.rate_limiter.spend(owner)
         try:
             if wait_s is not None:
-                id = await read(owner, content, _id_in)
+                id = await reader(owner, content, _id_in)
                 raise too_many(wait_s)
-            id, message = await read(owner, content, _message_in)
+            id, message = await reader(owner, content, _message_in)
             if isinstance(message, Refused):
                 raise message
             current_request = message.request if "request" in message.model_fields_set else request
@@ -123,8 +123,8 @@ async def _received(socket: WebSocket) -> bytes | None:
     message = await socket.receive()
     if message["type"] == "websocket.disconnect":
         return None
-    given: bytes = message.get("bytes") or (message.get("text") or "").encode()
-    return given
+    payload: bytes = message.get("bytes") or (message.get("text") or "").encode()
+    return payload
 
 
 def _message_in(content: bytes) -> tuple[Any, NeedlesMessage | Refused]:
@@ -148,8 +148,8 @@ def _id_of(document: Any) -> Any:
 
 
 async def _send_problem(socket: WebSocket, id: Any, error: ServiceError) -> None:
-    told = {"id": id, "problem": problem_of(error).report.to_json()}
-    await socket.send_text(json.dumps(told, ensure_ascii=False))
+    answer = {"id": id, "problem": problem_of(error).report.to_json()}
+    await socket.send_text(json.dumps(answer, ensure_ascii=False))
 
 
 def cache_key(request: BaseModel) -> bytes:

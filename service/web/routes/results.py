@@ -78,19 +78,21 @@ async def list_plans(
     """Plans, newest first, with what they are known by: target, main figures, and worst news."""
     state, owner = state_of(request), owner_of(request)
     case_id = None if case is None else case.rpartition("/")[2]
-    found = await run_in_threadpool(state.library.listed, owner, ResultKind.PLAN, cursor, limit + 1, case_id)
-    summaries = await run_in_threadpool(state.summaries.of_plans, found[:limit])
+    holdings = await run_in_threadpool(
+        state.library.listed, owner, ResultKind.PLAN, cursor, limit + 1, case_id
+    )
+    summaries = await run_in_threadpool(state.summaries.of_plans, holdings[:limit])
     items = [
         {
-            "id": held.id,
-            "address": f"/v1/{ResultKind.PLAN}/{held.id}",
-            "case": f"/v1/cases/{held.case_id}",
-            "created": rfc3339(held.created_s),
+            "id": holding.id,
+            "address": f"/v1/{ResultKind.PLAN}/{holding.id}",
+            "case": f"/v1/cases/{holding.case_id}",
+            "created": rfc3339(holding.created_s),
             "summary": to_json(summary),
         }
-        for held, summary in zip(found[:limit], summaries, strict=True)
+        for holding, summary in zip(holdings[:limit], summaries, strict=True)
     ]
-    return page(request, items, cursor_after([held.number for held in found], limit))
+    return page(request, items, cursor_after([holding.number for holding in holdings], limit))
 
 
 @router.get("/plans/{plan_id:id}", response_model=PlanModel, **_READ)

@@ -58,9 +58,9 @@ async def case_shapes(request: Request, case_id: str) -> Response:
     stored = await run_in_threadpool(state.library.case, owner, case_id)
     version = SOFTWARE.partition(" ")[2]
     etag = f'"shapes-{version}-{stored.record["id"]}"'
-    known = unless_known(request, etag)
-    if known is not None:
-        return known
+    not_modified = unless_known(request, etag)
+    if not_modified is not None:
+        return not_modified
     text = await cancel_on_disconnect(request, state.case_reader.shapes(owner, stored))
     return Response(text, media_type="application/json", headers={"ETag": etag})
 
@@ -108,5 +108,5 @@ async def skin_access(request: Request, plan_id: str) -> Response:
     """Where on the skin the safe paths of a plan's search enter, and how little lung they cross."""
     text = await run_in_threadpool(state_of(request).library.access, owner_of(request), plan_id)
     etag = f'"access-{plan_id}"'
-    known = unless_known(request, etag)
-    return known or Response(text, media_type="application/json", headers={"ETag": etag})
+    not_modified = unless_known(request, etag)
+    return not_modified or Response(text, media_type="application/json", headers={"ETag": etag})

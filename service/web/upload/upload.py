@@ -62,14 +62,14 @@ async def receive(
         raise problem("malformed-upload", "The upload broke off. Send it again.") from None
     _refuse_wrong_parts([file.part for file in files])
     axes = await run_in_threadpool(_axes, files)
-    given = [file for file in files if file.part != MESH_AXES]
-    kept = await run_in_threadpool(_placed, given, folder)
-    source = next(path for path, file in zip(kept, given, strict=True) if file.part == "file")
+    parts = [file for file in files if file.part != MESH_AXES]
+    paths = await run_in_threadpool(_placed, parts, folder)
+    source = next(path for path, file in zip(paths, parts, strict=True) if file.part == "file")
     if await run_in_threadpool(is_zip, source):
         (folder / "input").mkdir()
         await unpack(source, folder / "input")
         await run_in_threadpool(_drop_packed, source, take)
-    stored, is_folder = await run_in_threadpool(_stored, given, kept, folder, take)
+    stored, is_folder = await run_in_threadpool(_stored, parts, paths, folder, take)
     return content_of(None, stored, is_folder, axes)
 
 
@@ -89,10 +89,10 @@ def _too_large(settings: Settings) -> Exception:
 
 def _refuse_wrong_parts(names: list[str]) -> None:
     for name in names:
-        known = (*PARTS, MESH_AXES)
-        if name not in known:
+        known_parts = (*PARTS, MESH_AXES)
+        if name not in known_parts:
             raise part_problem(
-                "malformed-upload", name, f"Unknown part {name!r}. {did_you_mean(name, known)}"
+                "malformed-upload", name, f"Unknown part {name!r}. {did_you_mean(name, known_parts)}"
             )
         if name not in REPEATABLE and names.count(name) > 1:
             raise part_problem("malformed-upload", name, f"The part {name!r} may occur once. Send one.")
@@ -121,15 +121,15 @@ def _axes(files: list[FilePart]) -> MeshAxes | None:
 
 def _placed(files: list[FilePart], folder: Path) -> list[Path]:
     """The files, each moved to its place in the folder of a case."""
-    kept: list[Path] = []
+    paths: list[Path] = []
     for number, file in enumerate(files):
         refuse_bad_name(file.part, file.name)
         # A folder for each: two targets may have one file name.
         place = folder / (file.part if file.part != "target" else f"target/{number}")
         place.mkdir(parents=True)
-        kept.append(file.path.rename(place / file.name))
+        paths.append(file.path.rename(place / file.name))
     (folder / "arrived").rmdir()
-    return kept
+    return paths
 
 
 def _drop_packed(archive: Path, take: Take) -> None:

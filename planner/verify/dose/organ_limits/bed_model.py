@@ -27,13 +27,13 @@ class BedModel:
 
     def dose_gy(self, bed_gy: float) -> float:
         """The implant's dose that gives this BED; 0 where the beams alone give as much. [Gy]"""
-        rest = max(0.0, bed_gy - self.beams_gy)
-        return 2.0 * rest / (1.0 + sqrt(1.0 + 4.0 * self.per_gy * rest))
+        implant_bed_gy = max(0.0, bed_gy - self.beams_gy)
+        return 2.0 * implant_bed_gy / (1.0 + sqrt(1.0 + 4.0 * self.per_gy * implant_bed_gy))
 
     def of_fractions(self, dose_gy: float, fractions: int) -> float:
         """BED of external beams. [Gy]"""
-        each = dose_gy / fractions
-        return fractions * each * (1.0 + each / self.alpha_beta_gy)
+        fraction_gy = dose_gy / fractions
+        return fractions * fraction_gy * (1.0 + fraction_gy / self.alpha_beta_gy)
 
 
 def bed_model_of(request: BedRequest, source: Source, beams_gy: float) -> BedModel:

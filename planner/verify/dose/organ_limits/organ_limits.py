@@ -62,19 +62,19 @@ def check_limits(
     )
     if listed != expected:
         return
-    there = {name: mask for name, mask in organs.items() if mask.count}
+    present = {name: mask for name, mask in organs.items() if mask.count}
     centres_B = voxels_of(target, outer_only=False) * grid.spacing_mm
     # A body's mask contains the target; a shell may share a voxel with it.
-    solids = [name for name, mask in there.items() if holds(mask, grid.spacing_mm, centres_B).mean() > 0.5]
+    solids = [name for name, mask in present.items() if holds(mask, grid.spacing_mm, centres_B).mean() > 0.5]
     compared_by_names: dict[tuple[str, ...], ComparedOrgan | None] = {}
     doses = {(organ.structure,): organ for organ in stated}
     for row, limit in zip(rows, bed.limits, strict=True):
-        match = matched(ORGAN_OF_ROW[row.organ], there, solids)
+        match = matched(ORGAN_OF_ROW[row.organ], present, solids)
         small = [name for name in match.structures if name in too_small]
         if small and not match.lacking:
             match = replace(match, lacking=f"most of {small[0]}")
         if match.structures not in compared_by_names:
-            masks = tuple(there[name] for name in match.structures)
+            masks = tuple(present[name] for name in match.structures)
             compared_by_names[match.structures] = ComparedOrgan(masks, grid, seeds) if masks else None
         compared = compared_by_names[match.structures]
         _check_limit(claims, bed_model, row, limit, match, compared, prescription.prior_external is not None)

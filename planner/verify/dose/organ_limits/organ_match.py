@@ -39,11 +39,11 @@ def matched(organ: Organ, names: Iterable[str], solids: Collection[str]) -> Matc
     matching = {name for row in NAMES[organ] for name in _matching(organ, *row, names)}
     if matching:
         return MatchedOrgan(tuple(n for n in names if n in matching), _lacking(organ, matching))
-    more = tuple(name for name in names if _listed(name, HOLDING.get(organ, "")))
-    hollow = tuple(name for name in more if name not in solids)
+    holding = tuple(name for name in names if _listed(name, HOLDING.get(organ, "")))
+    hollow = tuple(name for name in holding if name not in solids)
     if organ is Organ.SKIN and hollow:
         return MatchedOrgan(hollow, "", True, False)
-    return MatchedOrgan(more, "", bool(more), bool(more) and organ is Organ.SKIN)
+    return MatchedOrgan(holding, "", bool(holding), bool(holding) and organ is Organ.SKIN)
 
 
 def _listed(name: str, listed: str) -> bool:
@@ -82,8 +82,8 @@ def _lacking(organ: Organ, matching: Iterable[str]) -> str:
 def _all_pieces(organ: Organ, matching: Iterable[str]) -> tuple[dict[int, str], frozenset[_Piece]]:
     """The names of an organ's parts, and all its pieces."""
     if organ in NUMBERED:
-        given = [n for name in matching for n in _numbers(name)]
-        between = range(min(given), max(given) + 1) if given else range(0)
+        stated = [n for name in matching for n in _numbers(name)]
+        between = range(min(stated), max(stated) + 1) if stated else range(0)
         organ_name = NAMES[organ][0][0]
         numbers = sorted({*NUMBERED[organ], *between})
         return {n: f"{organ_name} {n}" for n in numbers}, frozenset((n, s) for n in numbers for s in SIDES)
