@@ -181,18 +181,18 @@ def _roles_of(structures: tuple[Structure, ...]) -> dict[str, Role]:
 
 
 def _without_fragments(
-    named: tuple[Structure, ...], grid: Grid
+    structures: tuple[Structure, ...], grid: Grid
 ) -> tuple[tuple[Structure, ...], tuple[str, ...]]:
     """The structures, with targets without their fragments, and notes on the targets' parts."""
-    structures: list[Structure] = []
+    remaining: list[Structure] = []
     notes: list[str] = []
-    for s in named:
+    for s in structures:
         parts: tuple[TargetPart, ...] = ()
         if s.role is Role.TARGET and s.mask.count > 0:
             s, parts = without_fragments(s, grid)
-        structures.append(s)
+        remaining.append(s)
         notes += notes_on_parts_of(s.name, parts)
-    return tuple(structures), tuple(sorted(notes))
+    return tuple(remaining), tuple(sorted(notes))
 
 
 def _pose(requested: PoseInput, tables: tuple[Structure, ...], body: VoxelMask, grid: Grid) -> Pose:

@@ -20,9 +20,9 @@ UNDER = 0.5
 their width [U]: half a table does, and a table cut by the field of view."""
 
 
-def tables_of(structures: Sequence[Structure], named: str) -> tuple[Structure, ...]:
-    """The tables among structures with roles: by family, or by the name `named`."""
-    return tuple(s for s in structures if s.name == named or _is_table(s))
+def tables_of(structures: Sequence[Structure], table_name: str) -> tuple[Structure, ...]:
+    """The tables among structures with roles: by family, or by the name `table_name`."""
+    return tuple(s for s in structures if s.name == table_name or _is_table(s))
 
 
 def _is_table(structure: Structure) -> bool:

@@ -62,9 +62,9 @@ class ByteStream:
     def finish(self) -> None:
         """Read to the end. Raises ReadError if the bytes are damaged, or if more than padding is left."""
         padding = 0
-        while rest := self.read_up_to(_CHUNK_BYTES):
-            padding += len(rest)
-            if rest.count(0) < len(rest) or padding > MAX_PADDING_BYTES:
+        while chunk := self.read_up_to(_CHUNK_BYTES):
+            padding += len(chunk)
+            if chunk.count(0) < len(chunk) or padding > MAX_PADDING_BYTES:
                 raise ReadError(
                     self._file,
                     "it continues after its voxels, so its header does not describe it",
@@ -73,8 +73,8 @@ class ByteStream:
 
     def drain(self, most_bytes: int) -> None:
         """Read at most this many further bytes, only to verify checksums. Raises ReadError."""
-        while most_bytes > 0 and (rest := self.read_up_to(_CHUNK_BYTES)):
-            most_bytes -= len(rest)
+        while most_bytes > 0 and (chunk := self.read_up_to(_CHUNK_BYTES)):
+            most_bytes -= len(chunk)
 
 
 @contextmanager

@@ -115,8 +115,8 @@ def _refuse_missing(entry: Path) -> None:
         )
 
 
-def _note_on_others(entries: list[Path], taken: tuple[Path, ...], kind: str) -> tuple[str, ...]:
-    used = set(taken)
+def _note_on_others(entries: list[Path], used_files: tuple[Path, ...], kind: str) -> tuple[str, ...]:
+    used = set(used_files)
     others = [
         f"{entry.name}/" if entry.is_dir() else entry.name
         for entry in entries

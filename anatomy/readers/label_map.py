@@ -57,10 +57,10 @@ def _tables(path: Path, names: Path | None) -> tuple[dict[int, str], dict[int, s
         return from_file, None, (f"{damaged.value}; only {names.name} was used",)
 
 
-def _compared(given: dict[int, str], own: dict[int, str], file: str, names: str) -> Remarks:
+def _compared(from_file: dict[int, str], own: dict[int, str], file: str, names: str) -> Remarks:
     """Remarks on the differences between a given table and the file's own. Raises ReadError if they
     contradict each other."""
-    others = {label: name for label, name in given.items() if own.get(label, name) != name}
+    others = {label: name for label, name in from_file.items() if own.get(label, name) != name}
     labels_of = {name: label for label, name in own.items()}
     for label, name in others.items():
         if name in labels_of:

@@ -27,6 +27,6 @@ def goal_results(
     return tuple(results)
 
 
-def _goal(structure: str, name: str, at_least: bool, wanted: float, reached: float) -> GoalResult:
-    met = reached >= wanted if at_least else reached <= wanted
-    return GoalResult(structure, name, at_least, float(wanted), float(reached), bool(met))
+def _goal(structure: str, name: str, at_least: bool, bound: float, reached: float) -> GoalResult:
+    met = reached >= bound if at_least else reached <= bound
+    return GoalResult(structure, name, at_least, float(bound), float(reached), bool(met))

@@ -82,12 +82,12 @@ def sampled(
         if not value > 0.0:
             raise RequestError(name, f"it is {value:g} mm", "Give a length above 0 mm.")
     inside = mask.cropped()
-    near = inside if within is None else _near(mask, grid, within)
+    is_near = inside if within is None else _near(mask, grid, within)
     spacing = grid.spacing_mm
     far_V, far_parts, far_step = _points(
-        inside & ~near, spacing, float(spacing.min()), False, MAX_POINTS // 2
+        inside & ~is_near, spacing, float(spacing.min()), False, MAX_POINTS // 2
     )
-    near_V, near_parts, near_step = _points(near, spacing, step_mm, True, MAX_POINTS - len(far_V))
+    near_V, near_parts, near_step = _points(is_near, spacing, step_mm, True, MAX_POINTS - len(far_V))
     p_V = np.concatenate([near_V, far_V]) + np.array(mask.lower)
     return SamplePoints(
         points_P=grid.to_patient(p_V * spacing),

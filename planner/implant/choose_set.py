@@ -73,8 +73,8 @@ def _as_given(rules: SetRules, placement: SeedPlacement) -> ChosenSet | None:
     if not len(rules.given) and not placement.has_given_seeds:
         return None
     no_slots = slots_on(rules.pool, SEED_STEP_MM)
-    given = seeded_on(rules, placement, rules.given, no_slots, COVERAGE_RESERVE[0])
-    return replace(given, bound=given.objective)
+    given_set = seeded_on(rules, placement, rules.given, no_slots, COVERAGE_RESERVE[0])
+    return replace(given_set, bound=given_set.objective)
 
 
 class _Time:

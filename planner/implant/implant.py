@@ -43,10 +43,10 @@ class Implant:
     needles: tuple[Path, ...]
     reachable_percent: float
 
-    def seeds(self, given: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
+    def seeds(self, given_seeds: Sequence[GivenSeed]) -> tuple[GivenSeed, ...]:
         """All seeds: those on the needles, then those that were given."""
         placed = (GivenSeed(s.position_mm, s.axis) for path in self.needles for s in path.seeds)
-        return (*placed, *given)
+        return (*placed, *given_seeds)
 
 
 def implant(
@@ -62,9 +62,14 @@ def implant(
     placement = SeedPlacement(
         scene, prescription, ptv, dose, seed_spacing(request.seeds), request.needle_set.given_seeds
     )
-    given = measured_given_needles(scene, request)
+    given_paths = measured_given_needles(scene, request)
     tracks = pools(
-        scene, request, given, fields, ptv, lambda p: go_on(replace(p, fraction=SEARCH_SHARE * p.fraction))
+        scene,
+        request,
+        given_paths,
+        fields,
+        ptv,
+        lambda p: go_on(replace(p, fraction=SEARCH_SHARE * p.fraction)),
     )
     candidates = [
         _chosen(scene, request, placement, pool, _part_of(go_on, number, len(tracks)))
@@ -76,7 +81,7 @@ def implant(
         return Implant(ptv, dose, None, (), reachable)
     chosen = min(sets, key=lambda s: (not placement.meets_goals(s.seeds), s.missed, s.objective))
     chosen = replace(chosen, time_ended=any(s.time_ended for s in sets))
-    needles = paths_of_set(scene, request, given, chosen)
+    needles = paths_of_set(scene, request, given_paths, chosen)
     return Implant(ptv, dose, chosen, needles, reachable)
 
 
@@ -97,8 +102,8 @@ def _chosen(
     grid = scene.grid
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
     hardware = hardware_of(request.needle, request.pose, settings.clearance_mm)
-    given = np.arange(len(settings.given_needles))
-    rules = set_rules(pool, needles, hardware, given, settings.puncture_cost_mm, settings.max_needles)
+    given_rows = np.arange(len(settings.given_needles))
+    rules = set_rules(pool, needles, hardware, given_rows, settings.puncture_cost_mm, settings.max_needles)
     return choose_set(rules, placement, keep_going, np.random.default_rng(request.random_seed))
 
 

@@ -103,8 +103,8 @@ def refuse_impossible(scene: Scene, request: Request) -> None:
     """Raise RequestError for the first given needle or seed that is impossible, and for any in a request
     without a prescription: the plan would not mention it."""
     settings = request.needle_set
-    for field, given in (("given_needles", settings.given_needles), ("given_seeds", settings.given_seeds)):
-        if given and request.prescription is None:
+    for field, objects in (("given_needles", settings.given_needles), ("given_seeds", settings.given_seeds)):
+        if objects and request.prescription is None:
             raise RequestError(
                 f"needle_set/{field}",
                 "it is part of an implant, and none is prescribed",

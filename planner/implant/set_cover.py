@@ -58,10 +58,10 @@ def cheapest_cover(
     cost: Float[np.ndarray, " n"],
     covers: Bool[np.ndarray, "n m"],
     rules: list[Rule],
-    given: Int[np.ndarray, " g"],
+    given_rows: Int[np.ndarray, " g"],
     broken: Callable[[Int[np.ndarray, " k"]], list[Rule]],
 ) -> Cover:
-    """The cheapest set that keeps the rules and contains the `given` rows.
+    """The cheapest set that keeps the rules and contains `given_rows`.
 
     `broken` returns further rules that such a set breaks, as for an order that cannot be driven. Raises
     NoCover.
@@ -70,7 +70,7 @@ def cheapest_cover(
     active: list[Rule] = []
     waiting = list(rules)
     for number in range(ROUNDS):
-        cover = _solved(cost, needed, active, given)
+        cover = _solved(cost, needed, active, given_rows)
         violated = _broken_by(cover.rows, waiting) or broken(cover.rows)
         if not violated:
             return cover
@@ -87,11 +87,11 @@ def _broken_by(rows: Int[np.ndarray, " k"], rules: list[Rule]) -> list[Rule]:
     return [rule for rule in rules if sum(track in chosen for track in rule.tracks) > rule.most]
 
 
-def _solved(cost: np.ndarray, needed: np.ndarray, rules: list[Rule], given: np.ndarray) -> Cover:
+def _solved(cost: np.ndarray, needed: np.ndarray, rules: list[Rule], given_rows: np.ndarray) -> Cover:
     n, m = len(cost), len(needed)
     price = UNCOVERED * float(cost.max(initial=1.0))
     lower = np.zeros(n + m)
-    lower[given] = 1.0
+    lower[given_rows] = 1.0
     constraints = []
     if rules:
         at = [(row, track) for row, rule in enumerate(rules) for track in rule.tracks]
@@ -116,12 +116,12 @@ def _solved(cost: np.ndarray, needed: np.ndarray, rules: list[Rule], given: np.n
     return Cover(rows, objective, max(0.0, min(bound, objective)))
 
 
-def conflict_rules(conflicts: nx.Graph, given: Int[np.ndarray, " g"]) -> list[Rule]:
+def conflict_rules(conflicts: nx.Graph, given_rows: Int[np.ndarray, " g"]) -> list[Rule]:
     """Cliques that contain every pair of conflicting tracks. Two given needles need not keep any rule: they
     are in place already."""
     count = conflicts.number_of_nodes()
     linked = nx.to_numpy_array(conflicts, nodelist=range(count), dtype=bool, weight=None)
-    linked[np.ix_(given, given)] = False
+    linked[np.ix_(given_rows, given_rows)] = False
     uncovered = linked.copy()
     rules: list[Rule] = []
     for first in range(count):

@@ -15,16 +15,16 @@ from planner.records.request import Request
 
 
 def paths_of_set(
-    scene: Scene, request: Request, given: Sequence[MeasuredPath], chosen: ChosenSet
+    scene: Scene, request: Request, given_paths: Sequence[MeasuredPath], chosen: ChosenSet
 ) -> tuple[Path, ...]:
-    """The needles that carry seeds, and the `given` ones, in rank order: N1, N2 ... Ranks start at 1."""
+    """The needles that carry seeds, and the given ones, in rank order: N1, N2 ... Ranks start at 1."""
     measurer = Measurer(scene, request.needle_assembly)
     drops: dict[MeasuredPath, tuple[SeedDrop, ...]] = {}
     aims: dict[MeasuredPath, Aim] = {}
     for place, row in enumerate(chosen.rows.tolist()):
         s = np.sort(chosen.seeds.from_tip_mm[chosen.seeds.track == place])
-        if row < len(given):
-            measured = given[row]
+        if row < len(given_paths):
+            measured = given_paths[row]
         elif len(s):
             tip_P = scene.grid.to_patient(chosen.pool.tip_B[row])
             outward_P = scene.grid.vectors_to_patient(chosen.pool.outward_B[row])
@@ -32,7 +32,7 @@ def paths_of_set(
         else:
             continue
         drops[measured] = _drops(measured, s.tolist())
-        aims[measured] = Aim.GIVEN if row < len(given) else Aim.PTV
+        aims[measured] = Aim.GIVEN if row < len(given_paths) else Aim.PTV
     return tuple(
         to_path(
             m,

@@ -77,15 +77,15 @@ def _seeds(given_seeds: Sequence[GivenSeed], paths: tuple[Path, ...]) -> tuple[P
     placed = [
         PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds
     ]
-    given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in given_seeds]
-    return (*placed, *given)
+    in_place = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in given_seeds]
+    return (*placed, *in_place)
 
 
 def _order(hardware: Hardware, paths: tuple[Path, ...]) -> tuple[str, ...]:
     """The order of insertion: first the needles in place, by rank where no order could have driven them, then
     the planned ones, in an order in which every one can be driven."""
-    given = tuple(p for p in paths if p.aim is Aim.GIVEN)
+    given_paths = tuple(p for p in paths if p.aim is Aim.GIVEN)
     planned = tuple(p for p in paths if p.aim is not Aim.GIVEN)
-    first = insertion_order(needles_of(given), hardware).order or range(len(given))
+    first = insertion_order(needles_of(given_paths), hardware).order or range(len(given_paths))
     then = insertion_order(needles_of(planned), hardware).order or ()
-    return (*(given[n].id for n in first), *(planned[n].id for n in then))
+    return (*(given_paths[n].id for n in first), *(planned[n].id for n in then))

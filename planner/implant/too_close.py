@@ -20,10 +20,10 @@ from planner.records.request import GivenSeed, Request
 def too_near(scene: Scene, request: Request, paths: Sequence[Path]) -> tuple[TooNear, ...]:
     """Everything that the given needles among `paths` are too near to: structures by needle, then pairs of
     needles."""
-    given = tuple(path for path in paths if path.aim is Aim.GIVEN)
-    structures = [near for path in given for near in _structures(scene, request, path)]
+    given_paths = tuple(path for path in paths if path.aim is Aim.GIVEN)
+    structures = [near for path in given_paths for near in _structures(scene, request, path)]
     hardware = hardware_of(request.needle, request.pose, request.needle_set.clearance_mm)
-    return (*structures, *_pairs(hardware, given))
+    return (*structures, *_pairs(hardware, given_paths))
 
 
 def close_seed_pairs(seeds: Sequence[GivenSeed], seed_mm: float) -> int:
@@ -57,11 +57,11 @@ def _structures(scene: Scene, request: Request, path: Path) -> Iterator[TooNear]
             yield TooNear(path.id, structure.name, None, NeedleParts.NEEDLE, distance - radius, need)
 
 
-def _pairs(hardware: Hardware, given: Sequence[Path]) -> Iterator[TooNear]:
+def _pairs(hardware: Hardware, given_paths: Sequence[Path]) -> Iterator[TooNear]:
     """Every two given needles that conflict."""
-    needles = needles_of(given)
-    for b, other in enumerate(given):
-        for a, path in enumerate(given[:b]):
+    needles = needles_of(given_paths)
+    for b, other in enumerate(given_paths):
+        for a, path in enumerate(given_paths[:b]):
             gap = narrowest_gap(needles, hardware, a, b)
             if gap is not None:
                 yield TooNear(path.id, None, other.id, gap.parts, gap.apart_mm, gap.need_mm)

@@ -42,15 +42,19 @@ class Obstacles:
         self._upper_B = grid.upper_B
 
     def _table(
-        self, voxels: np.ndarray, held: Mapping[int, tuple[Structure, ...]]
+        self, voxels: np.ndarray, structures_of_label: Mapping[int, tuple[Structure, ...]]
     ) -> tuple[np.ndarray, np.ndarray]:
         """The structures of each label of a layer, as indices into the sorted names: where those of each
         label begin, and all of them, as `nearest_of_each` expects."""
         size = int(np.iinfo(voxels.dtype).max) if voxels.dtype.itemsize <= 2 else int(voxels.max())
         counts = np.zeros(size + 2, np.int64)
-        for label, group in held.items():
+        for label, group in structures_of_label.items():
             counts[label + 1] = len(group)
-        members = [self._names.index(s.name) for label in sorted(held) for s in held[label]]
+        members = [
+            self._names.index(s.name)
+            for label in sorted(structures_of_label)
+            for s in structures_of_label[label]
+        ]
         return np.cumsum(counts), np.array(members, np.int64)
 
     def nearest(

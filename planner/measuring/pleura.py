@@ -59,21 +59,21 @@ def _visits(lobes, starts, ends, leaves, first, last):  # type: ignore[no-untype
     """Visits to the lung, and fissures crossed in them, for pieces that are all close to their neighbours."""
     visits, fissures = 0, 0
     begun, ended = first, first
-    left = False
+    has_left = False
     run = first
     while run < last:
-        left = left or leaves[run]
+        has_left = has_left or leaves[run]
         after = run + 1
         while after < last and starts[after] - ends[after - 1] < LUNG_ROUNDING_MM:
             after += 1
         if ends[after - 1] - starts[run] >= MIN_RUN_MM:
-            if visits == 0 or (left and starts[run] - ends[ended - 1] >= _MIN_GAP_MM):
+            if visits == 0 or (has_left and starts[run] - ends[ended - 1] >= _MIN_GAP_MM):
                 if visits > 0:
                     fissures += _lobe_changes(lobes, starts, ends, begun, ended)
                 visits += 1
                 begun = run
             ended = after
-            left = False
+            has_left = False
         run = after
     if visits == 0:
         return 1, _lobe_changes(lobes, starts, ends, first, last)
@@ -109,11 +109,11 @@ def _lobe_changes(lobes, starts, ends, first, last):  # type: ignore[no-untyped-
 
 
 @jit_inline
-def _in_the_middle(begun, ended, held, count, at):  # type: ignore[no-untyped-def]
+def _in_the_middle(begun, ended, lung_mm, count, at):  # type: ignore[no-untyped-def]
     """Whether a section lies inside another that holds enough lung, and both have the same middle."""
     within = False
     for other in range(count):
         apart = abs(begun[other] + ended[other] - begun[at] - ended[at])
-        if apart < 2.0 * LUNG_ROUNDING_MM and begun[other] < begun[at] and held[other] >= _MIN_LOBE_MM:
+        if apart < 2.0 * LUNG_ROUNDING_MM and begun[other] < begun[at] and lung_mm[other] >= _MIN_LOBE_MM:
             within = True
     return within

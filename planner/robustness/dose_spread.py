@@ -50,7 +50,7 @@ def dose_samples(
     prescribed_gy: float,
     centres_B: Float[np.ndarray, "k n 3"],
     axes_B: Float[np.ndarray, "k n 3"],
-    given: Sequence[GivenSeed],
+    given_seeds: Sequence[GivenSeed],
 ) -> PtvDoseSamples:
     """D90 and V100 for k samples of n displaced seeds, together with the given seeds. [mm, Gy]
 
@@ -59,9 +59,11 @@ def dose_samples(
     points_B = even_points_B(ptv, grid, POINTS)
     size_mm = dose.source.seed_length_mm, dose.source.seed_diameter_mm
     weights = np.ones(len(points_B))
-    staying_B = grid.to_box(np.array([s.position_mm for s in given], float).reshape(-1, 3))
-    staying_axes_P = np.array([NO_AXIS if s.axis is None else s.axis for s in given], float).reshape(-1, 3)
-    of_given = dose.total(grid.to_patient(points_B), given)
+    staying_B = grid.to_box(np.array([s.position_mm for s in given_seeds], float).reshape(-1, 3))
+    staying_axes_P = np.array([NO_AXIS if s.axis is None else s.axis for s in given_seeds], float).reshape(
+        -1, 3
+    )
+    of_given = dose.total(grid.to_patient(points_B), given_seeds)
     in_given = in_seed(points_B, staying_B, grid.vectors_to_box(staying_axes_P), *size_mm)
     d90, v100 = np.empty(len(centres_B)), np.empty(len(centres_B))
     for k, (centres, axes) in enumerate(zip(centres_B, axes_B, strict=True)):

@@ -129,7 +129,7 @@ def _dose(
     samples: int,
     needles: Sequence[Path],
     displaced: Sequence[DisplacedNeedle],
-    given: Sequence[GivenSeed],
+    given_seeds: Sequence[GivenSeed],
     ptv: VoxelMask,
     dose: SeedDose,
 ) -> PtvDoseSamples:
@@ -140,4 +140,4 @@ def _dose(
     for n, (seed, d) in enumerate(carried):
         centres_B[:, n] = d.at(seed.depth_mm)[:count]
         axes_B[:, n] = d.direction_B[:count]
-    return dose_samples(grid, ptv, dose, prescription.dose_gy, centres_B, axes_B, given)
+    return dose_samples(grid, ptv, dose, prescription.dose_gy, centres_B, axes_B, given_seeds)

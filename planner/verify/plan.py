@@ -116,10 +116,10 @@ def _check_paths(claims: Claims, plan: Plan, scene: Scene) -> None:
         check_nearest(claims, examined, path, passed)
     needles = plan.needle_set
     if needles is not None:
-        given = plan.request.needle_set.given_seeds
+        given_seeds = plan.request.needle_set.given_seeds
         seed_mm = plan.request.seeds.source.seed_length_mm
         check_given(claims, needles, plan.request, scene.surface_slack_mm, passed_by)
-        check_seed_pairs(claims, "given seeds", needles.given_seed_pairs_near, given, seed_mm)
+        check_seed_pairs(claims, "given seeds", needles.given_seed_pairs_near, given_seeds, seed_mm)
 
 
 def _check_miss_lines(claims: Claims, plan: Plan, scene: Scene) -> None:

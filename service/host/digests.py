@@ -117,14 +117,14 @@ class Digests:
             self._seen.move_to_end(path)
             return entry.found
 
-    def _remember(self, path: Path, state: _State, begun: _Moment, found: str | bool) -> None:
+    def _remember(self, path: Path, state: _State, begun: _Moment, result: str | bool) -> None:
         with self._changing:
             before = self._seen.get(path)
             since = begun if before is None or before.state != state else before.since
             is_old = begun.wall_ns - state.mtime_ns >= SETTLED_NS
             # If clocks differ: after this time, a change would give another mtime.
             is_settled = is_old or begun.steady_ns - since.steady_ns >= SETTLED_NS
-            self._seen[path] = _Seen(state, since, found if is_settled else None)
+            self._seen[path] = _Seen(state, since, result if is_settled else None)
             self._seen.move_to_end(path)
             while len(self._seen) > self._most:
                 self._seen.popitem(last=False)

@@ -146,9 +146,9 @@ class HeartbeatMonitor:
             self.leads = election.leads
             self._wake()
 
-    def _restart_silent(self, heard: Mapping[str, LastHeard]) -> None:
-        self._backoff.observe(bool(heard) and all(w.silent_s <= SILENT_S for w in heard.values()))
-        for address, worker in heard.items():
+    def _restart_silent(self, last_heard: Mapping[str, LastHeard]) -> None:
+        self._backoff.observe(bool(last_heard) and all(w.silent_s <= SILENT_S for w in last_heard.values()))
+        for address, worker in last_heard.items():
             if self._backoff.is_over(address, worker.watched_s) and self._workforce.restart(address):
                 _log.warning("the worker %s was silent for %.0f s and is restarted", address, worker.silent_s)
                 self._backoff.restarted(address)

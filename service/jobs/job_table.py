@@ -120,10 +120,10 @@ class JobTable:
         statement = select(jobs.c.id, jobs.c.last_event).where(jobs.c.id.in_(job_ids))
         return dict(self._database.read(lambda c: [(id, n) for id, n in c.execute(statement)]))
 
-    def begin(self, job_id: str, most_losses: int, lost: Report) -> Job | None:
-        """Start an attempt. None when the job has ended, or ends now with `lost`, because the process that
-        worked on it died `most_losses` times. Restarts of a server or a scheduler do not count against a
-        job."""
+    def begin(self, job_id: str, most_losses: int, loss_report: Report) -> Job | None:
+        """Start an attempt. None when the job has ended, or ends now with `loss_report`, because the process
+        that worked on it died `most_losses` times. Restarts of a server or a scheduler do not count against
+        a job."""
         call = uuid.uuid4().hex
 
         def change(connection: Connection) -> Job | None:
@@ -132,7 +132,7 @@ class JobTable:
             if begun is not None:
                 return _job(begun)
             worn_out = (jobs.c.losses >= most_losses) | (jobs.c.attempt >= MOST_ATTEMPTS)
-            ends = {"problem": _text(lost), "ended_s": time.time()}
+            ends = {"problem": _text(loss_report), "ended_s": time.time()}
             if _moved(connection, job_id, Transition.FAIL, worn_out, **ends) is not None:
                 return None
             begins = {"attempt": jobs.c.attempt + 1, "begun_by": call, "begun_s": time.time()}
@@ -162,25 +162,25 @@ class JobTable:
         statement = select(jobs.c.id).where(*_is_attempt(job))
         return self._database.read(lambda c: c.execute(statement).one_or_none()) is not None
 
-    def succeed(self, job: Job, made: JobResult, keep: Callable[[JobResult], None]) -> bool:
+    def succeed(self, job: Job, result: JobResult, keep: Callable[[JobResult], None]) -> bool:
         """Save the result of an attempt with `keep`, and end the job; False when the attempt is no longer the
         current one."""
 
         def change(connection: Connection) -> bool:
             ends = {
-                "result_id": made.id,
-                "result_plan_id": made.plan_id,
+                "result_id": result.id,
+                "result_plan_id": result.plan_id,
                 "fraction": 1.0,
                 "ended_s": time.time(),
             }
             row = _moved(connection, job.id, Transition.SUCCEED, jobs.c.attempt == job.attempt, **ends)
             if row is None:
                 return False
-            keep(made)
-            for result in (made, made.plan):
-                if result is not None:
-                    note_grown(connection, result.kind, result.id, result.size_bytes)
-                    grant(connection, job.owner, result.kind, result.id, job.case_id, result.summary)
+            keep(result)
+            for part in (result, result.plan):
+                if part is not None:
+                    note_grown(connection, part.kind, part.id, part.size_bytes)
+                    grant(connection, job.owner, part.kind, part.id, job.case_id, part.summary)
             _use(connection, job.owner, job.case_id, job.plan_id)
             return True
 

@@ -132,11 +132,11 @@ def _await_room(reserve: ReservedSpace, watch: "_Watcher") -> None:
         time.sleep(ROOM_LOOK_S)
 
 
-def _keep(job_table: JobTable, store: Store, reserve: ReservedSpace, job: Job, made: JobResult) -> None:
+def _keep(job_table: JobTable, store: Store, reserve: ReservedSpace, job: Job, result: JobResult) -> None:
     try:
         # The disk may have become full or faulty meanwhile: the work is not done again for that.
         reserve.refuse_use()
-        job_table.succeed(job, made, store.keep)
+        job_table.succeed(job, result, store.keep)
     except OSError as error:
         _log.error("the result of job %s cannot be saved", job.id, exc_info=error)
         job_table.fail(

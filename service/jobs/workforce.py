@@ -72,7 +72,7 @@ class Nanny(DaskNanny):
         pid = self.pid
         with contextlib.suppress(psutil.NoSuchProcess):
             stall_detector = StallDetector(pid)
-            while stall_detector.seconds(said=0) is None:
+            while stall_detector.seconds(message_number=0) is None:
                 await asyncio.sleep(CHECK_EVERY_S)
             _log.warning("the worker process %d stalled at its start and is killed", pid)
             psutil.Process(pid).kill()

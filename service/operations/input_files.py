@@ -56,21 +56,21 @@ class Input:
 
 
 def input_from(
-    given: str,
+    input_name: str,
     names: Path | None,
     targets: Sequence[str],
     ct: Path | None,
     mesh_axes: MeshAxes | None,
 ) -> Input:
     """The meaning of an input with its companions. Raises ReadError for a file that does not exist."""
-    source: Path | str = Path(given)
-    if given.startswith(BUILTIN_PREFIX):
-        source = given.removeprefix(BUILTIN_PREFIX)
+    source: Path | str = Path(input_name)
+    if input_name.startswith(BUILTIN_PREFIX):
+        source = input_name.removeprefix(BUILTIN_PREFIX)
     files = tuple(t for t in targets if is_target_file(t))
     for path in [source, names, ct, *map(Path, files)]:
         if isinstance(path, Path) and not path.exists():
-            built_in = path == source and given in BUILTINS
-            remedy = f"Did you mean {BUILTIN_PREFIX}{given}?" if built_in else "Check the path."
+            built_in = path == source and input_name in BUILTINS
+            remedy = f"Did you mean {BUILTIN_PREFIX}{input_name}?" if built_in else "Check the path."
             raise ReadError(str(path), "there is no such file or folder", remedy)
     names_in_input = tuple(t for t in targets if t not in files)
     return Input(Case(source, names, tuple(map(Path, files)), ct, mesh_axes), names_in_input)

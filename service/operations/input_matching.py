@@ -57,11 +57,11 @@ def refuse_other_files(claimed: Sequence[InputDigest], given: Sequence[InputDige
         )
 
 
-def refuse_other_roles(claimed: Mapping[str, str], found: Mapping[str, str]) -> None:
+def refuse_other_roles(claimed: Mapping[str, str], given: Mapping[str, str]) -> None:
     """Raise ReadError if the structures, each with its role, are not the plan's, and name one: the content is
     the same, so a file has the name of another organ."""
-    for name in sorted({*claimed, *found}):
-        expected, actual = claimed.get(name, "not there"), found.get(name, "not there")
+    for name in sorted({*claimed, *given}):
+        expected, actual = claimed.get(name, "not there"), given.get(name, "not there")
         if expected != actual:
             raise ReadError(
                 name,

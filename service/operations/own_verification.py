@@ -19,11 +19,11 @@ TOLERANCE_ROUNDING = 1e-9
 processors round differently."""
 
 
-def own_block(claimed: Verification | None, found: Verification) -> tuple[Check, ...]:
+def own_block(claimed: Verification | None, recomputed: Verification) -> tuple[Check, ...]:
     """One check for each difference between a plan's own verification and the recomputed one; one check that
     passes if there is none. Numbers may differ by NEARLY_MM, as when a plan is reproduced, texts not at
     all."""
-    differences = tuple(_differences(claimed, found))
+    differences = tuple(_differences(claimed, recomputed))
     return differences or (_check("verification", "the same", "the same", True),)
 
 
@@ -38,25 +38,27 @@ def lacks_verification(claimed: Verification | None) -> str | None:
     return None
 
 
-def _differences(claimed: Verification | None, found: Verification) -> Iterator[Check]:
+def _differences(claimed: Verification | None, recomputed: Verification) -> Iterator[Check]:
     lacks = lacks_verification(claimed)
     if claimed is None or lacks is not None:
         yield _check("verification", lacks or "", "verified", False)
         return
-    stated, recomputed = (Counter((c.name, c.subject) for c in one.checks) for one in (claimed, found))
-    for (name, subject), count in (recomputed - stated).items():
+    stated, actual = (Counter((c.name, c.subject) for c in one.checks) for one in (claimed, recomputed))
+    for (name, subject), count in (actual - stated).items():
         yield _check(f"{name}, {subject}", "left out", f"claimed {count} times" if count > 1 else "claimed")
-    for (name, subject), _ in (stated - recomputed).items():
+    for (name, subject), _ in (stated - actual).items():
         yield _check(f"{name}, {subject}", "claimed", "no such claim")
-    if stated == recomputed:
-        yield from _altered(claimed, found)
-    if claimed.not_recomputed != found.not_recomputed:
-        yield _check("not_recomputed", ", ".join(claimed.not_recomputed), ", ".join(found.not_recomputed))
+    if stated == actual:
+        yield from _altered(claimed, recomputed)
+    if claimed.not_recomputed != recomputed.not_recomputed:
+        yield _check(
+            "not_recomputed", ", ".join(claimed.not_recomputed), ", ".join(recomputed.not_recomputed)
+        )
 
 
-def _altered(claimed: Verification, found: Verification) -> Iterator[Check]:
+def _altered(claimed: Verification, recomputed: Verification) -> Iterator[Check]:
     """Claims of the same name and subject come in the same order among themselves."""
-    sides = (sorted(block.checks, key=attrgetter("name", "subject")) for block in (claimed, found))
+    sides = (sorted(block.checks, key=attrgetter("name", "subject")) for block in (claimed, recomputed))
     for one, other in zip(*sides, strict=True):
         subject = f"{one.name}, {one.subject}"
         if not nearly_same(one.claimed, other.claimed):
@@ -67,5 +69,5 @@ def _altered(claimed: Verification, found: Verification) -> Iterator[Check]:
             yield _check(f"tolerance of {subject}", one.tolerance, other.tolerance)
 
 
-def _check(subject: str, claimed: float | str, found: float | str, passed: bool = False) -> Check:
-    return Check(NAME, subject, claimed, found, NEARLY_MM, passed)
+def _check(subject: str, claimed: float | str, recomputed: float | str, passed: bool = False) -> Check:
+    return Check(NAME, subject, claimed, recomputed, NEARLY_MM, passed)

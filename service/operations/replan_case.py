@@ -18,29 +18,29 @@ def replan_case(
     case: Case,
     claimed: Plan,
     plan_sha256: str,
-    found: NeedlesMeasured,
+    measured: NeedlesMeasured,
     report: Callable[[Progress], None],
 ) -> Replanned:
     """A plan around measured needles and dropped seeds, and its changes from the plan before.
 
     Raises AnatomyError if plan, case and needles do not fit together, and Unverified.
     """
-    _refuse_unknown_paths(found, claimed)
+    _refuse_unknown_paths(measured, claimed)
     scene = scene_of_plan(case, claimed, plan_sha256)
     # It takes long to load: an input that cannot be read is refused before.
     from planner.replan import MeasuredNeedle, replan
 
     go_on = go_on_until(claimed.request.search.time_limit_s, report)
-    needles = tuple(to_record(needle, MeasuredNeedle) for needle in found.needles)
-    replanned = replan(scene, claimed, plan_sha256, needles, found.dropped(), go_on)
+    needles = tuple(to_record(needle, MeasuredNeedle) for needle in measured.needles)
+    replanned = replan(scene, claimed, plan_sha256, needles, measured.dropped(), go_on)
     refuse_unverified("The plan", replanned.plan.verification)
     refuse_unverified("The replanning", replanned.verification)
     return replanned
 
 
-def _refuse_unknown_paths(found: NeedlesMeasured, claimed: Plan) -> None:
+def _refuse_unknown_paths(measured: NeedlesMeasured, claimed: Plan) -> None:
     path_ids = [path.id for path in claimed.paths]
-    for n, needle in enumerate(found.needles):
+    for n, needle in enumerate(measured.needles):
         if needle.path_id is not None and needle.path_id not in path_ids:
             raise RequestError(
                 f"needles/{n}/path_id",

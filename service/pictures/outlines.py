@@ -75,9 +75,9 @@ def _back_to_front(scene: Scene) -> list[Structure]:
 
 
 def draw_names(
-    axes: Axes, plane: Slice, regions: list[Region], first: set[str], taken: list[np.ndarray]
+    axes: Axes, plane: Slice, regions: list[Region], first: set[str], name_boxes: list[np.ndarray]
 ) -> None:
-    """Names of the structures in `first` and of the largest ones cut. Places in `taken` stay free. [mm]"""
+    """Names of the structures in `first` and of the largest ones cut. They keep off `name_boxes`. [mm]"""
     n = regions[0][1].shape[0] if regions else 0
     pixel_mm2 = (2 * plane.half_mm / max(n, 1)) ** 2
     sized = sorted(
@@ -88,18 +88,18 @@ def draw_names(
         ),
         key=lambda item: (item[1].name not in first, -item[0]),
     )
-    most = len(taken) + LARGEST_NAMED - 1
-    taken = list(taken)
+    most = len(name_boxes) + LARGEST_NAMED - 1
+    name_boxes = list(name_boxes)
     line_mm, letter_mm = 0.06 * plane.half_mm, 0.0185 * plane.half_mm
     for area, structure, share in sized:
-        if area < SMALLEST_NAMED_MM2 or len(taken) > most:
+        if area < SMALLEST_NAMED_MM2 or len(name_boxes) > most:
             continue
         at, text = _inner_point(share >= 0.5, plane), spoken(structure.name)
         width_mm = letter_mm * len(text)
         room = plane.half_mm - width_mm / 2 - line_mm / 2
         at[0] = float(np.clip(at[0], -room, room))
-        if not any(abs(at[1] - p[1]) < line_mm and abs(at[0] - p[0]) < width_mm for p in taken):
-            taken.append(at)
+        if not any(abs(at[1] - p[1]) < line_mm and abs(at[0] - p[0]) < width_mm for p in name_boxes):
+            name_boxes.append(at)
             axes.text(at[0], at[1], text, fontsize=6.5, ha="center", va="center", path_effects=HALO)
 
 

@@ -260,21 +260,19 @@ class Store:
             removed = folder
         remove(removed)
 
-    def keep(self, made: JobResult) -> None:
+    def keep(self, result: JobResult) -> None:
         """Keep what was made, and the plan within it first: who has the one can ask for the other.
 
         Where one cannot be written, those that were not there before are gone again. A process that is killed
         in between leaves some, which nobody holds. Raises TooLarge for what is larger than is read again.
         """
         files = [
-            (self._file(result.kind, result.id), result.text)
-            for result in (made.plan, made)
-            if result is not None
+            (self._file(part.kind, part.id), part.text) for part in (result.plan, result) if part is not None
         ]
         files += [
-            (self._map(result.id), result.access)
-            for result in (made.plan, made)
-            if result is not None and result.access is not None
+            (self._map(part.id), part.access)
+            for part in (result.plan, result)
+            if part is not None and part.access is not None
         ]
         _refuse_unreadable(files, self._access)
         added = [file for file, _ in files if not file.exists()]

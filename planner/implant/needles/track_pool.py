@@ -39,15 +39,15 @@ exactly [U]."""
 def pools(
     scene: Scene,
     request: Request,
-    given: Sequence[MeasuredPath],
+    given_paths: Sequence[MeasuredPath],
     fields: SearchFields,
     ptv: VoxelMask,
     go_on: GoOn,
 ) -> list[Tracks]:
-    """The pools that a set is chosen from, with the `given` needles first in each: one pool for free needles,
+    """The pools that a set is chosen from, with the given needles first in each: one pool for free needles,
     one for each direction of a bundle. Where nothing reaches the PTV, a pool has the given needles only."""
     seed_mm = request.seeds.source.seed_length_mm
-    in_place = given_tracks(given, ptv, scene.grid, seed_mm)
+    in_place = given_tracks(given_paths, ptv, scene.grid, seed_mm)
     reachable = _reachable(scene, fields, ptv)
     if reachable is None:
         return [in_place]
@@ -79,19 +79,19 @@ def _reachable(scene: Scene, fields: SearchFields, ptv: VoxelMask) -> VoxelMask 
     return mask_from_bool(clear)
 
 
-def given_tracks(given: Sequence[MeasuredPath], ptv: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
+def given_tracks(given_paths: Sequence[MeasuredPath], ptv: VoxelMask, grid: Grid, seed_mm: float) -> Tracks:
     """Given needles as tracks, in their order. A needle that does not reach the PTV has no span for seeds."""
-    tip = grid.to_box(_rows([m.tip_mm for m in given]))
-    outward = grid.vectors_to_box(-_rows([m.direction for m in given]))
+    tip = grid.to_box(_rows([m.tip_mm for m in given_paths]))
+    outward = grid.vectors_to_box(-_rows([m.direction for m in given_paths]))
     spans = tuple(
-        seed_spans(ptv, grid, tip[n], outward[n], m.length_mm, seed_mm) for n, m in enumerate(given)
+        seed_spans(ptv, grid, tip[n], outward[n], m.length_mm, seed_mm) for n, m in enumerate(given_paths)
     )
     return Tracks(
         tip,
         outward,
-        np.array([m.length_mm for m in given], float),
-        np.array([m.lung_length_mm for m in given], float),
-        np.array([m.pleural_punctures for m in given], int),
+        np.array([m.length_mm for m in given_paths], float),
+        np.array([m.lung_length_mm for m in given_paths], float),
+        np.array([m.pleural_punctures for m in given_paths], int),
         spans,
     )
 

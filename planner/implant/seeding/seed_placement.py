@@ -37,10 +37,10 @@ class SeedPlacement:
         ptv: VoxelMask,
         dose: SeedDose,
         spacing: SeedSpacing,
-        given: Sequence[GivenSeed],
+        given_seeds: Sequence[GivenSeed],
     ) -> None:
         self._scene, self._prescription, self._dose = scene, prescription, dose
-        self._spacing, self._given = spacing, tuple(given)
+        self._spacing, self._given = spacing, tuple(given_seeds)
         self._points = cache(lambda count, reserve: self._seen(ptv, count, reserve))
         self._judged: SamplePoints = sampled(ptv, scene.grid, JUDGED_STEP_MM)
 
@@ -72,11 +72,11 @@ class SeedPlacement:
 
     def _taken(self, slots: Slots) -> np.ndarray:
         """Slots that are too near to a given seed."""
-        taken = np.zeros(len(slots), bool)
+        is_taken = np.zeros(len(slots), bool)
         for seed in self._given:
             centre_B = self._scene.grid.to_box(np.array(seed.position_mm, float))
-            taken |= np.linalg.norm(slots.centre_B - centre_B, axis=1) < self._dose.source.seed_length_mm
-        return taken
+            is_taken |= np.linalg.norm(slots.centre_B - centre_B, axis=1) < self._dose.source.seed_length_mm
+        return is_taken
 
     def meets_goals(self, seeds: Slots) -> bool:
         """Whether these seeds and the given ones meet all goals.

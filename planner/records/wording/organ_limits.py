@@ -44,9 +44,9 @@ def exceeded_text(limit: LimitComparison) -> str:
     qualifiers = [limit.protocol]
     if Doubt.BEAMS_IN_FULL in limit.doubts:
         qualifiers.append("external beams before counted in full everywhere")
-    for said, words in (("may be more", _MAY_BE_MORE), ("unsure", _UNSURE)):
+    for certainty, words in (("may be more", _MAY_BE_MORE), ("unsure", _UNSURE)):
         why = [words[doubt] for doubt in limit.doubts if doubt in words]
-        qualifiers += [f"{said}: {', '.join(why)}"] if why else []
+        qualifiers += [f"{certainty}: {', '.join(why)}"] if why else []
     return f"{limit.organ}{of} {_excess(limit)} ({'; '.join(qualifiers)})"
 
 
@@ -87,17 +87,17 @@ def _cc(got_cc: float, limit_cc: float, least: int) -> str:
 
 def _compared(limit: LimitComparison) -> str:
     """The numbers of a row that states a dose."""
-    got, whole = limit.achieved_cc or 0.0, limit.organ_cc or 0.0
+    treated_cc, organ_cc = limit.achieved_cc or 0.0, limit.organ_cc or 0.0
     if limit.volume_cc is None:
         if Doubt.TINY in limit.doubts:
             return f"The organ is smaller than {POINT_CC:g} cc: its hottest sample stands for the maximum."
         return f"D{POINT_CC:g}cc, the smallest volume reported, stands for the maximum; less may get more."
-    received = _cc(got, limit.volume_cc, 2)
+    received = _cc(treated_cc, limit.volume_cc, 2)
     received += f" cc get the limit's BED or more; less than {limit.volume_cc:g} cc may."
     if limit.kind is LimitKind.VOLUME:
         return received
-    left = got if limit.kind is LimitKind.SPARED else whole - got
-    spared = _cc(left, limit.volume_cc, 0)
+    remaining_cc = treated_cc if limit.kind is LimitKind.SPARED else organ_cc - treated_cc
+    spared = _cc(remaining_cc, limit.volume_cc, 0)
     spared += f" cc get less than the limit's BED; more than {limit.volume_cc:g} cc must."
     if limit.kind is LimitKind.SPARED:
         return spared
@@ -109,8 +109,8 @@ def _doubt(limit: LimitComparison, doubt: Doubt) -> str:
         case Doubt.NO_DOSE if limit.kind is LimitKind.UNSTATED:
             return "The table states no limit for this organ: nothing to compare."
         case Doubt.NO_DOSE:
-            said = f"The row is relative ({limit.limit})"
-            return f"{said}: it has no meaning for an implant, so it is not compared."
+            text = f"The row is relative ({limit.limit})"
+            return f"{text}: it has no meaning for an implant, so it is not compared."
         case Doubt.PART_GETS_MORE:
             cc = limit.achieved_cc or 0.0
             some = "Less than 0.001" if cc < 0.001 else f"Up to {cc:.3f}"
@@ -120,11 +120,11 @@ def _doubt(limit: LimitComparison, doubt: Doubt) -> str:
         case Doubt.OTHER_READING:
             return "By the other it is met." if limit.met is False else "The two disagree: not judged."
         case Doubt.UNVERIFIED:
-            said = "The row stands in one score card and is not known to be the protocol's"
-            return f"{said}: not judged." if limit.met is None else f"{said}."
+            text = "The row stands in one score card and is not known to be the protocol's"
+            return f"{text}: not judged." if limit.met is None else f"{text}."
         case Doubt.WALL:
-            said = "The row is said, without a source, to mean the wall away from the target only."
-            return f"{said} The whole meets it, so the part does." if limit.met else said
+            text = "The row is said, without a source, to mean the wall away from the target only."
+            return f"{text} The whole meets it, so the part does." if limit.met else text
         case Doubt.LACKING:
             ends = {True: "it would only spare more", False: "it may be more", None: "not judged"}
             return f"The input lacks a part of this organ, {limit.lacking}: {ends[limit.met]}."

@@ -44,13 +44,13 @@ def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, 
 
 def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
     """What is wrong with given seeds, and with given needles: they are kept all the same."""
-    said = given_twice(needles)
+    sentences = given_twice(needles)
     for path in paths:
         if path.aim is Aim.GIVEN and not path.seeds:
-            said.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
+            sentences.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
     if any(path.aim is Aim.GIVEN for path in paths):
-        said.append("Of given needles the shaft alone is held against structures: a hub may touch one.")
-    return [*said, *(sentence(too_near_text(one)) for one in needles.given_too_near)]
+        sentences.append("Of given needles the shaft alone is held against structures: a hub may touch one.")
+    return [*sentences, *(sentence(too_near_text(one)) for one in needles.given_too_near)]
 
 
 def given_twice(needles: NeedleSet | None) -> list[str]:

@@ -36,13 +36,13 @@ def clear_until(fields, p, d, start, end, extra):  # type: ignore[no-untyped-def
     """
     lower, upper, field_step = fields.lower, fields.upper, fields.obstacle_step
     least_need = fields.needs_mm[1] if fields.needs_mm.shape[0] > 1 else 0.0
-    taken = np.int64(ceil(extra * PER_MM))
+    needed = np.int64(ceil(extra * PER_MM))
     last = np.int64(ceil((end - start) * PER_MM))
     at, by = tile_walk(fields, p, d, start)
     least = 1e30
     step = np.int64(0)
     while step < last:
-        tile = tile_at(fields.screen, at, by, step) - taken
+        tile = tile_at(fields.screen, at, by, step) - needed
         if tile >= LEAP:
             least = min(least, tile * (1.0 / PER_MM))
             step += tile

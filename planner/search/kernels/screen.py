@@ -105,12 +105,12 @@ def surely_blocked(fields, p, d, start, end):  # type: ignore[no-untyped-def]
     found."""
     at, by = tile_walk(fields, p, d, start)
     last = np.int64((end - start) * PER_MM)
-    seen = False
+    in_view = False
     # Independent lookups overlap in the processor; most lines are decided here.
     for look in range(LOOKS):
         step = min(look * LOOK_APART, last)
-        seen |= tile_at(fields.screen, at, by, step) < 0
-    if seen:
+        in_view |= tile_at(fields.screen, at, by, step) < 0
+    if in_view:
         return True
     step = np.int64(0)
     while step < last:

@@ -100,6 +100,6 @@ def widest_part_mm(seeds: int, spacing_mm: Float[np.ndarray, "3"]) -> float:
     """
     voxels = np.maximum(np.floor(CELL_MM / spacing_mm + ROUNDING), 1.0)
     cells_mm = spacing_mm * voxels / np.ceil(spacing_mm / CELL_MM - ROUNDING)
-    near = seeds * np.prod(2.0 * NEAR_MM / cells_mm + 3.0)
-    parts = np.clip(np.floor((PARTS / near) ** (1.0 / 3.0)), MIN_PARTS, MAX_PARTS)
+    cube_count = seeds * np.prod(2.0 * NEAR_MM / cells_mm + 3.0)
+    parts = np.clip(np.floor((PARTS / cube_count) ** (1.0 / 3.0)), MIN_PARTS, MAX_PARTS)
     return float((cells_mm / parts).max())

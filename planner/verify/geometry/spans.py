@@ -34,10 +34,10 @@ def between(spans: Spans, first: float, last: float) -> Spans:
     return np.asarray(cut[cut[:, 1] > cut[:, 0]])
 
 
-def minus(spans: Spans, taken: Spans) -> Spans:
-    """Places of `spans` that are not in `taken`."""
+def minus(spans: Spans, removed: Spans) -> Spans:
+    """Places of `spans` that are not in `removed`."""
     remaining = spans
-    for first, last in taken:
+    for first, last in removed:
         remaining = np.concatenate([between(remaining, -np.inf, first), between(remaining, last, np.inf)])
     return remaining[np.argsort(remaining[:, 0], kind="stable")]
 

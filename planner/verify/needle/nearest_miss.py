@@ -60,8 +60,8 @@ def relaxed_axis(claims: Claims, plan: Plan, change: Relaxation, scene: Scene) -
     claims.same("the structure is the relaxed setting's", subject, change.structure, structure)
     claims.same("the setting is one to relax", subject, change.setting, setting)
     names = {s.name for s in scene.structures} | {DEFAULT, TABLE, structure if length else TABLE}
-    named = change.structure if change.structure in names else "not in the scene"
-    claims.same("what is relaxed exists", subject, change.structure, named)
+    structure_name = change.structure if change.structure in names else "not in the scene"
+    claims.same("what is relaxed exists", subject, change.structure, structure_name)
     claims.equal("relaxed from what was asked", subject, change.from_mm, requested_mm, LENGTH_MM)
     opens = change.to_mm > requested_mm if length else 0.0 <= change.to_mm < requested_mm
     claims.holds(

@@ -48,14 +48,14 @@ def check_needle_set(claims: Claims, plan: Plan, needles: NeedleSet) -> None:
 
 def _check_given(claims: Claims, plan: Plan, paths: tuple[Path, ...]) -> None:
     """Every given needle is in the set, on its line and with its tip; and no other is marked as given."""
-    given = plan.request.needle_set.given_needles
+    given_needles = plan.request.needle_set.given_needles
     marked = [path for path in paths if path.aim is Aim.GIVEN]
-    for number, needle in enumerate(given):
+    for number, needle in enumerate(given_needles):
         is_kept = any(_is_same(path, needle) for path in marked)
         result = "kept" if is_kept else "not in the set"
         claims.holds("the given needle is kept", f"given needle {number}", "kept", result, is_kept)
     for path in marked:
-        was_given = any(_is_same(path, needle) for needle in given)
+        was_given = any(_is_same(path, needle) for needle in given_needles)
         result = "given" if was_given else "not in the request"
         claims.holds("the needle was given", f"path {path.id}", "given", result, was_given)
 

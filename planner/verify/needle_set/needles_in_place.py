@@ -48,9 +48,9 @@ def check_given(
 ) -> None:
     """All claims on what given needles are too near to. `passed` has the distances of all paths from the
     structures that are kept clear."""
-    given = [(examined, path, passings) for examined, path, passings in passed if path.aim is Aim.GIVEN]
-    expected = {key: one for needle in given for key, one in _structures(*needle, slack_mm)}
-    expected |= dict(_pairs(needle_sizes_of(request), [path for _, path, _ in given]))
+    given_paths = [(examined, path, passings) for examined, path, passings in passed if path.aim is Aim.GIVEN]
+    expected = {key: one for needle in given_paths for key, one in _structures(*needle, slack_mm)}
+    expected |= dict(_pairs(needle_sizes_of(request), [path for _, path, _ in given_paths]))
     stated = [(near.path_id, near.structure, near.other_path_id) for near in needles.given_too_near]
     for near, key in zip(needles.given_too_near, stated, strict=True):
         _check_one(claims, near, expected.get(key))
@@ -94,10 +94,10 @@ def _structures(
             yield (path.id, structure.name, None), bounds
 
 
-def _pairs(sizes: NeedleSizes, given: Sequence[Path]) -> Iterator[tuple[Key, TooNearBounds]]:
+def _pairs(sizes: NeedleSizes, given_paths: Sequence[Path]) -> Iterator[tuple[Key, TooNearBounds]]:
     """Pairs of needles in conflict, ordered by the later needle, as in the plan. If several parts are too
     near by the same amount, any of them may be named."""
-    for one, other in sorted(combinations(given, 2), key=lambda pair: given.index(pair[1])):
+    for one, other in sorted(combinations(given_paths, 2), key=lambda pair: given_paths.index(pair[1])):
         gaps = gaps_in_place(one, other, sizes)
         most = min((gap.wall_mm - gap.need_mm for gap in gaps), default=inf)
         worst = [gap for gap in gaps if gap.wall_mm - gap.need_mm <= most + DISTANCE_MM]

@@ -80,8 +80,8 @@ def _seeds(
         for seed in path.seeds:
             at = grid.to_patient(w.at(seed.depth_mm)[sample])
             placed.append(PlacedSeed(path.id, _point(at), _point(axis), seed.depth_mm, seed.retraction_mm))
-    given = plan.request.needle_set.given_seeds
-    return [*placed, *(PlacedSeed(None, s.position_mm, s.axis, None, None) for s in given)]
+    given_seeds = plan.request.needle_set.given_seeds
+    return [*placed, *(PlacedSeed(None, s.position_mm, s.axis, None, None) for s in given_seeds)]
 
 
 def _point(p: Float[np.ndarray, "3"]) -> tuple[float, float, float]:

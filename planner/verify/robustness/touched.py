@@ -63,7 +63,7 @@ def touching(
 
 
 @loop
-def _look(layer, place, spacing, low_B, high_B, around, ends, radius, seen):  # type: ignore[no-untyped-def]
+def _look(layer, place, spacing, low_B, high_B, around, ends, radius, touched):  # type: ignore[no-untyped-def]
     """Mark in seen[0] what surely lies near each axis, and in seen[1] what may lie near it."""
     x, low, high, index = np.empty(3), np.empty(3), np.empty(3), np.empty(3, np.int64)
     sure2 = max(0.0, radius - DISTANCE_MM) ** 2
@@ -80,17 +80,17 @@ def _look(layer, place, spacing, low_B, high_B, around, ends, radius, seen):  # 
             # Outside, the axis becomes a polyline, and the nearest point may be a corner of it.
             beyond = radius + DISTANCE_MM
             maybe2 = (beyond + STEP_MM / 2) ** 2 if outside else beyond**2 + (STEP_MM / 2) ** 2
-            _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, seen[:, n])
+            _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, touched[:, n])
 
 
 @loop
-def _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, seen):  # type: ignore[no-untyped-def]
+def _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, touched):  # type: ignore[no-untyped-def]
     """Mark the structures whose boxes around one point's voxel are near enough to the point."""
     for i in range(max(0, index[0] - around[0]), min(layer.shape[0], index[0] + around[0] + 1)):
         for j in range(max(0, index[1] - around[1]), min(layer.shape[1], index[1] + around[1] + 1)):
             for k in range(max(0, index[2] - around[2]), min(layer.shape[2], index[2] + around[2] + 1)):
                 column = place[layer[i, j, k]]
-                if column < 0 or seen[0, column]:
+                if column < 0 or touched[0, column]:
                     continue
                 low[0], low[1], low[2] = (
                     (i - 0.5) * spacing[0],
@@ -99,5 +99,5 @@ def _mark(layer, place, spacing, around, x, index, low, high, sure2, maybe2, see
                 )
                 high[0], high[1], high[2] = low[0] + spacing[0], low[1] + spacing[1], low[2] + spacing[2]
                 away2 = point_box2(x, low, high)
-                seen[0, column] |= away2 <= sure2
-                seen[1, column] |= away2 <= maybe2
+                touched[0, column] |= away2 <= sure2
+                touched[1, column] |= away2 <= maybe2

@@ -43,11 +43,11 @@ def _check_implant(claims: Claims, plan: Plan) -> None:
     prescribed = plan.request.prescription is not None
     parts = [plan.needle_set is not None, plan.dose is not None]
     settings = plan.request.needle_set
-    given = prescribed and bool(settings.given_needles or settings.given_seeds)
+    has_given = prescribed and bool(settings.given_needles or settings.given_seeds)
     complete = (
         parts[0] == parts[1] and (prescribed or not any(parts)) and (parts[0] or plan.robustness is None)
     )
-    complete &= parts[0] or not given
+    complete &= parts[0] or not has_given
     result = "complete, as prescribed" if complete else "in part, left out, or not prescribed"
     claims.holds(
         "an implant is complete, and prescribed", "outcome", "complete, as prescribed", result, complete

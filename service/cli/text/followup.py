@@ -62,8 +62,8 @@ def replanned_text(replanned: Replanned) -> str:
     return "\n".join(blocks) + "\n\n" + plan_text(replanned.plan)
 
 
-def _seeds(on_needles: int, given: int) -> str:
-    return counted(on_needles, "seed") + (f" on needles and {given} in already" if given else "")
+def _seeds(on_needles: int, in_place: int) -> str:
+    return counted(on_needles, "seed") + (f" on needles and {in_place} in already" if in_place else "")
 
 
 def _change(needle: NeedleChange) -> tuple[str, ...]:

@@ -39,9 +39,9 @@ class StallDetector:
         self._tracker = HeartbeatTracker(clock)
         self._waited = 0
 
-    def seconds(self, said: int) -> float | None:
-        """How long the process has made no progress, if that is too long; else None. `said` counts its
-        messages.
+    def seconds(self, message_number: int) -> float | None:
+        """How long the process has made no progress, if that is too long; else None. `message_number` counts
+        its messages.
 
         Raises psutil.NoSuchProcess where it is gone.
         """
@@ -49,7 +49,7 @@ class StallDetector:
             status, times = self._process.status(), self._process.cpu_times()
         self._waited += is_busy(Path(f"/proc/{self._process.pid}/task"))
         steps = int((times.user + times.system) / STEP_S)
-        last_heard = self._tracker.update({"": (said, steps, self._waited)})[""]
+        last_heard = self._tracker.update({"": (message_number, steps, self._waited)})[""]
         most_s = STOPPED_S if status == psutil.STATUS_STOPPED else IDLE_S
         return last_heard.silent_s if last_heard.watched_s > most_s else None
 

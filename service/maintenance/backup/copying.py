@@ -41,7 +41,7 @@ class BackupCopier:
         known = () if before is None else before.files
         self._before = {file.place: file for file in known}
         self._known = dict(self._before)
-        wrong = set() if before is None else {thing.id for thing in before.damaged}
+        wrong = set() if before is None else {item.id for item in before.damaged}
         self._wrong_before = {place for place in self._before if _id_in(place) in wrong}
         self._due = set(self._before) if reads_all else self._longest_unread(known) | self._wrong_before
         self.files: list[CopiedFile] = []

@@ -41,13 +41,13 @@ Size = Callable[[str, str], int]
 """The bytes of the files of a kind and an id."""
 
 
-def due(held: Sequence[HoldingRow], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
+def due(rows: Sequence[HoldingRow], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
     """What must be removed, in order: results, then cases. Nothing that open jobs are `working` on."""
-    results = _Group([row for row in held if row.kind != CASE], working)
+    results = _Group([row for row in rows if row.kind != CASE], working)
     going = results.by_age("keep_plans_days", before_s(now_s, policy.keep_plans_days))
     going += results.by_size("max_bytes_of_plans", policy.max_bytes_of_plans, size)
     going_keys = {(item.owner, item.kind, item.id) for item in going}
-    remaining = [row for row in held if (row.owner, row.kind, row.id) not in going_keys]
+    remaining = [row for row in rows if (row.owner, row.kind, row.id) not in going_keys]
     cases = _Group([row for row in remaining if row.kind == CASE], working, remaining)
     going += cases.by_age("keep_cases_days", before_s(now_s, policy.keep_cases_days))
     going += cases.by_size("max_bytes_of_cases", policy.max_bytes_of_cases, size)

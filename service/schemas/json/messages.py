@@ -53,18 +53,23 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."
 
 
-def _beginning(value: Any, left: list[int]) -> Any:
+def _beginning(value: Any, characters_left: list[int]) -> Any:
     """The value without anything after MAX_SHOWN characters of its text: each value, and each character of a
-    text, takes at least one. `left` counts down the number of values that can still be seen."""
-    left[0] -= 1
+    text, takes at least one. `characters_left[0]` counts down the number of values that can still be seen."""
+    characters_left[0] -= 1
     if isinstance(value, str):
         return value[: MAX_SHOWN + 1]
     if isinstance(value, dict):
         # One more than can be seen, so that the text is known to go on.
-        items = itertools.takewhile(lambda _: left[0] >= 0, value.items())
-        return {_beginning(name, left): _beginning(inner, left) for name, inner in items}
+        items = itertools.takewhile(lambda _: characters_left[0] >= 0, value.items())
+        return {
+            _beginning(name, characters_left): _beginning(inner, characters_left) for name, inner in items
+        }
     if isinstance(value, list | tuple):
-        return [_beginning(inner, left) for inner in itertools.takewhile(lambda _: left[0] >= 0, value)]
+        return [
+            _beginning(inner, characters_left)
+            for inner in itertools.takewhile(lambda _: characters_left[0] >= 0, value)
+        ]
     return value
 
 

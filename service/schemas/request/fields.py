@@ -32,11 +32,11 @@ def known_as(known: Sequence[str]) -> AfterValidator:
 
 def each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names; refused if one is there twice."""
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for name in names:
-        if name in seen:
+        if name in earlier:
             raise ValueError(f"{name!r} is named twice. Name each once.")
-        seen.add(name)
+        earlier.add(name)
     return names
 
 

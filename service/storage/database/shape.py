@@ -51,8 +51,8 @@ def differences(connection: Connection) -> list[str]:
     """What is different, each in a few words."""
     options = {"include_object": _is_ours, "compare_type": True}
     context = MigrationContext.configure(connection, opts=options)
-    found = compare_metadata(context, metadata)
-    return sorted({*_told(found), *_keys(connection)})
+    entries = compare_metadata(context, metadata)
+    return sorted({*_told(entries), *_keys(connection)})
 
 
 def _is_ours(item: Any, name: str | None, kind: str, reflected: bool, counterpart: Any) -> bool:

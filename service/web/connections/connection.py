@@ -30,8 +30,8 @@ class HttpConnection(H11Protocol, BoundedReads):
     _raw: asyncio.Transport
     _slow_reader: SlowReaderGuard
 
-    def __init__(self, listener: Listener, timeouts: ClientTimeouts, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, listener: Listener, timeouts: ClientTimeouts, **options: Any) -> None:
+        super().__init__(**options)
         self.app = self._closing(self.app)
         self._listener, self._timeouts = listener, timeouts
         self._slot: ConnectionSlot | None = None
@@ -166,8 +166,8 @@ class SocketConnection(WebSocketsSansIOProtocol, BoundedReads):
 
     _slow_reader: SlowReaderGuard
 
-    def __init__(self, listener: Listener, timeouts: ClientTimeouts, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, listener: Listener, timeouts: ClientTimeouts, **options: Any) -> None:
+        super().__init__(**options)
         self._listener, self._timeouts = listener, timeouts
         self._slot: ConnectionSlot | None = None
 

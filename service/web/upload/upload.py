@@ -139,7 +139,7 @@ def _drop_packed(archive: Path, take: Take) -> None:
 
 
 def _stored(
-    files: list[FilePart], kept: list[Path], folder: Path, take: Take
+    files: list[FilePart], paths: list[Path], folder: Path, take: Take
 ) -> tuple[list[StoredFile], bool]:
     """What the case is made of, of files in their places, and whether its input is a folder: what a zip held,
     which was unpacked into `input`."""
@@ -151,11 +151,11 @@ def _stored(
         if alone is not None:
             take(alone.stat().st_size - unpacked_bytes)
             # Readers take such a file by itself, not as a folder of one.
-            kept = [alone if file.part == "file" else path for path, file in zip(kept, files, strict=True)]
+            paths = [alone if file.part == "file" else path for path, file in zip(paths, files, strict=True)]
             zipped = False
     placed = [
         (file.part, path)
-        for path, file in zip(kept, files, strict=True)
+        for path, file in zip(paths, files, strict=True)
         if not (zipped and file.part == "file")
     ]
     inputs = [("file", path) for path in sorted(unpacked.iterdir())] if zipped else []

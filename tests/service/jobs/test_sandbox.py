@@ -172,7 +172,7 @@ def test_little_processor_time_is_no_work(
     found = []
     for second in range(600):
         now[0] = float(second)
-        found.append(watched.seconds(said=0))
+        found.append(watched.seconds(message_number=0))
     assert any(found) is is_still
 
 
