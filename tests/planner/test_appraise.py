@@ -79,11 +79,11 @@ def same_as_measured(one: Appraisal, path: MeasuredPath) -> None:
 @given(seed=seeds, name=st.sampled_from(sorted(CHESTS)))
 @settings(max_examples=12)
 def test_quantities_are_those_of_measuring(seed: int, name: str) -> None:
-    made = small_chest(name)
-    lines = random_lines(made, 8, seed)
-    measurer = Measurer(made.scene, made.request.needle_assembly)
-    grid = made.scene.grid
-    for n, one in enumerate(appraised(made, lines.point, lines.outward)):
+    chest_case = small_chest(name)
+    lines = random_lines(chest_case, 8, seed)
+    measurer = Measurer(chest_case.scene, chest_case.request.needle_assembly)
+    grid = chest_case.scene.grid
+    for n, one in enumerate(appraised(chest_case, lines.point, lines.outward)):
         tip_P, outward_P = grid.to_patient(lines.point[n]), grid.vectors_to_patient(lines.outward[n])
         path = measurer.measure_from(tip_P, outward_P)
         if path is None:
@@ -97,17 +97,17 @@ def test_quantities_are_those_of_measuring(seed: int, name: str) -> None:
 @settings(max_examples=12)
 def test_the_verdict_is_the_searchs(seed: int, name: str) -> None:
     """A needle with its tip where the search puts it is safe where the search says so; else it lacks that."""
-    made = small_chest(name)
-    lines = random_lines(made, 40, seed)
+    chest_case = small_chest(name)
+    lines = random_lines(chest_case, 40, seed)
     verdicts, quantities = line.test_lines(
-        search_fields(made.scene, made.request), lines.point, lines.outward
+        search_fields(chest_case.scene, chest_case.request), lines.point, lines.outward
     )
     hit = np.flatnonzero((verdicts != MISSES_TARGET) & (quantities[:, line.CHORD] > 0.0))
     if not len(hit):
         return
     tips = lines.point[hit] + quantities[hit, line.TIP, None] * lines.outward[hit]
-    found = appraised(made, tips + 1e-7 * lines.outward[hit], lines.outward[hit])
-    for verdict, one in zip(verdicts[hit].tolist(), found, strict=True):
+    appraisal = appraised(chest_case, tips + 1e-7 * lines.outward[hit], lines.outward[hit])
+    for verdict, one in zip(verdicts[hit].tolist(), appraisal, strict=True):
         lacks = {r.lack for r in one.reasons}
         assert one.safe == (verdict == SAFE), (verdict, one.reasons)
         if verdict == BLOCKED:
@@ -124,15 +124,15 @@ def test_the_verdict_is_the_searchs(seed: int, name: str) -> None:
 
 def test_some_needles_are_called_safe() -> None:
     """So that the test before this one has been true of something."""
-    made = small_chest("plain")
-    lines = random_lines(made, 2000, 1)
+    chest_case = small_chest("plain")
+    lines = random_lines(chest_case, 2000, 1)
     verdicts, quantities = line.test_lines(
-        search_fields(made.scene, made.request), lines.point, lines.outward
+        search_fields(chest_case.scene, chest_case.request), lines.point, lines.outward
     )
     safe = np.flatnonzero(verdicts == SAFE)
     tips = lines.point[safe] + (quantities[safe, line.TIP, None] + 1e-7) * lines.outward[safe]
-    found = appraised(made, tips, lines.outward[safe])
-    assert len(found) > 5 and all(one.safe for one in found)
+    appraisal = appraised(chest_case, tips, lines.outward[safe])
+    assert len(appraisal) > 5 and all(one.safe for one in appraisal)
 
 
 @given(seed=seeds, name=st.sampled_from(["plain", "oblique"]))
@@ -166,10 +166,12 @@ def test_each_structure_near_is_told_with_its_exact_distance(seed: int, name: st
 @given(seed=seeds)
 @settings(max_examples=10)
 def test_many_are_appraised_as_one(seed: int) -> None:
-    made = small_chest("oblique")
-    lines = random_lines(made, 12, seed)
-    together = appraised(made, lines.point, lines.outward)
-    alone = [appraised(made, p[None], d[None])[0] for p, d in zip(lines.point, lines.outward, strict=True)]
+    chest_case = small_chest("oblique")
+    lines = random_lines(chest_case, 12, seed)
+    together = appraised(chest_case, lines.point, lines.outward)
+    alone = [
+        appraised(chest_case, p[None], d[None])[0] for p, d in zip(lines.point, lines.outward, strict=True)
+    ]
     for one, other in zip(together, alone, strict=True):
         # Products of matrices of other sizes may round otherwise.
         assert one.crosses == () or one.crosses[0].from_mm == pytest.approx(
@@ -184,9 +186,9 @@ def test_many_are_appraised_as_one(seed: int) -> None:
 
 
 def test_where_on_its_line_the_entry_is_given_does_not_matter() -> None:
-    made = small_chest("oblique")
-    lines = random_lines(made, 20, 3)
-    near, far = (appraised(made, lines.point, lines.outward, mm) for mm in (1.0, 300.0))
+    chest_case = small_chest("oblique")
+    lines = random_lines(chest_case, 20, 3)
+    near, far = (appraised(chest_case, lines.point, lines.outward, mm) for mm in (1.0, 300.0))
     for one, other in zip(near, far, strict=True):
         if one.entry_mm is not None:
             assert other.entry_mm == pytest.approx(one.entry_mm, abs=1e-6)
@@ -197,9 +199,9 @@ def test_where_on_its_line_the_entry_is_given_does_not_matter() -> None:
 
 
 def from_front(request: Request, i: float = 25.0, **more: object) -> Appraisal:
-    made = chest(**more)  # type: ignore[arg-type]
-    tip_P = at_voxel(made.grid, i, 27.4, 24)
-    return Appraiser(made, request).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    small_scene = chest(**more)  # type: ignore[arg-type]
+    tip_P = at_voxel(small_scene.grid, i, 27.4, 24)
+    return Appraiser(small_scene, request).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
 
 
 def test_a_needle_from_the_front_is_appraised_as_built() -> None:
@@ -258,18 +260,18 @@ def test_a_narrow_bore_is_said() -> None:
     ],
 )
 def test_a_tip_beyond_the_target_is_said(past_mm: float, detail: str | None) -> None:
-    made = chest()
+    small_scene = chest()
     # The node ends at voxel 27, and nothing but body is behind it.
-    tip_P = at_voxel(made.grid, 25, 27.5, 24) + np.array([0.0, past_mm, 0.0])
-    one = Appraiser(made, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    tip_P = at_voxel(small_scene.grid, 25, 27.5, 24) + np.array([0.0, past_mm, 0.0])
+    one = Appraiser(small_scene, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
     assert [r.detail for r in one.reasons] == ([] if detail is None else [detail])
     assert all(r.lack is Lack.TIP for r in one.reasons) and one.safe == (detail is None)
 
 
 def test_a_tip_far_from_the_target_lacks_the_target_alone() -> None:
-    made = chest()
-    tip_P = at_voxel(made.grid, 14, 40.0, 24)
-    one = Appraiser(made, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    small_scene = chest()
+    tip_P = at_voxel(small_scene.grid, 14, 40.0, 24)
+    one = Appraiser(small_scene, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
     lacks = [r.lack for r in one.reasons]
     assert Lack.TARGET in lacks and Lack.TIP not in lacks
 
@@ -290,11 +292,11 @@ def test_without_anything_to_keep_free_the_clearance_is_the_cap() -> None:
 
 
 def test_more_crossings_than_there_is_room_for_find_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = small_chest("oblique")
-    lines = random_lines(made, 6, 11)
-    before = appraised(made, lines.point, lines.outward)
+    chest_case = small_chest("oblique")
+    lines = random_lines(chest_case, 6, 11)
+    before = appraised(chest_case, lines.point, lines.outward)
     monkeypatch.setattr(crossing, "CROSSINGS", 1)
-    assert appraised(made, lines.point, lines.outward) == before
+    assert appraised(chest_case, lines.point, lines.outward) == before
     assert max(len(one.crosses) for one in before) > 1
 
 
@@ -315,10 +317,10 @@ def test_a_surface_is_crossed_where_its_triangles_are() -> None:
 
 
 def test_a_needle_without_direction_is_refused() -> None:
-    made = chest()
+    small_scene = chest()
     points = np.array([[0.0, 0.0, 0.0], [50.0, 40.0, 70.0]])
     with pytest.raises(ValueError, match="needle 1 has its entry at its tip"):
-        Appraiser(made, Request()).appraise(points + np.array([[1.0, 0.0, 0.0], [0.0] * 3]), points)
+        Appraiser(small_scene, Request()).appraise(points + np.array([[1.0, 0.0, 0.0], [0.0] * 3]), points)
 
 
 # Small enough for the interpreter
@@ -350,8 +352,8 @@ def test_a_tiny_chest_is_appraised_as_measured(left_out: tuple[str, ...]) -> Non
     measurer = Measurer(made.scene, made.request.needle_assembly)
     grid = made.scene.grid
     reached = 0
-    found = appraised(made, lines.point, lines.outward)
-    for n, one in enumerate(found):
+    appraisal = appraised(made, lines.point, lines.outward)
+    for n, one in enumerate(appraisal):
         tip_P, outward_P = grid.to_patient(lines.point[n]), grid.vectors_to_patient(lines.outward[n])
         path = measurer.measure_from(tip_P, outward_P)
         assert (path is None) == (one.length_mm is None)
@@ -359,7 +361,7 @@ def test_a_tiny_chest_is_appraised_as_measured(left_out: tuple[str, ...]) -> Non
             same_as_measured(one, path)
             reached += 1
     assert reached > 0
-    near = [{near.structure for near in one.clearances} for one in found]
+    near = [{near.structure for near in one.clearances} for one in appraisal]
     assert any({"aorta", "heart"} <= names for names in near) == (left_out == ())
 
 

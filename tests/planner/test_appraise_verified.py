@@ -103,51 +103,55 @@ def appraised(
 
 @pytest.mark.parametrize("name", sorted(CHESTS))
 def test_what_is_called_safe_passes_verification(name: str) -> None:
-    made = small_chest(name)
-    points, outwards, tips = safe_lines(made, 1)
+    chest_case = small_chest(name)
+    points, outwards, tips = safe_lines(chest_case, 1)
     # A tenth of what is rounding to verification: the tip is in the target, and at its edge.
-    found = appraised(made, points + (tips + 1e-7)[:, None] * outwards, outwards)
-    safe = [one for one in found if one.safe]
+    appraisal = appraised(chest_case, points + (tips + 1e-7)[:, None] * outwards, outwards)
+    safe = [one for one in appraisal if one.safe]
     assert len(safe) >= 5
-    assert failed(made, safe) == []
+    assert failed(chest_case, safe) == []
 
 
 @pytest.mark.parametrize("name", sorted(CHESTS))
 def test_a_tip_within_the_target_is_all_that_verification_may_refuse(name: str) -> None:
     """A plan's tip is at the target's edge; a hand may hold it before that."""
-    made = small_chest(name)
-    points, outwards, tips = safe_lines(made, 2)
-    short = appraised(made, points + (tips + 0.5)[:, None] * outwards, outwards)
+    chest_case = small_chest(name)
+    points, outwards, tips = safe_lines(chest_case, 2)
+    short = appraised(chest_case, points + (tips + 0.5)[:, None] * outwards, outwards)
     safe = [one for one in short if one.safe]
     assert len(safe) >= 5
-    assert {check.name for _, check in failed(made, safe)} == {AT_THE_EDGE}
+    assert {check.name for _, check in failed(chest_case, safe)} == {AT_THE_EDGE}
 
 
 @pytest.mark.representative(1)
 @pytest.mark.parametrize("name", sorted(CHESTS))
 def test_a_tip_beyond_the_target_is_refused_by_both(name: str) -> None:
-    made = small_chest(name)
-    points, outwards, tips = safe_lines(made, 3)
-    beyond = appraised(made, points + (tips - 0.5)[:, None] * outwards, outwards)
+    chest_case = small_chest(name)
+    points, outwards, tips = safe_lines(chest_case, 3)
+    beyond = appraised(chest_case, points + (tips - 0.5)[:, None] * outwards, outwards)
     reached = [one for one in beyond if one.length_mm is not None]
     assert len(reached) >= 5 and all(Lack.TIP in {r.lack for r in one.reasons} for one in reached)
-    names = [{check.name for m, check in failed(made, reached) if m == n} for n in range(len(reached))]
+    names = [{check.name for m, check in failed(chest_case, reached) if m == n} for n in range(len(reached))]
     assert all(AT_THE_EDGE in name for name in names)
 
 
 @pytest.mark.parametrize("name", sorted(CHESTS))
 def test_what_lacks_clearance_or_room_is_refused_by_both(name: str) -> None:
     """So that verification, asked this way, can fail."""
-    made = small_chest(name)
-    lines = random_lines(made, 400, 4)
-    _, quantities = line.test_lines(search_fields(made.scene, made.request), lines.point, lines.outward)
+    chest_case = small_chest(name)
+    lines = random_lines(chest_case, 400, 4)
+    _, quantities = line.test_lines(
+        search_fields(chest_case.scene, chest_case.request), lines.point, lines.outward
+    )
     on = quantities[:, line.CHORD] > 0.0
     tips = lines.point[on] + (quantities[on, line.TIP, None] + 1e-7) * lines.outward[on]
-    found = [one for one in appraised(made, tips, lines.outward[on]) if one.length_mm is not None]
+    found = [one for one in appraised(chest_case, tips, lines.outward[on]) if one.length_mm is not None]
     of_room = {Lack.NEEDLE, Lack.HUB, Lack.BORE}
     lacking = [one for one in found if of_room & {r.lack for r in one.reasons}][:15]
     assert lacking
-    refused = {n for n, check in failed(made, lacking) if "clearance" in check.name or "bore" in check.name}
+    refused = {
+        n for n, check in failed(chest_case, lacking) if "clearance" in check.name or "bore" in check.name
+    }
     assert refused == set(range(len(lacking)))
 
 
@@ -156,10 +160,12 @@ def test_what_lacks_clearance_or_room_is_refused_by_both(name: str) -> None:
 
 def about_the_ptv(name: str, seed: int) -> tuple[Chest, list[Appraisal]]:
     """Needles through a chest's target, with their tips in its PTV, around it and beyond it."""
-    made = small_chest(name)
-    points, outwards, tips = safe_lines(made, seed)
+    chest_case = small_chest(name)
+    points, outwards, tips = safe_lines(chest_case, seed)
     beyond_mm = np.random.default_rng(seed).uniform(-8.0, 8.0, len(points))
-    return made, appraised(made, points + (tips + beyond_mm)[:, None] * outwards, outwards, Aim.PTV)
+    return chest_case, appraised(
+        chest_case, points + (tips + beyond_mm)[:, None] * outwards, outwards, Aim.PTV
+    )
 
 
 @pytest.mark.parametrize("name", sorted(CHESTS))
@@ -198,8 +204,8 @@ def plan_of(arrangement: Arrangement) -> Plan:
 
 def verdicts(made: Plan) -> list[tuple[Path, Appraisal]]:
     entries, tips = (np.array([getattr(p, name) for p in made.paths]) for name in ("entry_mm", "tip_mm"))
-    found = Appraiser(ball_scene(), made.request).appraise(entries, tips, [p.aim for p in made.paths])
-    return list(zip(made.paths, found, strict=True))
+    appraisal = Appraiser(ball_scene(), made.request).appraise(entries, tips, [p.aim for p in made.paths])
+    return list(zip(made.paths, appraisal, strict=True))
 
 
 @pytest.mark.representative(1)

@@ -182,17 +182,19 @@ def test_what_lacks_coverage_alone_is_brought_back_too():
     reached = evaluated(planned_seeds()).achieved.target
     goals = Goals(d90_gy=50.0, v100_percent=min(100.0, reached.v100_percent + 1.0))
     asked = replace(plain.request, prescription=replace(plain.request.prescription, goals=goals))
-    made = evaluate_implant(ball_scene(), replace(plain, request=asked), "ab" * 32, planned_seeds())
-    assert made.achieved.target.d90_gy >= 50.0 and made.supplement is not None
-    assert made.supplement.dose.target.v100_percent > reached.v100_percent
+    evaluation = evaluate_implant(ball_scene(), replace(plain, request=asked), "ab" * 32, planned_seeds())
+    assert evaluation.achieved.target.d90_gy >= 50.0 and evaluation.supplement is not None
+    assert evaluation.supplement.dose.target.v100_percent > reached.v100_percent
 
 
 def test_an_organ_that_gets_more_than_its_goal_is_told():
     plain = ball_plan()
     goal = MappingProxyType({"aorta": OrganGoal(d0_1cc_gy=0.5)})
     asked = replace(plain.request, prescription=replace(plain.request.prescription, organ_goals=goal))
-    made = evaluate_implant(ball_scene(), replace(plain, request=asked), "ab" * 32, planned_seeds())
-    assert made.outcome.status is Status.GOALS_NOT_MET and "D0.1cc of aorta" in made.outcome.message
+    evaluation = evaluate_implant(ball_scene(), replace(plain, request=asked), "ab" * 32, planned_seeds())
+    assert (
+        evaluation.outcome.status is Status.GOALS_NOT_MET and "D0.1cc of aorta" in evaluation.outcome.message
+    )
 
 
 def test_too_many_seeds_are_told_and_none_are_proposed():

@@ -316,20 +316,20 @@ def test_every_plan_keeps_what_it_promises(name, most, separation, margin, spaci
         seeds=SeedRequest(spacing_mm=spacing),
         ranking=ranking,
     )
-    made = plan_of(Chest(chest.scene, request))
-    assert_verified(made)
-    assert made.outcome.status is Status.PLANNED
-    assert made.search.complete
-    assert 1 <= len(made.paths) <= most
-    assert list(made.paths) == ranked(made.paths, request.path_order)
-    assert [p.rank for p in made.paths] == list(range(1, len(made.paths) + 1))
-    assert sorted(p.id for p in made.paths) == sorted(id for w in made.windows for id in w.path_ids)
-    for one, two in combinations(made.paths, 2):
+    planned = plan_of(Chest(chest.scene, request))
+    assert_verified(planned)
+    assert planned.outcome.status is Status.PLANNED
+    assert planned.search.complete
+    assert 1 <= len(planned.paths) <= most
+    assert list(planned.paths) == ranked(planned.paths, request.path_order)
+    assert [p.rank for p in planned.paths] == list(range(1, len(planned.paths) + 1))
+    assert sorted(p.id for p in planned.paths) == sorted(id for w in planned.windows for id in w.path_ids)
+    for one, two in combinations(planned.paths, 2):
         apart = [
             np.linalg.norm(np.subtract(getattr(one, e), getattr(two, e))) for e in ("entry_mm", "tip_mm")
         ]
         assert max(apart) >= separation
-    for path in made.paths:
+    for path in planned.paths:
         along = np.linspace(-0.5, 0.5, 21)[:, None] * 4.5 * np.array(path.direction)
         for seed in path.seeds:
             assert away_from_target(chest, seed.position_mm + along).max() <= margin + 1e-6
@@ -356,17 +356,17 @@ def in_bone(shaft_mm: int, clearance_mm: float) -> Chest:
 
 def test_where_nothing_fits_the_plan_shows_it_and_the_change_it_names_opens_a_path():
     chest = in_bone(shaft_mm=12, clearance_mm=6.0)
-    made = plan_of(chest)
-    assert_verified(made)
-    assert made.outcome.status is Status.NO_PATH
-    assert made.search.complete
-    assert made.paths == made.windows == ()
-    assert made.search.claims == (
+    planned = plan_of(chest)
+    assert_verified(planned)
+    assert planned.outcome.status is Status.NO_PATH
+    assert planned.search.complete
+    assert planned.paths == planned.windows == ()
+    assert planned.search.claims == (
         f"No path through the target stays safe under all displacements up to "
-        f"{made.search.covering_radius_mm:.2f} mm between tip and skin.",
+        f"{planned.search.covering_radius_mm:.2f} mm between tip and skin.",
     )
-    assert made.nearest_miss is not None
-    change = made.nearest_miss.relaxations[0]
+    assert planned.nearest_miss is not None
+    change = planned.nearest_miss.relaxations[0]
     assert (change.setting, change.from_mm) == ("/clearance_mm/sternum", 6.0)
     assert change.to_mm < 12 / 2 - Needle().radius_mm
     opened = plan_of(in_bone(shaft_mm=12, clearance_mm=change.to_mm))
@@ -380,19 +380,19 @@ def test_out_of_time_the_plan_claims_nothing_that_it_did_not_prove():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
-        made = plan(briefly(small_chest("plain")).scene, briefly(small_chest("plain")).request, hurry).plan
-    assert_verified(made)
-    assert not made.search.complete
-    assert made.search.covering_radius_mm > COARSE.covering_radius_mm
-    assert [claim.startswith("Unproved") for claim in made.search.claims] == [True]
-    assert "ended early" in made.outcome.message
-    assert made.outcome.status is Status.PLANNED
-    assert made.paths
+        planned = plan(briefly(small_chest("plain")).scene, briefly(small_chest("plain")).request, hurry).plan
+    assert_verified(planned)
+    assert not planned.search.complete
+    assert planned.search.covering_radius_mm > COARSE.covering_radius_mm
+    assert [claim.startswith("Unproved") for claim in planned.search.claims] == [True]
+    assert "ended early" in planned.outcome.message
+    assert planned.outcome.status is Status.PLANNED
+    assert planned.paths
 
 
 def test_the_best_path_through_a_slab_of_lung_goes_straight():
-    made = plan_of(behind_lung({"lung_left": (((16, 18, 16), (44, 40, 44)),)}))
-    assert_verified(made)
-    assert made.paths[0].lung_length_mm == pytest.approx(14.0, abs=0.01)
-    assert made.paths[0].direction == pytest.approx((0.0, 1.0, 0.0), abs=0.05)
-    assert made.search.least_lung_mm == pytest.approx(14.0, abs=0.01)
+    planned = plan_of(behind_lung({"lung_left": (((16, 18, 16), (44, 40, 44)),)}))
+    assert_verified(planned)
+    assert planned.paths[0].lung_length_mm == pytest.approx(14.0, abs=0.01)
+    assert planned.paths[0].direction == pytest.approx((0.0, 1.0, 0.0), abs=0.05)
+    assert planned.search.least_lung_mm == pytest.approx(14.0, abs=0.01)

@@ -157,10 +157,10 @@ def test_a_normal_error_is_a_special_case():
 
 def test_templates_make_the_angles_that_their_paper_measured():
     along = np.array([0.0, 0.0, 1.0])
-    found = displaced_needle(
+    displaced = displaced_needle(
         ERRORS[Placement.TEMPLATE], np.zeros(3), along, 110.0, uniform_draws(0, 0, 50_000)
     )
-    angle = np.degrees(np.arccos(found.direction_B[:, 2]))
+    angle = np.degrees(np.arccos(displaced.direction_B[:, 2]))
     assert angle.mean() == pytest.approx(2.8, abs=0.3)
     assert angle.std() == pytest.approx(1.7, abs=0.2)
 
@@ -190,26 +190,26 @@ def test_needles_are_displaced_across_the_axis_and_along_it(seed):
     entry, length = rng.normal(size=3) * 50, rng.uniform(20.0, 150.0)
     draws = uniform_draws(seed, 0, 30)
     errors = ERRORS[Placement.TEMPLATE]
-    found = displaced_needle(errors, entry, direction, length, draws)
-    across = found.entry_B - entry
+    displaced = displaced_needle(errors, entry, direction, length, draws)
+    across = displaced.entry_B - entry
     assert across @ direction == pytest.approx(np.zeros(30), abs=1e-9)
     assert np.linalg.norm(across, axis=1) == pytest.approx(quantile_mm(errors.entry, draws[:, 0]))
     # Where the displaced axis passes the planned tip's depth, it is off by the tip's error.
-    reach = length / (found.direction_B @ direction)
-    off = found.entry_B + reach[:, None] * found.direction_B - entry - length * direction
+    reach = length / (displaced.direction_B @ direction)
+    off = displaced.entry_B + reach[:, None] * displaced.direction_B - entry - length * direction
     assert np.linalg.norm(off, axis=1) == pytest.approx(quantile_mm(errors.tip, draws[:, 2]))
-    assert np.linalg.norm(found.direction_B, axis=1) == pytest.approx(np.ones(30))
-    depth = np.linalg.norm(found.at(length) - found.entry_B, axis=1)
-    assert depth == pytest.approx(length + found.deeper_mm) and (found.deeper_mm >= -length).all()
+    assert np.linalg.norm(displaced.direction_B, axis=1) == pytest.approx(np.ones(30))
+    depth = np.linalg.norm(displaced.at(length) - displaced.entry_B, axis=1)
+    assert depth == pytest.approx(length + displaced.deeper_mm) and (displaced.deeper_mm >= -length).all()
 
 
 def test_errors_go_every_way_alike():
-    found = displaced_needle(
+    displaced = displaced_needle(
         ERRORS[Placement.TEMPLATE], np.zeros(3), np.array([0.6, 0.8, 0.0]), 100.0, uniform_draws(1, 0, 20_000)
     )
     # Four standard errors.
-    assert np.abs(found.entry_B.mean(axis=0)).max() < 4 * 3.8 / sqrt(20_000)
-    assert abs(found.deeper_mm.mean()) < 4 * 7.1 / sqrt(20_000)
+    assert np.abs(displaced.entry_B.mean(axis=0)).max() < 4 * 3.8 / sqrt(20_000)
+    assert abs(displaced.deeper_mm.mean()) < 4 * 7.1 / sqrt(20_000)
 
 
 # Touches
@@ -235,9 +235,9 @@ def test_touches_are_the_boxes_within_the_radius(seed):
     rng, grid, organs = random_organs(seed)
     around = 0.6 * (grid.upper_B - grid.lower_B)
     ones, twos = (rng.uniform(grid.lower_B - around, grid.upper_B + around, (12, 3)) for _ in range(2))
-    found = touched_structures(organs, grid, ones, twos, 1.5)
-    assert found.names == ("a_twin", "organ_1", "organ_2", "organ_3", "other")
-    for name, column in zip(found.names, found.by.T, strict=True):
+    touches = touched_structures(organs, grid, ones, twos, 1.5)
+    assert touches.names == ("a_twin", "organ_1", "organ_2", "organ_3", "other")
+    for name, column in zip(touches.names, touches.by.T, strict=True):
         alone = Obstacles([s for s in organs if s.name == name], grid)
         near = [alone.nearest(a, b, 50.0)[0] <= 1.5 for a, b in zip(ones, twos, strict=True)]
         assert column.tolist() == near
@@ -249,8 +249,8 @@ def test_a_wall_is_touched_from_the_radius_on():
     wall = Structure("wall", mask_from_bool(box_mask(grid.shape, ((6, 0, 0), (12, 8, 8)))), Role.FORBIDDEN)
     ones = np.array([[4.0, 1.0, 1.0], [4.7, 1.0, 1.0], [5.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
     twos = np.array([[4.9, 6.0, 6.0], [4.7, 6.0, 6.0], [4.9, 6.0, 6.0], [5.0, 1.0, 1.0]])
-    found = touched_structures([wall], grid, ones, twos, 0.5)
-    assert found.by[:, 0].tolist() == [False, False, True, True]
+    touches = touched_structures([wall], grid, ones, twos, 0.5)
+    assert touches.by[:, 0].tolist() == [False, False, True, True]
     assert touched_structures([], grid, ones, twos, 0.5).by.shape == (4, 0)
 
 
@@ -273,13 +273,13 @@ def test_the_chance_to_touch_a_wall_beside_the_needle_is_that_of_normal_errors(
     samples = 8_000
     request = replace(REQUEST, robustness=RobustnessRequest(samples=samples))
     with erring(PlacementErrors(normal(entry_sd_mm), normal(tip_sd_mm), TINY)):
-        found = outcome(scene, request, (needle,))
+        result = outcome(scene, request, (needle,))
     # It stays off the wall where both ends do.
     clear = 1.0
     for sd in (entry_sd_mm, tip_sd_mm):
         clear *= 0.5 * (1.0 + erf(gap_mm / (sd * sqrt(2.0))))
     expected = 1.0 - clear
-    (touch,) = found.needles[0].touches
+    (touch,) = result.needles[0].touches
     assert touch.structure == "wall"
     # Four standard errors, and what the needle's kept length takes off the tip's error.
     assert touch.chance == pytest.approx(expected, abs=4 * sqrt(expected * clear / samples) + 0.003)
@@ -357,14 +357,14 @@ def test_with_errors_near_zero_dose_is_the_plans_own_and_nothing_is_touched():
     needles, given = needles_in(scene), given_in(scene)
     ptv = ptv_of(scene, REQUEST.target)
     with erring(PlacementErrors(TINY, TINY, TINY)):
-        found = outcome(scene, given=given)
+        result = outcome(scene, given=given)
     seeds = [*given, *(GivenSeed(s.position_mm, s.axis) for n in needles for s in n.seeds)]
     d90, v100 = planned_dose(scene, ptv, seeds)
-    for spread, planned in ((found.d90_gy, d90), (found.v100_percent, v100)):
+    for spread, planned in ((result.d90_gy, d90), (result.v100_percent, v100)):
         assert spread.p5 == pytest.approx(planned, rel=1e-5)
         assert spread.p95 == pytest.approx(planned, rel=1e-5)
-    assert all(n.touches == () and n.tolerance_deg > 0.0 for n in found.needles)
-    assert [n.path_id for n in found.needles] == ["N1", "N2", "N3"]
+    assert all(n.touches == () and n.tolerance_deg > 0.0 for n in result.needles)
+    assert [n.path_id for n in result.needles] == ["N1", "N2", "N3"]
 
 
 @given(seeds)
@@ -389,24 +389,24 @@ def test_seeds_keep_their_depth_on_the_displaced_needle(seed):
             at_B = wrong.entry_B[0] + (s.depth_mm + wrong.deeper_mm[0]) * wrong.direction_B[0]
             moved.append(GivenSeed(tuple(scene.grid.to_patient(at_B).tolist()), axis))
     d90, v100 = planned_dose(scene, ptv_of(scene, request.target), moved)
-    found = outcome(scene, request)
-    assert (found.d90_gy.p50, found.v100_percent.p50) == pytest.approx((d90, v100), rel=1e-9)
-    assert found.goals_met_share == float(d90 >= 60.0 and v100 >= 95.0)
+    result = outcome(scene, request)
+    assert (result.d90_gy.p50, result.v100_percent.p50) == pytest.approx((d90, v100), rel=1e-9)
+    assert result.goals_met_share == float(d90 >= 60.0 and v100 >= 95.0)
 
 
 def test_given_seeds_stay():
     scene = chest()
-    found = outcome(scene, needles=(), given=given_in(scene))
-    assert found.needles == ()
-    assert found.d90_gy.p5 == found.d90_gy.p95 > 0.0
+    result = outcome(scene, needles=(), given=given_in(scene))
+    assert result.needles == ()
+    assert result.d90_gy.p5 == result.d90_gy.p95 > 0.0
 
 
 def test_without_any_seed_there_is_no_dose():
     scene = chest()
-    found = outcome(
+    result = outcome(
         scene, needles=(a_needle(at_voxel(scene.grid, 28, 8, 25), at_voxel(scene.grid, 28, 28, 25)),)
     )
-    assert found.d90_gy.p95 == found.v100_percent.p95 == found.goals_met_share == 0.0
+    assert result.d90_gy.p95 == result.v100_percent.p95 == result.goals_met_share == 0.0
 
 
 def test_goals_are_met_where_both_are():
@@ -468,13 +468,13 @@ def test_likelier_touches_come_first_then_names():
         grid_of(shape, CHEST_SPACING),
         {**masks, "vein": (Role.FORBIDDEN, nearer), "artery": (Role.FORBIDDEN, nearer)},
     )
-    found = outcome(scene)
-    for needle in found.needles:
+    result = outcome(scene)
+    for needle in result.needles:
         key = [(-t.chance, t.structure) for t in needle.touches]
         assert key == sorted(key) and all(0.0 < t.chance <= 1.0 for t in needle.touches)
-    assert [t.structure for t in found.needles[1].touches][:2] == ["artery", "vein"]
-    assert any(t.chance == 1.0 and n.tolerance_deg == 0.0 for n in found.needles for t in n.touches) == any(
-        n.tolerance_deg == 0.0 for n in found.needles
+    assert [t.structure for t in result.needles[1].touches][:2] == ["artery", "vein"]
+    assert any(t.chance == 1.0 and n.tolerance_deg == 0.0 for n in result.needles for t in n.touches) == any(
+        n.tolerance_deg == 0.0 for n in result.needles
     )
 
 

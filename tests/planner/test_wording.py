@@ -70,17 +70,17 @@ def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
 
 
 def test_without_a_path_the_message_names_target_radius_and_blockers() -> None:
-    said = message(None)
-    assert said.startswith(
+    text = message(None)
+    assert text.startswith(
         "Shown: no path to node_4R stays safe when displaced by 2.00 mm. "
         "Blocked mostly by aorta 60 %, bore 40 %."
     )
 
 
 def test_out_of_time_nothing_is_said_to_be_shown() -> None:
-    said = message(None, replace(COMPLETE, complete=False, covering_radius_mm=6.0))
-    assert "Shown" not in said
-    assert "6.00 mm" in said and "allow more time" in said
+    text = message(None, replace(COMPLETE, complete=False, covering_radius_mm=6.0))
+    assert "Shown" not in text
+    assert "6.00 mm" in text and "allow more time" in text
 
 
 LACKS = {
@@ -99,8 +99,8 @@ def test_what_the_nearest_line_lacks_is_told(constraint: Constraint) -> None:
 
 
 def test_a_structure_called_as_a_limit_is_told_as_a_structure() -> None:
-    said = message(NearestMiss(HERE, HERE, Constraint.CLEARANCE, "table", 1.5, ()))
-    assert "lacks 1.5 mm of the clearance from table" in said
+    text = message(NearestMiss(HERE, HERE, Constraint.CLEARANCE, "table", 1.5, ()))
+    assert "lacks 1.5 mm of the clearance from table" in text
 
 
 @pytest.mark.parametrize(
@@ -247,10 +247,10 @@ def test_one_of_something_is_not_said_in_the_plural() -> None:
         a_needle_set(), path_ids=("N1",), seeds=a_needle_set().seeds[:1], seeds_bound=1, tracks_considered=1
     )
     single = replace(PRESCRIBED, needle_set=NeedleSetRequest(max_needles=1))
-    said = " ".join([*reached_text(single, one, a_dose()), *set_claims(one, (), ())])
+    text = " ".join([*reached_text(single, one, a_dose()), *set_claims(one, (), ())])
     for words in (
         *("1 needle and 1 seed give D90", "No more than 1 needle was allowed.", "Of the 1 track considered,"),
         "V100 needs 1 seed on these needles",
     ):
-        assert words in said
-    assert "1 needles" not in said and "1 seeds" not in said
+        assert words in text
+    assert "1 needles" not in text and "1 seeds" not in text

@@ -52,24 +52,24 @@ def test_nothing_is_added_from_the_web(instructions: list[tuple[str, str]]) -> N
 
 def test_health_is_asked_where_the_service_listens(instructions: list[tuple[str, str]]) -> None:
     check = of(instructions, "HEALTHCHECK")[0]
-    asked = json.loads(check[check.index("[") :])
-    assert asked[:2] == ["python", "-c"]
-    compile(asked[2], "HEALTHCHECK", "exec")
+    document = json.loads(check[check.index("[") :])
+    assert document[:2] == ["python", "-c"]
+    compile(document[2], "HEALTHCHECK", "exec")
     command = json.loads(of(instructions, "CMD")[0])
     port = command[command.index("--port") + 1]
-    assert f"http://127.0.0.1:{port}/v1/health" in asked[2]
+    assert f"http://127.0.0.1:{port}/v1/health" in document[2]
     assert of(instructions, "EXPOSE") == [port]
 
 
 def test_what_is_copied_exists_and_passes_dockerignore(
     instructions: list[tuple[str, str]], repository: Path
 ) -> None:
-    kept = (repository / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    lines = (repository / ".dockerignore").read_text(encoding="utf-8").splitlines()
     for rest in of(instructions, "COPY"):
         if not rest.startswith("--from"):
             for source in rest.split()[:-1]:
                 assert (repository / source).exists()
-                assert f"!{source}" in kept
+                assert f"!{source}" in lines
 
 
 def test_every_package_of_the_distribution_is_copied(

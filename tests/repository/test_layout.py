@@ -137,8 +137,8 @@ def test_make_test_runs_every_test_that_is_not_long(repository: Path) -> None:
 def test_make_refuses_a_machine_without_a_fitting_python(repository: Path, tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(repository / name, tmp_path)
-    asked = subprocess.run(
+    completed = subprocess.run(
         ["make", "demo", "PYTHON="], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert asked.returncode != 0
-    assert "No Python 3.11 to 3.14 found" in asked.stderr
+    assert completed.returncode != 0
+    assert "No Python 3.11 to 3.14 found" in completed.stderr

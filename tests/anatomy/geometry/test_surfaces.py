@@ -41,8 +41,8 @@ def volume(s: Surface) -> float:
 def spans(
     s: Surface, entry: tuple[float, float, float], tip: tuple[float, float, float]
 ) -> list[list[float]]:
-    found = crossings(s, np.array(entry, float), np.array(tip, float))
-    return [[round(float(d), 9) for d in span] for span in found]
+    crossing_spans = crossings(s, np.array(entry, float), np.array(tip, float))
+    return [[round(float(d), 9) for d in span] for span in crossing_spans]
 
 
 # --- mending and refusing
@@ -181,17 +181,17 @@ def test_the_chord_of_a_ball_is_known(a: float, b: float, c: float, d: float, e:
     entry, through = 40 * entry / np.linalg.norm(entry), 8 * through
     along = (through - entry) / np.linalg.norm(through - entry)
     tip = entry + 80 * along
-    found = crossings(surface(ball(10, subdivisions=4)), entry, tip)
+    crossing_spans = crossings(surface(ball(10, subdivisions=4)), entry, tip)
     near = -float(entry @ along)
     miss = float(np.linalg.norm(entry + near * along))
     # A polyhedron of 5120 triangles lies up to 0.03 mm inside its ball of 10 mm.
     if miss < 9.5:
         half = np.sqrt(100 - miss**2)
-        assert found == pytest.approx(np.array([[near - half, near + half]]), abs=0.15)
+        assert crossing_spans == pytest.approx(np.array([[near - half, near + half]]), abs=0.15)
         inner = np.sqrt(max(0.0, 9.96**2 - miss**2))
-        assert inner - 1e-9 <= (found[0, 1] - found[0, 0]) / 2 <= half + 1e-9
+        assert inner - 1e-9 <= (crossing_spans[0, 1] - crossing_spans[0, 0]) / 2 <= half + 1e-9
     elif miss > 10:
-        assert len(found) == 0
+        assert len(crossing_spans) == 0
 
 
 @settings(max_examples=25)
@@ -347,8 +347,8 @@ def rod(start, end, radius: float = 1.5) -> trimesh.Trimesh:
 def test_what_sticks_out_between_centres_is_lost_whatever_the_order_of_triangles(parts, lost, seed) -> None:
     node = trimesh.util.concatenate([ball(9.0, (22.5, 22.5, 22.5)), *parts])
     faces = np.random.default_rng(seed).permutation(np.array(node.faces))
-    made = checked_surface("node", np.array(node.vertices), faces)
-    assert bodies_without_voxels("organ", made, COARSE) == lost
+    checked = checked_surface("node", np.array(node.vertices), faces)
+    assert bodies_without_voxels("organ", checked, COARSE) == lost
 
 
 def test_cavities_that_overlap_are_no_lost_parts() -> None:
@@ -365,11 +365,11 @@ def test_a_part_that_shares_a_face_with_the_one_around_it_lies_within() -> None:
 def test_a_part_inside_out_that_sticks_out_is_no_cavity_whatever_the_order_of_triangles(seed: int) -> None:
     whole = trimesh.util.concatenate([ball(9.0), inverted(rod((0, 0, 0), (0, 0, 30), 3.0))])
     faces = np.random.default_rng(seed).permutation(np.array(whole.faces))
-    made = checked_surface("organ", np.array(whole.vertices), faces)
+    checked = checked_surface("organ", np.array(whole.vertices), faces)
     both = (
         voxelise(surface(m), grid(), touching=False) for m in (ball(9.0), rod((0, 0, 0), (0, 0, 30), 3.0))
     )
-    assert (voxelise(made, grid(), touching=False) == np.logical_or(*both)).all()
+    assert (voxelise(checked, grid(), touching=False) == np.logical_or(*both)).all()
 
 
 @pytest.mark.parametrize("out_mm", [0.2, 0.5, 2.0, 3.5])

@@ -25,9 +25,11 @@ def said_of_arms(masks) -> list[str]:
 
 
 def test_an_arm_that_touches_the_trunk_is_told() -> None:
-    said = notes(ARM, ((44, 16, 6), (47, 19, 56)))
-    assert len(said) == 1
-    assert said[0].startswith("humerus_left lies deep inside the body: an arm that touches the trunk counts")
+    note_texts = notes(ARM, ((44, 16, 6), (47, 19, 56)))
+    assert len(note_texts) == 1
+    assert note_texts[0].startswith(
+        "humerus_left lies deep inside the body: an arm that touches the trunk counts"
+    )
 
 
 @pytest.mark.parametrize(("slices", "told"), [(23, False), (25, True)])

@@ -29,10 +29,10 @@ def notes(of: Scene) -> list[str]:
 @pytest.mark.parametrize(("beyond", "told"), [(0, False), (1, False), (2, False), (3, True), (9, True)])
 def test_an_organ_that_leaves_the_body_is_told_of_by_its_share(beyond: int, told: bool) -> None:
     liver = box_mask(SHAPE, ((30 + beyond, 10, 3), (40 + beyond, 16, 9)))
-    said = notes(made(BODY, liver=liver))
-    assert bool(said) is told
+    note_texts = notes(made(BODY, liver=liver))
+    assert bool(note_texts) is told
     if told:
-        assert said[0].startswith(f"{10 * beyond} % of liver lies outside the body as it was drawn")
+        assert note_texts[0].startswith(f"{10 * beyond} % of liver lies outside the body as it was drawn")
 
 
 def test_organs_that_mostly_lie_outside_are_refused() -> None:

@@ -58,9 +58,11 @@ def through_the_top(made: Scene, entry_P=(50.0, 10.0, 100.0), tip_P=(50.0, 51.0,
 
 @pytest.mark.parametrize("pad", [(0, 0), (0, 1), (0, 6), (5, 6)])
 def test_a_cut_face_is_no_skin_however_many_empty_slices_lie_beyond(pad: tuple[int, int]) -> None:
-    made = scene(cylinder(pad))
+    full_scene = scene(cylinder(pad))
     shift = np.array([0.0, 0.0, SPACING_MM * pad[0]])
-    track = through_the_top(made, np.array([50.0, 10.0, 100.0]) + shift, np.array([50.0, 51.0, 60.0]) + shift)
+    track = through_the_top(
+        full_scene, np.array([50.0, 10.0, 100.0]) + shift, np.array([50.0, 51.0, 60.0]) + shift
+    )
     assert track.reasons[0].detail == "It leaves the body at the cut edge of the field of view."
 
 
@@ -84,9 +86,9 @@ def test_the_grid_ends_with_the_body_and_all_that_lies_on_it_as_well() -> None:
 
 
 def test_a_rounded_end_is_skin() -> None:
-    made = scene(cylinder((5, 6), "round"))
-    assert made.grid.shape == (50, 50, SLICES + 11)
-    assert not any("flat" in note for note in made.notes)
+    full_scene = scene(cylinder((5, 6), "round"))
+    assert full_scene.grid.shape == (50, 50, SLICES + 11)
+    assert not any("flat" in note for note in full_scene.notes)
 
 
 @pytest.mark.parametrize("thick_mm", [1.0, 3.0, 5.0, 10.0])
@@ -106,14 +108,14 @@ def test_no_ellipsoid_ends_flat_however_thick_its_slices_are(thick_mm: float) ->
 
 
 def test_the_axis_that_runs_along_the_patient_is_found_in_any_pose() -> None:
-    made = scene(cylinder((0, 6), motion=pose_P((20.0, -10.0, 40.0), (5.0, 6.0, 7.0))))
-    assert made.grid.shape == (50, 50, SLICES)
+    full_scene = scene(cylinder((0, 6), motion=pose_P((20.0, -10.0, 40.0), (5.0, 6.0, 7.0))))
+    assert full_scene.grid.shape == (50, 50, SLICES)
 
 
 def test_verification_sees_the_cut() -> None:
-    made = scene(cylinder((0, 6)))
+    full_scene = scene(cylinder((0, 6)))
     claims = Claims()
-    examined = examined_axis(claims, "path 1", (50.0, 27.0, 78.9), (50.0, 51.0, 60.0), made, Request())
+    examined = examined_axis(claims, "path 1", (50.0, 27.0, 78.9), (50.0, 51.0, 60.0), full_scene, Request())
     assert examined is not None
     check_from_skin(claims, examined)
     assert any("cut edge" in check.name for check in claims.verification().checks if not check.passed)
@@ -155,10 +157,10 @@ def _with_last_slices(pad: tuple[int, int], shares: Sequence[float]) -> Segmenta
 @example(shares=[0.02], pad=(6, 0))
 def test_ragged_last_slices_hide_no_cut(shares: list[float], pad: tuple[int, int]) -> None:
     """A network's edge. Neither what is left of it nor what it leaves bare is skin."""
-    made = scene(_with_last_slices(pad, shares))
+    full_scene = scene(_with_last_slices(pad, shares))
     shift = np.array([0.0, 0.0, SPACING_MM * pad[0]])
     for entry_P in ((50.0, 40.0, 100.0), (50.0, -5.0, 100.0)):
-        assert _refused_as_cut(made, np.array(entry_P) + shift, np.array([50.0, 51.0, 56.0]) + shift)
+        assert _refused_as_cut(full_scene, np.array(entry_P) + shift, np.array([50.0, 51.0, 56.0]) + shift)
 
 
 def _refused_as_cut(made: Scene, entry_P: np.ndarray, tip_P: np.ndarray) -> bool:
@@ -207,9 +209,9 @@ def test_a_neck_that_widens_ends_where_it_is_whole(
 def test_a_piece_that_is_joined_to_the_trunk_and_goes_on_a_little_does_not_hide_the_cut(
     across_mm: float, slices: int
 ) -> None:
-    made = scene(cylinder((0, 20), body=_with_piece(across_mm, slices)))
-    assert made.grid.shape == (50, 50, SLICES)
-    assert _refused_as_cut(made, np.array([50.0, -5.0, 100.0]), np.array([50.0, 51.0, 56.0]))
+    full_scene = scene(cylinder((0, 20), body=_with_piece(across_mm, slices)))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    assert _refused_as_cut(full_scene, np.array([50.0, -5.0, 100.0]), np.array([50.0, 51.0, 56.0]))
 
 
 def test_a_trunk_that_ends_flat_where_a_joined_piece_goes_on_is_refused() -> None:
@@ -260,10 +262,10 @@ def test_limbs_beyond_a_trunk_are_no_end_of_the_view(share: float) -> None:
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
     limbs = (across <= share) & (k >= SLICES) & (k < SLICES + 25)
     femur = (abs(i - 34) < 3) & (abs(j - 30) < 3) & (k > SLICES - 5) & (k < SLICES + 20)
-    made = scene(cylinder((0, 30), body_extremities=limbs, femur_left=femur))
-    assert made.grid.shape == size
-    assert not any("flat" in note for note in made.notes)
-    track = through_the_top(made, np.array([50.0, 10.0, 105.0]), np.array([50.0, 51.0, 56.0]))
+    full_scene = scene(cylinder((0, 30), body_extremities=limbs, femur_left=femur))
+    assert full_scene.grid.shape == size
+    assert not any("flat" in note for note in full_scene.notes)
+    track = through_the_top(full_scene, np.array([50.0, 10.0, 105.0]), np.array([50.0, 51.0, 56.0]))
     assert [reason.detail for reason in track.reasons] == ["The needle runs into body_extremities."]
 
 
@@ -273,9 +275,9 @@ def test_a_crumb_beyond_a_ragged_slice_is_no_limb() -> None:
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
     body = (across <= 1) & (k < SLICES) | (across <= 0.1) & (k == SLICES)
     crumb = (across <= 0.1) & (k == SLICES + 1)
-    made = scene(cylinder((0, 6), body=body, body_extremities=crumb))
-    assert made.grid.shape == (50, 50, SLICES)
-    assert _refused_as_cut(made, np.array([50.0, -5.0, 100.0]), np.array([50.0, 51.0, 56.0]))
+    full_scene = scene(cylinder((0, 6), body=body, body_extremities=crumb))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    assert _refused_as_cut(full_scene, np.array([50.0, -5.0, 100.0]), np.array([50.0, 51.0, 56.0]))
 
 
 def _with_arm(longer: int) -> Segmentation:
@@ -293,9 +295,9 @@ def _with_arm(longer: int) -> Segmentation:
 
 @pytest.mark.parametrize("longer", [-3, 0, 1, 4])
 def test_an_arm_that_is_some_slices_longer_than_the_trunk_does_not_hide_the_cut(longer: int) -> None:
-    made = scene(_with_arm(longer))
-    assert made.grid.shape == (70, 50, SLICES)
-    assert _refused_as_cut(made, np.array([50.0, 10.0, 100.0]), np.array([50.0, 51.0, 56.0]))
+    full_scene = scene(_with_arm(longer))
+    assert full_scene.grid.shape == (70, 50, SLICES)
+    assert _refused_as_cut(full_scene, np.array([50.0, 10.0, 100.0]), np.array([50.0, 51.0, 56.0]))
 
 
 def test_a_trunk_that_ends_flat_beside_an_arm_that_goes_on_is_refused() -> None:
@@ -306,25 +308,25 @@ def test_a_trunk_that_ends_flat_beside_an_arm_that_goes_on_is_refused() -> None:
 def test_an_organ_that_is_a_slice_longer_than_the_body_does_not_hide_the_cut() -> None:
     i, j, k = np.indices((50, 50, SLICES + 20))
     aorta = (abs(i - 34) < 3) & (abs(j - 36) < 3) & (k < SLICES + 2)
-    made = scene(cylinder((0, 20), aorta=aorta))
-    assert made.grid.shape == (50, 50, SLICES)
-    assert _refused_as_cut(made, np.array([50.0, 10.0, 100.0]), np.array([50.0, 51.0, 56.0]))
+    full_scene = scene(cylinder((0, 20), aorta=aorta))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    assert _refused_as_cut(full_scene, np.array([50.0, 10.0, 100.0]), np.array([50.0, 51.0, 56.0]))
 
 
 def test_the_flat_caps_of_a_surface_are_no_skin(tmp_path: Path) -> None:
-    def placed(made: trimesh.Trimesh, name: str, at: tuple[float, float, float]) -> None:
-        made.apply_translation(at)
-        made.export(tmp_path / f"{name}.stl")
+    def placed(full_scene: trimesh.Trimesh, name: str, at: tuple[float, float, float]) -> None:
+        full_scene.apply_translation(at)
+        full_scene.export(tmp_path / f"{name}.stl")
 
     placed(trimesh.creation.cylinder(45, 80, sections=48), "body", (0, 0, 40))
     placed(trimesh.creation.icosphere(2, 7), "node_4R", (0, 0, 58))
     placed(trimesh.creation.icosphere(2, 16), "lung_right", (-25, 0, 30))
     placed(trimesh.creation.icosphere(2, 10), "heart", (20, 0, 25))
-    made = scene(read(tmp_path)[0])
-    track = through_the_top(made, (0.0, -40.0, 100.0), (0.0, 1.0, 58.0))
+    full_scene = scene(read(tmp_path)[0])
+    track = through_the_top(full_scene, (0.0, -40.0, 100.0), (0.0, 1.0, 58.0))
     assert not track.safe
-    assert isinstance(made.grid, Grid) and sum("ends flat" in note for note in made.notes) == 2
-    beside = through_the_top(made, (0.0, -60.0, 60.0), (0.0, 1.0, 58.0))
+    assert isinstance(full_scene.grid, Grid) and sum("ends flat" in note for note in full_scene.notes) == 2
+    beside = through_the_top(full_scene, (0.0, -60.0, 60.0), (0.0, 1.0, 58.0))
     assert beside.safe
 
 
@@ -390,9 +392,9 @@ def test_boxes_on_the_slices_in_view_are_tight() -> None:
     i, j, k = np.indices(size)
     heart = (abs(i - 33) < 3) & (abs(j - 25) < 5) & (abs(k - 12) < 6)
     bead = (abs(i - 4) < 2) & (abs(j - 4) < 2) & (abs(k - SLICES - 20) < 2)
-    made = scene(cylinder((0, 30), heart=heart | bead))
-    assert made.grid.shape == (50, 50, SLICES)
-    for s in made.structures:
+    full_scene = scene(cylinder((0, 30), heart=heart | bead))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    for s in full_scene.structures:
         assert (s.mask.lower, s.mask.upper) == bounding_box(s.mask.layer == s.mask.label), s.name
 
 
@@ -401,8 +403,8 @@ def test_specks_of_body_beyond_a_flat_end_are_told() -> None:
     i, j, k = np.indices(size)
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
     speck = (abs(i - 25) < 3) & (abs(j - 25) < 3) & (abs(k - SLICES - 10) < 2)
-    made = scene(cylinder((0, 30), body=(across <= 1) & (k < SLICES) | speck))
-    assert "Left out of the body as separate specks: 1 part, 0.6 cc together." in made.notes
+    full_scene = scene(cylinder((0, 30), body=(across <= 1) & (k < SLICES) | speck))
+    assert "Left out of the body as separate specks: 1 part, 0.6 cc together." in full_scene.notes
 
 
 def _shown(whole: Segmentation) -> Segmentation:
@@ -457,10 +459,10 @@ OBSTACLE = (
 def test_a_part_at_a_flat_end_is_an_obstacle_or_left_out_as_what_is_in_view_of_it(
     part: tuple[int, int, int], told: str
 ) -> None:
-    made = scene(_beside(*part))
-    assert made.grid.shape == (50, 50, SLICES)
-    assert _of_parts(made) == [told]
-    assert ("body_part_2" in made.names()) == (told == OBSTACLE)
+    full_scene = scene(_beside(*part))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    assert _of_parts(full_scene) == [told]
+    assert ("body_part_2" in full_scene.names()) == (told == OBSTACLE)
 
 
 @settings(max_examples=25, deadline=None)
@@ -524,9 +526,9 @@ def test_of_an_organ_in_the_air_far_beyond_a_flat_end_no_skin_is_said_to_be_draw
     i, j, k = np.indices((50, 50, SLICES + 40))
     first = 44 if beside else 30
     piece = (i >= first) & (i < first + 5) & (abs(j - 25) < 1)
-    made = scene(cylinder((0, 40), thyroid=piece & ((abs(k - 20) < 4) | (abs(k - SLICES - 20) < 4))))
-    assert made.grid.shape == (50, 50, SLICES)
-    assert _of_thyroid(made) == [
+    full_scene = scene(cylinder((0, 40), thyroid=piece & ((abs(k - 20) < 4) | (abs(k - SLICES - 20) < 4))))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    assert _of_thyroid(full_scene) == [
         f"{share} % of thyroid lies outside the body as it was drawn: {where}. Check its frame (LPS or RAS), "
         "its unit (mm, not cm) and that it is from the same scan."
     ]
@@ -552,9 +554,9 @@ def _guessed(pad: int, **more: np.ndarray) -> Segmentation:
 
 @pytest.mark.parametrize("pad", [0, 6])
 def test_a_skin_that_is_guessed_loses_no_slice_to_the_steps_of_its_organs(pad: int) -> None:
-    made = scene(_guessed(pad))
-    assert made.grid.shape == (50, 50, SLICES + pad)
-    assert not any("flat" in note for note in made.notes)
+    full_scene = scene(_guessed(pad))
+    assert full_scene.grid.shape == (50, 50, SLICES + pad)
+    assert not any("flat" in note for note in full_scene.notes)
 
 
 @pytest.mark.parametrize("longer", [0, 2])
@@ -562,8 +564,8 @@ def test_a_skin_that_is_guessed_ends_where_its_outermost_slice_is_flat(longer: i
     i, j, k = np.indices((50, 50, SLICES + 6))
     lung = (((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1) & (k < SLICES)
     arm = (abs(i - 48) < 2) & (abs(j - 25) < 4) & (k < SLICES + longer)
-    made = scene(_guessed(6, lung_right=lung, arm_left=arm))
-    assert made.grid.shape == (50, 50, SLICES)
+    full_scene = scene(_guessed(6, lung_right=lung, arm_left=arm))
+    assert full_scene.grid.shape == (50, 50, SLICES)
 
 
 def _label_map(pad: int, last: float = 1.0) -> Segmentation:
@@ -594,9 +596,9 @@ def test_slices_of_a_label_map_on_which_the_body_is_a_wall_about_organs_are_in_v
     within = (across <= 0.6) & (k >= SLICES - 12)
     node = within & (abs(i - 25) <= 3) & (abs(k - SLICES + 6) < 3)
     organs = {"lung_right": within & (i < 22), "heart": within & (i >= 22) & ~node, "node_4R": node}
-    made = scene(cylinder((0, 0), body=(across <= 1) & ~(within | node), **organs))
-    assert made.grid.shape == (50, 50, SLICES)
-    assert not any("flat" in note for note in made.notes)
+    full_scene = scene(cylinder((0, 0), body=(across <= 1) & ~(within | node), **organs))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    assert not any("flat" in note for note in full_scene.notes)
 
 
 @pytest.mark.parametrize("pad", [0, 6])
@@ -612,8 +614,8 @@ def test_a_closed_shell_ends_at_its_caps_and_not_at_those_of_the_other_end() -> 
     i, j, k = np.indices(size)
     across = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2
     trunk = (across <= 1) & (k >= 6) & (k < SLICES + 6)
-    made = scene(cylinder((6, 6), body=trunk & ~((across <= 0.5) & (k >= 9) & (k < SLICES + 3))))
-    assert made.grid.shape == (50, 50, SLICES)
+    full_scene = scene(cylinder((6, 6), body=trunk & ~((across <= 0.5) & (k >= 9) & (k < SLICES + 3))))
+    assert full_scene.grid.shape == (50, 50, SLICES)
 
 
 def test_limbs_that_cover_all_that_a_trunk_leaves_bare_are_no_end_of_the_view() -> None:
@@ -622,9 +624,9 @@ def test_limbs_that_cover_all_that_a_trunk_leaves_bare_are_no_end_of_the_view() 
     whole = ((i - 25) / 20) ** 2 + ((j - 25) / 18) ** 2 <= 1
     arms = whole & (abs(i - 25) > 9) & (k >= SLICES - 12)
     lung = np.zeros(whole.shape, bool)
-    made = scene(cylinder((0, 0), body=whole & ~arms, body_extremities=arms, lung_right=lung))
-    assert made.grid.shape == (50, 50, SLICES)
-    assert not any("flat" in note for note in made.notes)
+    full_scene = scene(cylinder((0, 0), body=whole & ~arms, body_extremities=arms, lung_right=lung))
+    assert full_scene.grid.shape == (50, 50, SLICES)
+    assert not any("flat" in note for note in full_scene.notes)
 
 
 def test_organs_that_fill_slices_on_which_hardly_any_body_was_drawn_are_no_body() -> None:

@@ -150,11 +150,14 @@ def test_what_was_cropped_or_cut_out_is_a_remnant(
     organs = {**ADULT_MM, name: axes}
     folder = placed_folder(tmp_path, organs)
     trimesh.creation.icosphere(radius=9).apply_translation((0, 0, -550)).export(folder / "node.stl")
-    made = scene(read(folder)[0])
-    [note] = [note for note in made.notes if "remnant" in note]
+    full_scene = scene(read(folder)[0])
+    [note] = [note for note in full_scene.notes if "remnant" in note]
     assert note.startswith(f"Only {said}: taken as a remnant")
-    assert name.removesuffix("_left") in made.missing
-    assert made.structure(name).role in (Role.FORBIDDEN, Role.LUNG) and made.structure(name).mask.count > 0
+    assert name.removesuffix("_left") in full_scene.missing
+    assert (
+        full_scene.structure(name).role in (Role.FORBIDDEN, Role.LUNG)
+        and full_scene.structure(name).mask.count > 0
+    )
     assert note in describe_case(Case(folder))["notes"]
 
 

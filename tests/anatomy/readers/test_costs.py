@@ -362,5 +362,7 @@ def test_labels_are_counted_together_as_each_by_itself(data: st.DataObject) -> N
 
 
 def test_a_surface_of_loose_parts_is_read_whole() -> None:
-    made = checked_surface("body", *(lambda s: (s.vertices_P, s.faces))(tetrahedra(50, lambda n: n % 3 == 0)))
-    assert len(made.faces) == 200 and volume(made, made.faces) == pytest.approx(50 * 1.9**3 / 6)
+    checked = checked_surface(
+        "body", *(lambda s: (s.vertices_P, s.faces))(tetrahedra(50, lambda n: n % 3 == 0))
+    )
+    assert len(checked.faces) == 200 and volume(checked, checked.faces) == pytest.approx(50 * 1.9**3 / 6)

@@ -53,12 +53,12 @@ def test_a_folder_as_3d_slicer_exports_it_is_read_by_its_organs(tmp_path: Path) 
         ball = trimesh.creation.icosphere(3, radius)
         ball.apply_translation(at)
         ball.export(tmp_path / f"Segmentation_{name}.stl")
-    made = scene(read(tmp_path)[0])
-    roles = {s.name: s.role for s in made.structures}
+    full_scene = scene(read(tmp_path)[0])
+    roles = {s.name: s.role for s in full_scene.structures}
     assert roles == {
         "body": Role.SKIN,
         "heart": Role.FORBIDDEN,
         "right lung": Role.LUNG,
         "node 4R": Role.TARGET,
     }
-    assert any("'Segmentation_', with which all file names begin" in note for note in made.notes)
+    assert any("'Segmentation_', with which all file names begin" in note for note in full_scene.notes)

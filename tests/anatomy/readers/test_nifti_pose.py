@@ -81,10 +81,10 @@ def test_one_form_alone_places_as_nibabel_does(X: np.ndarray, version: int, orde
 def test_forms_that_say_the_same_need_no_word_but_where_rounding_shows(
     X: np.ndarray, code: int, version: int
 ) -> None:
-    made = header(X, code, X, code, version)
-    apart = corners_apart(made.get_sform(), made.get_qform())
+    nifti_header = header(X, code, X, code, version)
+    apart = corners_apart(nifti_header.get_sform(), nifti_header.get_qform())
     assume(apart < 0.2 and not 0.02 < apart < 0.06)  # nibabel rounds the real part otherwise
-    taken, remarks = pose(made)
+    taken, remarks = pose(nifti_header)
     assert corners_apart(taken, X) < 1e-3
     own = [r for r in remarks if "template" not in r]
     assert bool(own) == (apart > 0.05)
@@ -177,13 +177,13 @@ def test_a_template_s_space_alone_is_said(code: int, space: str) -> None:
 
 def test_codes_and_units_that_nifti_lacks_are_refused() -> None:
     with pytest.raises(GridError, match="sform code is 7"):
-        made = header(RAS, 1, RAS, 1)
-        made["sform_code"] = 7
-        pose(made)
+        nifti_header = header(RAS, 1, RAS, 1)
+        nifti_header["sform_code"] = 7
+        pose(nifti_header)
     with pytest.raises(GridError, match="unit of length has the unknown code 5"):
-        made = header(RAS, 1, RAS, 1)
-        made["xyzt_units"] = 5
-        pose(made)
+        nifti_header = header(RAS, 1, RAS, 1)
+        nifti_header["xyzt_units"] = 5
+        pose(nifti_header)
 
 
 @pytest.mark.parametrize(
@@ -203,47 +203,47 @@ def test_lengths_of_another_unit_are_converted_with_a_remark(
 @pytest.mark.parametrize("factor", [0.5, 1.011, 1.2, 10.0])
 @pytest.mark.parametrize("axis", range(3))
 def test_spacings_that_contradict_the_sform_are_refused(axis: int, factor: float) -> None:
-    made = header(RAS, 1, RAS, 0)
-    made["pixdim"][1 + axis] *= factor
+    nifti_header = header(RAS, 1, RAS, 0)
+    nifti_header["pixdim"][1 + axis] *= factor
     with pytest.raises(GridError, match=r"voxel spacings of .* mm, but its affine 0\.8, 0\.9, 5 mm"):
-        pose(made)
+        pose(nifti_header)
 
 
 def test_the_longest_spacing_that_a_header_can_give_is_refused() -> None:
-    made = header(RAS, 1, RAS, 0, version=2)
-    made["pixdim"][1] = np.finfo(float).max
+    nifti_header = header(RAS, 1, RAS, 0, version=2)
+    nifti_header["pixdim"][1] = np.finfo(float).max
     with pytest.raises(GridError, match=r"voxel spacings of 1\.798e\+308, 0\.9, 5 mm"):
-        pose(made)
+        pose(nifti_header)
 
 
 def test_spacings_that_are_rounded_or_not_there_are_remarked() -> None:
     for changed, said in ((0.803, "of 0.803, 0.9, 5 mm"), (0.0, "of 0, 0.9, 5"), (np.nan, "of nan, 0.9, 5")):
-        made = header(RAS, 1, RAS, 0)
-        made["pixdim"][1] = changed
-        taken, (remark,) = pose(made)
+        nifti_header = header(RAS, 1, RAS, 0)
+        nifti_header["pixdim"][1] = changed
+        taken, (remark,) = pose(nifti_header)
         assert corners_apart(taken, RAS) < 1e-3
         assert said in remark
     # The sign of a spacing means nothing in NIfTI.
-    made = header(RAS, 1, RAS, 0)
-    made["pixdim"][1] *= -1
-    assert pose(made)[1] == ()
+    nifti_header = header(RAS, 1, RAS, 0)
+    nifti_header["pixdim"][1] *= -1
+    assert pose(nifti_header)[1] == ()
 
 
 @pytest.mark.parametrize("spacing", [0.0, -0.8, np.nan, np.inf])
 def test_a_qform_needs_its_spacings(spacing: float) -> None:
     for sform_code in (0, 1):
-        made = header(RAS, sform_code, RAS, 1)
-        made["pixdim"][1] = spacing
+        nifti_header = header(RAS, sform_code, RAS, 1)
+        nifti_header["pixdim"][1] = spacing
         with pytest.raises(GridError, match="which its qform needs"):
-            pose(made)
+            pose(nifti_header)
 
 
 def test_a_quaternion_that_is_no_rotation_is_refused() -> None:
     for value in (1.5, np.nan, np.inf):
-        made = header(RAS, 0, RAS, 1)
-        made["quatern_b"] = value
+        nifti_header = header(RAS, 0, RAS, 1)
+        nifti_header["quatern_b"] = value
         with pytest.raises(GridError, match="its qform is not a rotation"):
-            pose(made)
+            pose(nifti_header)
 
 
 def test_remarks_reach_the_notes_once_for_all_files(tmp_path: Path) -> None:

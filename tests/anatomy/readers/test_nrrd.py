@@ -187,13 +187,13 @@ def test_no_flipped_bit_of_packed_voxels_changes_what_is_read(tmp_path: Path, le
 @pytest.mark.parametrize("encoding", ["raw", "gzip"])
 def test_the_end_is_looked_at(tmp_path: Path, encoding: str) -> None:
     path = written(tmp_path, encoding=encoding)
-    whole = path.read_bytes()
-    path.write_bytes(whole + bytes(100))
+    content = path.read_bytes()
+    path.write_bytes(content + bytes(100))
     assert read(path)[0].names() == tuple(NAMES.values())
-    path.write_bytes(whole + b"x")
+    path.write_bytes(content + b"x")
     with pytest.raises(ReadError, match=r"continues after its voxels|damaged"):
         read(path)
-    path.write_bytes(whole[:-8])
+    path.write_bytes(content[:-8])
     with pytest.raises(ReadError, match="cut short"):
         read(path)
 

@@ -35,9 +35,9 @@ def test_the_reference_grid_is_met_to_its_last_digit(reference: Path) -> None:
     assert checks["half_life_d"] == HALF_LIFE_DAYS
     assert len(checks["BED"]) == 36
     for name, expected in checks["BED"].items():
-        found = re.fullmatch(r"D=(\d+),ab=(\d+),Trep=([\d.]+)h", name)
-        assert found is not None
-        dose, alpha_beta, hours = map(float, found.groups())
+        match = re.fullmatch(r"D=(\d+),ab=(\d+),Trep=([\d.]+)h", name)
+        assert match is not None
+        dose, alpha_beta, hours = map(float, match.groups())
         tissue = Tissue(alpha_beta, hours / 24.0)
         doses = np.array([dose])
         bed = implant_bed_gy(doses, HALF_LIFE_DAYS, tissue)

@@ -35,8 +35,8 @@ def ball(radius_mm: float) -> np.ndarray:
 def test_the_formulas_by_hand() -> None:
     # 100 mm3 of target: 80 get the dose, 20 of them half as much again; 40 mm3 outside get it too.
     target = dose_volume(np.array([100.0, 130.0, 200.0]), np.array([20.0, 60.0, 20.0]))
-    made = quality_indices(target, 120.0, 40.0)
-    assert made == QualityIndices(120.0, 120.0, ci=0.8 * 80.0 / 120.0, ei=0.4, hi=0.75)
+    indices = quality_indices(target, 120.0, 40.0)
+    assert indices == QualityIndices(120.0, 120.0, ci=0.8 * 80.0 / 120.0, ei=0.4, hi=0.75)
 
 
 def test_the_indices_of_the_series_lie_where_its_formulas_put_them() -> None:
@@ -47,16 +47,16 @@ def test_the_indices_of_the_series_lie_where_its_formulas_put_them() -> None:
 
 @given(arrays(float, 12, elements=st.floats(0.0, 400.0)), st.floats(0.0, 500.0), st.floats(1.0, 300.0))
 def test_indices_keep_their_bounds(doses: np.ndarray, outside: float, level: float) -> None:
-    made = quality_indices(dose_volume(doses, np.full(12, 10.0)), level, outside)
-    assert 0.0 <= made.ci <= 1.0 + 1e-12
-    assert made.ei >= 0.0
-    assert (made.hi is None) == (doses.max() < level)
-    assert made.hi is None or 0.0 <= made.hi <= 1.0
+    indices = quality_indices(dose_volume(doses, np.full(12, 10.0)), level, outside)
+    assert 0.0 <= indices.ci <= 1.0 + 1e-12
+    assert indices.ei >= 0.0
+    assert (indices.hi is None) == (doses.max() < level)
+    assert indices.hi is None or 0.0 <= indices.hi <= 1.0
 
 
 def test_where_nothing_gets_the_dose_no_index_is_invented() -> None:
-    made = quality_indices(dose_volume(np.ones(3), np.ones(3)), 120.0, 0.0)
-    assert (made.ci, made.ei, made.hi) == (0.0, 0.0, None)
+    indices = quality_indices(dose_volume(np.ones(3), np.ones(3)), 120.0, 0.0)
+    assert (indices.ci, indices.ei, indices.hi) == (0.0, 0.0, None)
 
 
 @pytest.mark.parametrize("radius", [6.0, 10.0])
@@ -64,13 +64,13 @@ def test_a_ball_about_a_point_source(radius: float) -> None:
     target, level = mask_from_bool(ball(8.0)), K / radius**2
     points = sampled(target, GRID, 0.4)
     outside = outside_mm3(dose, level, SEED_P, target, GRID, 0.4)
-    made = quality_indices(dose_volume(dose(points.points_P), points.weights_mm3), level, outside)
+    indices = quality_indices(dose_volume(dose(points.points_P), points.weights_mm3), level, outside)
     sphere, whole = 4.0 / 3.0 * pi * radius**3, 4.0 / 3.0 * pi * 8.0**3
-    assert made.reference_volume_mm3 == pytest.approx(sphere, rel=0.01)
-    assert made.ci == pytest.approx(min(sphere, whole) ** 2 / (whole * sphere), rel=0.02)
-    assert made.ei == pytest.approx(max(0.0, sphere - whole) / whole, abs=0.01)
+    assert indices.reference_volume_mm3 == pytest.approx(sphere, rel=0.01)
+    assert indices.ci == pytest.approx(min(sphere, whole) ** 2 / (whole * sphere), rel=0.02)
+    assert indices.ei == pytest.approx(max(0.0, sphere - whole) / whole, abs=0.01)
     hot = min(whole, sphere / 1.5**1.5)
-    assert made.hi == pytest.approx(1.0 - hot / min(sphere, whole), abs=0.01)
+    assert indices.hi == pytest.approx(1.0 - hot / min(sphere, whole), abs=0.01)
 
 
 def test_a_smaller_target_leaves_more_outside(monkeypatch: pytest.MonkeyPatch) -> None:

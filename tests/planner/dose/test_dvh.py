@@ -54,39 +54,39 @@ def test_a_histogram_starts_at_the_whole_and_never_rises(given_samples) -> None:
 
 @given(samples(), DOSES)
 def test_a_histogram_is_the_single_volumes(given_samples, level: float) -> None:
-    made = dose_volume(*given_samples)
-    assert cumulative("node", made, [level]).volume_percent == (volume_percent_at(made, level),)
+    curve = dose_volume(*given_samples)
+    assert cumulative("node", curve, [level]).volume_percent == (volume_percent_at(curve, level),)
 
 
 @given(samples(), st.floats(0.1, 100.0), st.floats(0.1, 100.0))
 def test_less_volume_gets_no_smaller_dose(given_samples, one: float, other: float) -> None:
-    made = dose_volume(*given_samples)
-    assert dose_covering_percent(made, max(one, other)) <= dose_covering_percent(made, min(one, other))
+    curve = dose_volume(*given_samples)
+    assert dose_covering_percent(curve, max(one, other)) <= dose_covering_percent(curve, min(one, other))
 
 
 @given(samples())
 def test_d100_is_the_least_dose_and_no_d_exceeds_the_largest(given_samples) -> None:
-    made = dose_volume(*given_samples)
-    assert dose_covering_percent(made, 100.0) == given_samples[0].min()
-    assert dose_covering_percent(made, 1e-6) == given_samples[0].max()
+    curve = dose_volume(*given_samples)
+    assert dose_covering_percent(curve, 100.0) == given_samples[0].min()
+    assert dose_covering_percent(curve, 1e-6) == given_samples[0].max()
 
 
 @given(samples(), st.floats(0.1, 99.9))
 def test_d_is_the_largest_dose_that_the_volume_gets(given_samples, percent: float) -> None:
-    made = dose_volume(*given_samples)
-    dose = dose_covering_percent(made, percent)
-    assert volume_percent_at(made, dose) >= percent * (1.0 - 1e-8)
-    assert volume_percent_at(made, np.nextafter(dose, np.inf)) < percent
+    curve = dose_volume(*given_samples)
+    dose = dose_covering_percent(curve, percent)
+    assert volume_percent_at(curve, dose) >= percent * (1.0 - 1e-8)
+    assert volume_percent_at(curve, np.nextafter(dose, np.inf)) < percent
 
 
 @given(samples(), DOSES, st.floats(0.001, 1.0))
 def test_v_and_d_are_inverse(given_samples, level: float, share: float) -> None:
-    made = dose_volume(*given_samples)
-    volume_mm3 = share * made.volume_mm3
-    assume(abs(volume_mm3_at(made, level) - volume_mm3) > 1e-6 * volume_mm3)
-    dose = dose_to_hottest_cc(made, volume_mm3 / 1000.0)
+    curve = dose_volume(*given_samples)
+    volume_mm3 = share * curve.volume_mm3
+    assume(abs(volume_mm3_at(curve, level) - volume_mm3) > 1e-6 * volume_mm3)
+    dose = dose_to_hottest_cc(curve, volume_mm3 / 1000.0)
     assert dose is not None
-    assert (volume_mm3_at(made, level) < volume_mm3) == (dose < level)
+    assert (volume_mm3_at(curve, level) < volume_mm3) == (dose < level)
 
 
 @given(samples(), st.randoms(use_true_random=False))
@@ -129,10 +129,10 @@ def test_volumes_of_structures_taken_together_add_up(first, second) -> None:
 @given(samples())
 def test_a_sample_may_be_split_in_two(given_samples) -> None:
     doses, weights = given_samples
-    whole = dose_volume(doses, weights)
+    curve = dose_volume(doses, weights)
     split = dose_volume(np.repeat(doses, 2), np.repeat(weights / 2, 2))
     for percent in (100.0, 90.0, 50.0):
-        assert dose_covering_percent(split, percent) == dose_covering_percent(whole, percent)
+        assert dose_covering_percent(split, percent) == dose_covering_percent(curve, percent)
 
 
 @given(samples(least=2), st.floats(1.0, 1000.0), st.data())
@@ -147,9 +147,9 @@ def test_nothing_reported_depends_on_how_dose_in_a_seed_is_capped(given_samples,
     assert max(levels) <= highest < cap
     results = []
     for capped in (one, other):
-        made = dose_volume(capped, weights)
-        ds = [reported(dose_covering_percent(made, p), highest) for p in (100.0, 90.0, 10.0, 1.0)]
-        results.append((ds, cumulative("", made, levels).volume_percent))
+        curve = dose_volume(capped, weights)
+        ds = [reported(dose_covering_percent(curve, p), highest) for p in (100.0, 90.0, 10.0, 1.0)]
+        results.append((ds, cumulative("", curve, levels).volume_percent))
     assert results[0][0] == results[1][0]
     assert results[0][1] == pytest.approx(results[1][1])
 
@@ -164,18 +164,18 @@ def test_a_dose_above_the_highest_is_reported_as_at_least_that() -> None:
 def test_a_sample_in_a_seed_reaches_every_level_and_no_dose_is_told_of_it(given_samples, data) -> None:
     doses, weights = given_samples
     inside = data.draw(arrays(bool, len(doses)))
-    made = dose_volume(np.where(inside, np.inf, doses), weights)
-    highest = highest_outside_gy(made)
+    curve = dose_volume(np.where(inside, np.inf, doses), weights)
+    highest = highest_outside_gy(curve)
     assert highest == max(doses[~inside], default=0.0)
-    assert volume_mm3_at(made, 1e9) == pytest.approx(weights[inside].sum())
+    assert volume_mm3_at(curve, 1e9) == pytest.approx(weights[inside].sum())
     if not inside.all():
         rest = dose_volume(doses[~inside], weights[~inside])
         for level in LEVELS:
             expected = volume_mm3_at(rest, level) + weights[inside].sum()
-            assert volume_mm3_at(made, level) == pytest.approx(expected)
-    found = reported(dose_covering_percent(made, 1.0), highest)
+            assert volume_mm3_at(curve, level) == pytest.approx(expected)
+    found = reported(dose_covering_percent(curve, 1.0), highest)
     assert np.isfinite(found.gy)
-    assert found.at_least == (dose_covering_percent(made, 1.0) == np.inf)
+    assert found.at_least == (dose_covering_percent(curve, 1.0) == np.inf)
 
 
 def test_levels_are_percents_of_the_prescription() -> None:
@@ -185,13 +185,13 @@ def test_levels_are_percents_of_the_prescription() -> None:
 
 
 def test_a_volume_in_cc_is_a_thousand_cubic_millimetres() -> None:
-    made = dose_volume(np.arange(1.0, 11.0), np.full(10, 100.0))
-    assert dose_to_hottest_cc(made, 0.1) == 10.0
-    assert dose_to_hottest_cc(made, 1.0) == 1.0
-    assert dose_to_hottest_cc(made, 0.2001) == 8.0
-    assert dose_to_hottest_cc(made, 1.1) is None
-    assert volume_mm3_at(made, 10.0) == 100.0
-    assert volume_mm3_at(made, 10.5) == 0.0
+    curve = dose_volume(np.arange(1.0, 11.0), np.full(10, 100.0))
+    assert dose_to_hottest_cc(curve, 0.1) == 10.0
+    assert dose_to_hottest_cc(curve, 1.0) == 1.0
+    assert dose_to_hottest_cc(curve, 0.2001) == 8.0
+    assert dose_to_hottest_cc(curve, 1.1) is None
+    assert volume_mm3_at(curve, 10.0) == 100.0
+    assert volume_mm3_at(curve, 10.5) == 0.0
 
 
 @pytest.mark.parametrize("percent", [0.0, -1.0, 100.1, np.nan])

@@ -197,9 +197,9 @@ TOTAL = (
     ],
 )
 def test_structures_that_make_up_an_organ(asked: Organ, names: str, expected: str) -> None:
-    found = match(asked, names.split())
-    assert " ".join(found.structures) == expected
-    assert not found.holds_more and not found.holds_target
+    organ_match = match(asked, names.split())
+    assert " ".join(organ_match.structures) == expected
+    assert not organ_match.holds_more and not organ_match.holds_target
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_structures_that_make_up_an_organ(asked: Organ, names: str, expected: st
 )
 def test_structures_that_hold_more_than_the_organ(asked: Organ, names: str, expected: str) -> None:
     solid = asked is Organ.SKIN
-    found = match(asked, names.split(), solids=["body_trunk"])
-    assert found == Match((expected,), holds_more=True, holds_target=solid)
+    organ_match = match(asked, names.split(), solids=["body_trunk"])
+    assert organ_match == Match((expected,), holds_more=True, holds_target=solid)
 
 
 def test_a_skin_that_holds_no_target_is_taken_before_a_solid() -> None:
@@ -233,33 +233,34 @@ def test_nothing_holds_lungs_and_more() -> None:
 
 
 def test_a_limit_is_converted_in_its_own_fractions() -> None:
-    found = one(of(RTOG_0813, "SpinalCord", LimitKind.MAX), organ("spinal_cord", (20.0, 1.0)))
-    assert found.limit_bed_gy == pytest.approx(30.0 * (1.0 + 6.0 / 3.0))
-    found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (20.0, 1.0)))
-    assert found.limit_bed_gy == pytest.approx(18.0 * (1.0 + 6.0 / 3.0))
+    comparison = one(of(RTOG_0813, "SpinalCord", LimitKind.MAX), organ("spinal_cord", (20.0, 1.0)))
+    assert comparison.limit_bed_gy == pytest.approx(30.0 * (1.0 + 6.0 / 3.0))
+    comparison = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (20.0, 1.0)))
+    assert comparison.limit_bed_gy == pytest.approx(18.0 * (1.0 + 6.0 / 3.0))
     acute = Radiobiology(HALF_LIFE_DAYS, ACUTE)
-    found = one(of(RTOG_0236, "Skin"), organ("skin_shell", (9.0, 1.0)), made=acute)
-    assert found.limit_bed_gy == pytest.approx(24.0 * 1.8)
+    comparison = one(of(RTOG_0236, "Skin"), organ("skin_shell", (9.0, 1.0)), made=acute)
+    assert comparison.limit_bed_gy == pytest.approx(24.0 * 1.8)
 
 
 def test_a_maximum_is_held_against_the_hottest_tenth_of_a_cc() -> None:
     rows = of(RTOG_0236, "SpinalCord")
     for hot_cc, met in ((0.0, True), (0.05, None), (0.15, False)):
-        found = one(rows, organ("spinal_cord", (10.0, 20.0), *([(300.0, hot_cc)] if hot_cc else [])))
-        assert found.met is met
-        assert found.structure == "spinal_cord"
-        assert found.achieved_cc == pytest.approx(hot_cc)
+        comparison = one(rows, organ("spinal_cord", (10.0, 20.0), *([(300.0, hot_cc)] if hot_cc else [])))
+        assert comparison.met is met
+        assert comparison.structure == "spinal_cord"
+        assert comparison.achieved_cc == pytest.approx(hot_cc)
         assert (
-            "D0.1cc, the smallest volume reported, stands for the maximum; less may get more." in found.reason
+            "D0.1cc, the smallest volume reported, stands for the maximum; less may get more."
+            in comparison.reason
         )
         bed = implant_bed_gy(np.array(300.0 if met is False else 10.0), HALF_LIFE_DAYS, LATE)
-        assert found.achieved_bed_gy == pytest.approx(float(bed))
+        assert comparison.achieved_bed_gy == pytest.approx(float(bed))
 
 
 def test_an_organ_smaller_than_that_is_held_by_its_hottest_sample() -> None:
-    found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 0.02), (300.0, 0.02)))
-    assert found.met is False
-    assert "smaller than 0.1 cc" in found.reason
+    comparison = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 0.02), (300.0, 0.02)))
+    assert comparison.met is False
+    assert "smaller than 0.1 cc" in comparison.reason
 
 
 @pytest.mark.parametrize("part_mm3", [2.5 / 3, 0.8 * 0.8, 0.8 * 0.8 * 2.5 / 3, 1.0])
@@ -278,11 +279,11 @@ def test_a_volume_just_as_large_as_the_limit_is_judged_as_its_dose_is(part_mm3: 
 def test_a_volume_must_be_below_the_limit() -> None:
     rows = of(RTOG_0813, "SpinalCord", LimitKind.VOLUME, 22.5)
     for hot_cc, met in ((0.24, True), (0.26, False)):
-        found = one(rows, organ("spinal_cord", (5.0, 20.0), (100.0, hot_cc)))
-        assert found.met is met
-        assert (found.volume_cc, found.achieved_cc) == (0.25, pytest.approx(hot_cc))
-        assert found.achieved_bed_gy is not None and found.limit_bed_gy is not None
-        assert (found.achieved_bed_gy < found.limit_bed_gy) is met
+        comparison = one(rows, organ("spinal_cord", (5.0, 20.0), (100.0, hot_cc)))
+        assert comparison.met is met
+        assert (comparison.volume_cc, comparison.achieved_cc) == (0.25, pytest.approx(hot_cc))
+        assert comparison.achieved_bed_gy is not None and comparison.limit_bed_gy is not None
+        assert (comparison.achieved_bed_gy < comparison.limit_bed_gy) is met
     small = one(rows, organ("spinal_cord", (100.0, 0.2)))
     assert (small.met, small.achieved_bed_gy) == (True, None)
 
@@ -291,16 +292,16 @@ def test_a_volume_must_be_below_the_limit() -> None:
 def test_a_volume_to_spare_is_what_gets_less(cold_cc: float, met: bool) -> None:
     rows = of(TG101_5, "Lung", LimitKind.SPARED, 13.5)
     lungs = [organ("lung_left", (1.0, cold_cc / 2), (90.0, 300.0)), organ("lung_right", (1.0, cold_cc / 2))]
-    found = one(rows, *lungs)
-    assert found.met is met
-    assert found.structure == "lung_left, lung_right"
-    assert found.achieved_cc == pytest.approx(cold_cc)
+    comparison = one(rows, *lungs)
+    assert comparison.met is met
+    assert comparison.structure == "lung_left, lung_right"
+    assert comparison.achieved_cc == pytest.approx(cold_cc)
 
 
 def test_lungs_too_small_to_spare_so_much_are_not_judged() -> None:
-    found = one(of(TG101_5, "Lung", dose=12.5), organ("lung_left", (1.0, 1400.0)))
-    assert found.met is None
-    assert "only 1400 cc" in found.reason
+    comparison = one(of(TG101_5, "Lung", dose=12.5), organ("lung_left", (1.0, 1400.0)))
+    assert comparison.met is None
+    assert "only 1400 cc" in comparison.reason
 
 
 @pytest.mark.parametrize(
@@ -316,16 +317,16 @@ def test_where_sources_disagree_met_is_what_both_call_so_and_an_excess_is_one(
     cold_cc: float, hot_cc: float, met: bool | None, other: str
 ) -> None:
     rows = of(RTOG_0813, "Lungs", LimitKind.VOLUME_OR_SPARED, 12.5)
-    found = one(rows, organ("lungs", (1.0, cold_cc), (90.0, hot_cc)))
-    assert found.met is met
-    assert (Doubt.OTHER_READING in found.doubts) is bool(other) and other in found.reason
-    assert found.achieved_cc == pytest.approx(hot_cc)
+    comparison = one(rows, organ("lungs", (1.0, cold_cc), (90.0, hot_cc)))
+    assert comparison.met is met
+    assert (Doubt.OTHER_READING in comparison.doubts) is bool(other) and other in comparison.reason
+    assert comparison.achieved_cc == pytest.approx(hot_cc)
     # Verification calls for the same doubts; of what was compared it asks only whether it is there.
     there = ComparedOrgan.__new__(ComparedOrgan)
     bed_model = BedModel(3.0, 0.0, 0.0)
     assert (
-        tuple(doubts_of(bed_model, rows.limits[0], found, MatchedOrgan(("lungs",)), there, False))
-        == found.doubts
+        tuple(doubts_of(bed_model, rows.limits[0], comparison, MatchedOrgan(("lungs",)), there, False))
+        == comparison.doubts
     )
 
 
@@ -356,10 +357,10 @@ def test_a_solid_body_fails_nothing_for_the_skin() -> None:
 
 def test_a_row_that_no_protocol_is_known_to_have_may_be_exceeded_and_is_not_met() -> None:
     for hot_cc, met in ((1.0, None), (100.0, False)):
-        found = one(of(RTOG_0813, "ChestWall"), organ("chest_wall", (5.0, 900.0), (200.0, hot_cc)))
-        assert found.met is met and found.doubts == (Doubt.UNVERIFIED,)
-        assert found.achieved_cc == pytest.approx(hot_cc)
-        assert "one score card" in found.reason
+        comparison = one(of(RTOG_0813, "ChestWall"), organ("chest_wall", (5.0, 900.0), (200.0, hot_cc)))
+        assert comparison.met is met and comparison.doubts == (Doubt.UNVERIFIED,)
+        assert comparison.achieved_cc == pytest.approx(hot_cc)
+        assert "one score card" in comparison.reason
 
 
 def test_rows_without_a_dose_say_why_they_are_not_compared() -> None:
@@ -369,9 +370,11 @@ def test_rows_without_a_dose_say_why_they_are_not_compared() -> None:
         (of(RTOG_0813, "Lungs", LimitKind.RELATIVE), "V20"),
         (of(RTOG_0236, "GreatVessels"), "states no limit"),
     ):
-        found = one(rows, heart, lungs)
-        assert (found.met, found.organ_cc, found.limit_bed_gy, found.achieved_bed_gy) == (None,) * 4
-        assert words in found.reason
+        comparison = one(rows, heart, lungs)
+        assert (comparison.met, comparison.organ_cc, comparison.limit_bed_gy, comparison.achieved_bed_gy) == (
+            None,
+        ) * 4
+        assert words in comparison.reason
 
 
 def test_an_organ_that_is_not_there_is_said_to_be() -> None:
@@ -501,8 +504,13 @@ def test_an_organ_lacks_nothing_only_if_none_of_its_names_could_add_to_it(
     organ: Organ, names: list[str]
 ) -> None:
     """What is lacking may not come back when more is segmented, numbered members between two aside."""
-    found = match(organ, names)
-    if found.structures and not found.lacking and not found.holds_more and organ is not Organ.RIBS:
+    organ_match = match(organ, names)
+    if (
+        organ_match.structures
+        and not organ_match.lacking
+        and not organ_match.holds_more
+        and organ is not Organ.RIBS
+    ):
         assert not match(organ, SOME_NAMES).lacking
 
 
@@ -528,14 +536,16 @@ def test_what_an_organ_lacks_could_only_add_to_what_is_spared() -> None:
 
 def test_lungs_that_are_there_as_a_whole_and_by_side_count_once() -> None:
     sides = [organ(f"lung_{side}", (1.0, 600.0), (90.0, 300.0)) for side in ("left", "right")]
-    found = one(of(TG101_5, "Lung", dose=13.5), organ("lungs", (1.0, 1200.0), (90.0, 600.0)), *sides)
-    assert (found.structure, found.achieved_cc) == ("lungs", pytest.approx(1200.0))
+    comparison = one(of(TG101_5, "Lung", dose=13.5), organ("lungs", (1.0, 1200.0), (90.0, 600.0)), *sides)
+    assert (comparison.structure, comparison.achieved_cc) == ("lungs", pytest.approx(1200.0))
 
 
 def test_beams_counted_in_full_are_said_beside_an_excess() -> None:
     before = Radiobiology(HALF_LIFE_DAYS, before=(ExternalBeam(60.0, 30),))
-    found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 20.0)), made=before)
-    assert "(RTOG_0236_3fx_Dmax; external beams before counted in full everywhere)" in exceeded_text(found)
+    comparison = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 20.0)), made=before)
+    assert "(RTOG_0236_3fx_Dmax; external beams before counted in full everywhere)" in exceeded_text(
+        comparison
+    )
 
 
 @given(
@@ -576,15 +586,15 @@ def test_no_excess_is_rounded_away(kind: LimitKind, limit: float, over: float) -
 
 
 def test_what_is_more_in_part_is_not_said_to_be_nothing() -> None:
-    found = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 20.0), (300.0, 0.0004)))
-    assert found.met is None and "Less than 0.001 cc get more than the limit's BED" in found.reason
+    comparison = one(of(RTOG_0236, "SpinalCord"), organ("spinal_cord", (10.0, 20.0), (300.0, 0.0004)))
+    assert comparison.met is None and "Less than 0.001 cc get more than the limit's BED" in comparison.reason
 
 
 def test_an_organ_in_a_structure_that_is_more_is_exceeded_with_that_doubt() -> None:
     rows = of(RTOG_0236, "Heart/pericardium", LimitKind.MAX)
-    found = one(rows, organ("pericardium", (900.0, 30.0)))
-    assert found.met is False and Doubt.HOLDS_MORE in found.doubts
-    assert "unsure: what was segmented is more than this organ" in exceeded_text(found)
+    comparison = one(rows, organ("pericardium", (900.0, 30.0)))
+    assert comparison.met is False and Doubt.HOLDS_MORE in comparison.doubts
+    assert "unsure: what was segmented is more than this organ" in exceeded_text(comparison)
 
 
 def test_what_an_exceeded_limit_is_called() -> None:

@@ -84,8 +84,8 @@ def test_a_ball_and_a_box_on_any_grid(
 
     ball = 4.0 / 3.0 * pi * radius**3
     expected = ball - overlap_mm3(target, grid, at_B, radius)
-    found = outside_mm3(dose, K / radius**2, at_P, target, grid)
-    assert found == pytest.approx(expected, abs=COUNTED * ball)
+    volume_mm3 = outside_mm3(dose, K / radius**2, at_P, target, grid)
+    assert volume_mm3 == pytest.approx(expected, abs=COUNTED * ball)
 
 
 def implant(grid: Grid, count: int, number: int) -> list[GivenSeed]:
@@ -115,7 +115,7 @@ def test_an_implant_by_many_points(spacing: tuple, rotation: tuple, count: int, 
     seeds = implant(grid, count, 3)
     dose = seed_dose(SeedRequest(activity_mci=0.6))
     centres_P = np.array([s.position_mm for s in seeds])
-    found = outside_mm3(lambda p_P: dose.total(p_P, seeds), level, centres_P, target, grid)
+    volume_mm3 = outside_mm3(lambda p_P: dose.total(p_P, seeds), level, centres_P, target, grid)
 
     box = 2.0 * (7.0 + 25.0)
     unit = qmc.Sobol(3, scramble=True, seed=5).random_base2(19)
@@ -125,13 +125,13 @@ def test_an_implant_by_many_points(spacing: tuple, rotation: tuple, count: int, 
     expected = part * np.count_nonzero(hot & ~points_inside(target, grid, points_P))
     reference = part * np.count_nonzero(hot)
     # The oracle's own points are off too: by no more than as many draws would be.
-    assert found == pytest.approx(expected, abs=COUNTED * reference + 3.0 * part * np.sqrt(hot.sum()))
+    assert volume_mm3 == pytest.approx(expected, abs=COUNTED * reference + 3.0 * part * np.sqrt(hot.sum()))
 
     placed = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in seeds]
     verified, off = verified_outside_mm3(
         seed_doses(AMERSHAM_6711, dose.strength_u, placed), target, grid, level
     )
-    assert abs(found - verified) <= off
+    assert abs(volume_mm3 - verified) <= off
     assert off <= max(0.05 * reference, 3.0)
 
 
@@ -151,12 +151,12 @@ def test_a_hot_place_between_the_nodes_is_found() -> None:
     dose = seed_dose(SeedRequest(activity_mci=0.1))
     for off in product((0.0, 0.5), repeat=3):
         seed = GivenSeed(tuple((grid.to_patient(middle_B(grid)) + np.array(off)).tolist()), (0.0, 0.0, 1.0))
-        found = outside_mm3(
+        volume_mm3 = outside_mm3(
             lambda p, s=seed: dose.total(p, [s]), 200.0, np.array([seed.position_mm]), nothing, grid
         )
         points = np.random.default_rng(2).uniform(-2.0, 2.0, (400_000, 3))
         share = np.mean(dose.total(points + np.array(seed.position_mm), [seed]) >= 200.0)
-        assert found == pytest.approx(share * 4.0**3, rel=0.02)
+        assert volume_mm3 == pytest.approx(share * 4.0**3, rel=0.02)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([20.0, 80.0, 160.0, 1000.0]))
@@ -191,7 +191,7 @@ def test_cells_are_a_millimetre_where_voxels_allow_it() -> None:
 def test_the_inside_of_weak_seeds_gets_any_dose(model: str, activity_mci: float, dose_gy: float) -> None:
     """Their isodose may lie within them, where a formula says little: each capsule counts."""
     grid = grid_about((1.5, 1.5, 1.5), 90.0)
-    made = made_scene(
+    dose_scene = made_scene(
         grid,
         {
             "body": (Role.SKIN, box_mask(grid.shape, ((2, 2, 2), (58, 58, 58)))),
@@ -207,10 +207,10 @@ def test_the_inside_of_weak_seeds_gets_any_dose(model: str, activity_mci: float,
         for place, axis in zip(grid.to_patient(places_B).tolist(), axes.tolist(), strict=True)
     ]
     dose = seed_dose(SeedRequest(model=model, activity_mci=activity_mci))
-    _, target = Dosimetry(made, dose, seeds).target(made.target, dose_gy)
+    _, target = Dosimetry(dose_scene, dose, seeds).target(dose_scene.target, dose_gy)
     own = [PlacedSeed("N1", seed.position_mm, seed.axis, 1.0, 0.0) for seed in seeds]
     found, off = verified_outside_mm3(
-        seed_doses(dose.source, dose.strength_u, own), made.target, grid, dose_gy
+        seed_doses(dose.source, dose.strength_u, own), dose_scene.target, grid, dose_gy
     )
     stated = target.ei * target.volume_cc * 1000.0
     assert abs(stated - found) <= off

@@ -73,21 +73,21 @@ def instances(draw):
 def test_no_set_that_enumeration_finds_is_cheaper_than_the_cover_allows(made, most):
     cost, covers, graph, held = made
     rules = [Rule(tuple(range(len(cost))), most), *conflict_rules(graph, held)]
-    found = cheapest_cover(cost, covers, rules, held, no_more)
+    cover = cheapest_cover(cost, covers, rules, held, no_more)
     price = UNCOVERED * cost.max()
 
     def total(rows: np.ndarray) -> float:
         return float(cost[rows].sum()) + price * open_points(covers, rows)
 
     allowed = [rows for rows in all_sets(len(cost)) if set(held) <= set(rows) and keeps(rules, rows)]
-    assert keeps(rules, found.rows)
-    assert set(held) <= set(found.rows)
-    assert found.objective == pytest.approx(cost[found.rows].sum())
-    assert total(found.rows) <= min(map(total, allowed)) / (1.0 - RELATIVE_GAP) + 1e-6
-    left_open = open_points(covers, found.rows)
+    assert keeps(rules, cover.rows)
+    assert set(held) <= set(cover.rows)
+    assert cover.objective == pytest.approx(cost[cover.rows].sum())
+    assert total(cover.rows) <= min(map(total, allowed)) / (1.0 - RELATIVE_GAP) + 1e-6
+    left_open = open_points(covers, cover.rows)
     as_good = [float(cost[rows].sum()) for rows in allowed if open_points(covers, rows) <= left_open]
-    assert found.bound <= min(as_good) + 1e-6
-    assert found.bound <= found.objective
+    assert cover.bound <= min(as_good) + 1e-6
+    assert cover.bound <= cover.objective
 
 
 @given(instances())
@@ -99,11 +99,11 @@ def test_sets_that_turn_out_broken_are_never_chosen(made):
         cycles = [(n, n + 1, n + 2) for n in range(len(cost) - 2) if np.isin([n, n + 1, n + 2], rows).all()]
         return [Rule(cycle, 2) for cycle in cycles[:1]]
 
-    found = cheapest_cover(cost, covers, [], held, broken)
-    assert not broken(found.rows)
+    cover = cheapest_cover(cost, covers, [], held, broken)
+    assert not broken(cover.rows)
     kept = [rows for rows in all_sets(len(cost)) if set(held) <= set(rows) and not broken(rows)]
-    left_open = open_points(covers, found.rows)
-    assert found.bound <= min(cost[r].sum() for r in kept if open_points(covers, r) <= left_open) + 1e-6
+    left_open = open_points(covers, cover.rows)
+    assert cover.bound <= min(cost[r].sum() for r in kept if open_points(covers, r) <= left_open) + 1e-6
 
 
 @given(instances())
@@ -132,9 +132,9 @@ def test_many_rules_that_turn_up_one_by_one_join_in_at_once():
     # Forty tracks alike, each pair of neighbours in conflict: a few rounds do not name them all.
     cost, covers = np.ones(40), np.eye(40, dtype=bool)
     rules = [Rule((n, n + 1), 1) for n in range(39)]
-    found = cheapest_cover(cost, covers, rules, NONE, no_more)
-    assert keeps(rules, found.rows)
-    assert len(found.rows) == 20
+    cover = cheapest_cover(cost, covers, rules, NONE, no_more)
+    assert keeps(rules, cover.rows)
+    assert len(cover.rows) == 20
 
 
 # Tracks

@@ -557,9 +557,9 @@ def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(fields)
     dose = dose_report(ball_scene(), prescription, made_so.ptv, made_so.dose, seeds)
     stated = set_report(ball_scene(), request, prescription, made_so, made_so.chosen, dose)
     assert {p.aim for p in made_so.needles[:2]} == {Aim.GIVEN}
-    told = " ".join(stated.claims)
-    assert "given, overlap by 3.5" in told and "the hubs of " in told.lower()
-    assert "given, touches or runs through aorta, where 1.5 mm are asked for" in told
+    text = " ".join(stated.claims)
+    assert "given, overlap by 3.5" in text and "the hubs of " in text.lower()
+    assert "given, touches or runs through aorta, where 1.5 mm are asked for" in text
     # The needles that are in block each other; those to be driven have an order all the same.
     given_ids = {p.id for p in made_so.needles if p.aim is Aim.GIVEN}
     assert sorted(stated.order) == sorted(p.id for p in made_so.needles)

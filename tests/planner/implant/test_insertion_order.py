@@ -212,9 +212,9 @@ def assert_shortest(needles: Needles, cycle: tuple[int, ...]) -> None:
 
 def test_three_needles_that_stop_each_other_in_a_circle_have_no_order() -> None:
     assert mutually_blocking_pairs(NO_ORDER, HARDWARE).tolist() == []
-    got = insertion_order(NO_ORDER, HARDWARE)
-    assert (got.order, len(got.cycle)) == (None, 3)
-    assert_shortest(NO_ORDER, got.cycle)
+    order = insertion_order(NO_ORDER, HARDWARE)
+    assert (order.order, len(order.cycle)) == (None, 3)
+    assert_shortest(NO_ORDER, order.cycle)
 
 
 @given(seeds, st.integers(3, 5), st.floats(4.0, 9.0), st.floats(-0.7, 0.2), st.floats(-0.8, 0.8))
@@ -226,10 +226,10 @@ def test_a_cycle_is_one_and_no_part_of_it_is(seed, count, radius, outward, turne
         np.concatenate([beside.outward_P, around.outward_P]),
         np.concatenate([beside.length_mm, around.length_mm]),
     )
-    got = insertion_order(needles, HARDWARE)
-    assert (got.order is None) == bool(got.cycle)
-    if got.cycle:
-        assert_shortest(needles, got.cycle)
+    order = insertion_order(needles, HARDWARE)
+    assert (order.order is None) == bool(order.cycle)
+    if order.cycle:
+        assert_shortest(needles, order.cycle)
 
 
 @given(st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda e: e[0] != e[1])))

@@ -69,11 +69,11 @@ def passed(made: Plan) -> bool:
 
 @pytest.mark.long
 def test_where_two_needles_are_allowed_two_do_what_they_can():
-    made = plan(ball_scene(), asked(needle_set=NeedleSetRequest(max_needles=2))).plan
-    assert passed(made) and made.needle_set is not None
-    assert 1 <= len(made.needle_set.path_ids) <= 2
-    if made.outcome.status is not Status.PLANNED:
-        assert "No more than 2 needles were allowed" in made.outcome.message
+    planned = plan(ball_scene(), asked(needle_set=NeedleSetRequest(max_needles=2))).plan
+    assert passed(planned) and planned.needle_set is not None
+    assert 1 <= len(planned.needle_set.path_ids) <= 2
+    if planned.outcome.status is not Status.PLANNED:
+        assert "No more than 2 needles were allowed" in planned.outcome.message
 
 
 @pytest.mark.long
@@ -81,9 +81,9 @@ def test_a_set_that_time_cut_short_says_so_and_is_verified_all_the_same():
     def until_needles(progress: Progress) -> bool:
         return progress.phase is not Phase.NEEDLES
 
-    made = plan(ball_scene(), asked(), until_needles).plan
-    assert passed(made) and made.needle_set is not None
-    assert made.needle_set.time_ended and "time limit" in made.needle_set.claims[-1]
+    planned = plan(ball_scene(), asked(), until_needles).plan
+    assert passed(planned) and planned.needle_set is not None
+    assert planned.needle_set.time_ended and "time limit" in planned.needle_set.claims[-1]
     whole = plan(ball_scene(), asked()).plan
     assert whole.needle_set is not None and not whole.needle_set.time_ended
 

@@ -370,9 +370,11 @@ def exchange_problem(seed: int) -> PlacementProblem:
 def test_exchanged_seeds_stand_where_they_may_and_are_never_worse(seed):
     problem = exchange_problem(seed)
     start = descended(problem, problem.none())
-    found = exchanged(problem, start, lambda _: True, lambda part: part < 0.2, np.random.default_rng(seed))
-    assert may_stand(problem, found)
-    assert problem.cost(found)[0] <= problem.cost(start)[0]
+    after_exchange = exchanged(
+        problem, start, lambda _: True, lambda part: part < 0.2, np.random.default_rng(seed)
+    )
+    assert may_stand(problem, after_exchange)
+    assert problem.cost(after_exchange)[0] <= problem.cost(start)[0]
 
 
 def test_exchange_leads_from_one_needle_to_another_where_no_single_seed_can():
@@ -391,8 +393,8 @@ def test_exchange_leads_from_one_needle_to_another_where_no_single_seed_can():
     problem = problem_on(slots, 2, track_cost=np.array([1.0, 0.0]), conflicts=conflicts)
     dear = descended(replace(problem, closed=slots.track == 1, track_cost=np.zeros(2)), problem.none())
     assert dear.sum() >= 2 and problem.tracks(descended(problem, dear)).tolist() == [0]
-    found = exchanged(problem, dear, lambda _: True, lambda _: True, np.random.default_rng(0))
-    assert problem.tracks(found).tolist() == [1]
+    after_exchange = exchanged(problem, dear, lambda _: True, lambda _: True, np.random.default_rng(0))
+    assert problem.tracks(after_exchange).tolist() == [1]
 
 
 def test_exchange_keeps_to_what_is_allowed_and_stops_when_told():
@@ -400,8 +402,8 @@ def test_exchange_keeps_to_what_is_allowed_and_stops_when_told():
     start = descended(problem, problem.none())
     tracks = problem.tracks(start).tolist()
     rng = np.random.default_rng
-    kept = exchanged(problem, start, lambda t: t.tolist() == tracks, lambda _: True, rng(1))
-    assert problem.tracks(kept).tolist() == tracks
+    after_exchange = exchanged(problem, start, lambda t: t.tolist() == tracks, lambda _: True, rng(1))
+    assert problem.tracks(after_exchange).tolist() == tracks
     assert np.array_equal(exchanged(problem, start, lambda _: True, lambda _: False, rng(1)), start)
     assert not exchanged(problem, problem.none(), lambda _: True, lambda _: True, rng(1)).any()
 

@@ -79,9 +79,9 @@ def test_what_measuring_refuses_is_no_track_and_its_length_is_what_measuring_say
 
 @pytest.mark.long
 def test_a_set_of_needles_to_the_far_skin_is_planned():
-    made = plan(shallow_scene(), to_the_skin()).plan
-    assert made.verification is not None and made.verification.passed
-    assert any(path.aim is Aim.PTV for path in made.paths)
+    planned = plan(shallow_scene(), to_the_skin()).plan
+    assert planned.verification is not None and planned.verification.passed
+    assert any(path.aim is Aim.PTV for path in planned.paths)
 
 
 def lines_along(outward: int, points_B: np.ndarray, tip_off_mm: float) -> SafeLines:

@@ -59,9 +59,9 @@ def test_walk_finds_the_runs_that_each_voxel_says(seed):
     _, edge = span_in_box(-0.5 * spacing, (np.array(shape) - 0.5) * spacing, start, direction)
     length = rng.uniform(0, 1) * edge
     got_labels, bounds = runs_along(labels, spacing, start, direction, length)
-    wanted = merged(slab_intervals(labels, spacing, start, direction, length))
-    assert [int(n) for n in got_labels] == [label for _, _, label in wanted]
-    assert np.allclose(bounds[:-1], [a for a, _, _ in wanted])
+    merged_spans = merged(slab_intervals(labels, spacing, start, direction, length))
+    assert [int(n) for n in got_labels] == [label for _, _, label in merged_spans]
+    assert np.allclose(bounds[:-1], [a for a, _, _ in merged_spans])
     assert bounds[-1] == pytest.approx(length)
 
 
@@ -158,8 +158,8 @@ def test_boxes_are_crossed_where_their_slabs_say(seed):
 
 def test_a_path_from_the_front_meets_structures_in_order():
     scene = chest()
-    got = crossed(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
-    assert [(c.structure, c.from_mm, c.to_mm) for c in got] == [
+    spans = crossed(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
+    assert [(c.structure, c.from_mm, c.to_mm) for c in spans] == [
         ("lung_upper_lobe_right", pytest.approx(12.0), pytest.approx(40.0)),
         ("node", pytest.approx(28.0), pytest.approx(40.0)),
     ]
@@ -168,15 +168,15 @@ def test_a_path_from_the_front_meets_structures_in_order():
 def test_same_depths_are_ordered_by_name():
     twins = {name: (Role.PASSABLE, ((20, 14, 20), (30, 20, 30))) for name in ("zeta", "alpha")}
     scene = chest(**twins)
-    got = crossed(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
-    assert [c.structure for c in got] == ["alpha", "zeta", "lung_upper_lobe_right", "node"]
+    spans = crossed(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
+    assert [c.structure for c in spans] == ["alpha", "zeta", "lung_upper_lobe_right", "node"]
 
 
 def test_skin_is_no_crossing_but_all_else_is():
     scene = chest()
-    got = crossed(scene, at_voxel(scene.grid, 30, 41.5, 30), at_voxel(scene.grid, 30, 7.5, 10))
-    assert "body" not in {c.structure for c in got}
-    assert "vertebrae" in {c.structure for c in got}
+    spans = crossed(scene, at_voxel(scene.grid, 30, 41.5, 30), at_voxel(scene.grid, 30, 7.5, 10))
+    assert "body" not in {c.structure for c in spans}
+    assert "vertebrae" in {c.structure for c in spans}
 
 
 def test_structures_of_one_layer_share_a_walk():
@@ -194,8 +194,8 @@ def test_a_surface_is_crossed_where_its_triangles_are():
     meshed = replace(scene.structure("heart"), surface=Surface(corners, faces))
     structures = tuple(meshed if s.name == "heart" else s for s in scene.structures)
     scene = replace(scene, structures=structures)
-    got = crossed(scene, np.array([50.5, 15.0, 70.3]), np.array([50.5, 54.0, 70.3]))
-    heart = [c for c in got if c.structure == "heart"]
+    spans = crossed(scene, np.array([50.5, 15.0, 70.3]), np.array([50.5, 54.0, 70.3]))
+    heart = [c for c in spans if c.structure == "heart"]
     assert [(c.from_mm, c.to_mm) for c in heart] == [(pytest.approx(10.0), pytest.approx(15.5))]
 
 
@@ -205,8 +205,8 @@ def test_grazes_of_a_surface_are_left_out(monkeypatch):
     meshed = tuple(replace(s, surface=surface) if s.name == "heart" else s for s in scene.structures)
     spans = np.array([[1.0, 1.0 + SHORTEST_MM / 2], [2.0, 3.0]])
     monkeypatch.setattr(module, "surface_crossings", lambda surface, entry_P, tip_P: spans)
-    got = crossings(replace(scene, structures=meshed), [], np.zeros(3), np.ones(3))
-    assert [(c.structure, c.from_mm, c.to_mm) for c in got] == [("heart", 2.0, 3.0)]
+    crossing_spans = crossings(replace(scene, structures=meshed), [], np.zeros(3), np.ones(3))
+    assert [(c.structure, c.from_mm, c.to_mm) for c in crossing_spans] == [("heart", 2.0, 3.0)]
 
 
 def test_a_graze_at_the_end_is_left_out():

@@ -28,8 +28,8 @@ ANTERIOR = np.array([0.0, -1.0, 0.0])
 
 
 def test_a_needle_from_the_front_is_measured_as_built():
-    made = chest()
-    path = measure(made, Request().needle_assembly, at_voxel(made.grid, 25, 25, 24), ANTERIOR)
+    small_scene = chest()
+    path = measure(small_scene, Request().needle_assembly, at_voxel(small_scene.grid, 25, 25, 24), ANTERIOR)
     assert path is not None
     # Voxels of 2 x 2 x 3 mm. Skin at j = 8, lung from 14, node 22 to 28, heart from i = 32, seen from i = 25.
     assert path.entry_mm == pytest.approx((50.0, 15.0, 72.0))
@@ -52,25 +52,25 @@ def test_a_needle_from_the_front_is_measured_as_built():
 
 
 def test_the_tip_is_at_the_far_edge_whichever_way_the_needle_comes():
-    made = chest()
-    point_P = at_voxel(made.grid, 25, 25, 24)
-    right = measure(made, Request().needle_assembly, point_P, np.array([-1.0, 0.0, 0.0]))
+    small_scene = chest()
+    point_P = at_voxel(small_scene.grid, 25, 25, 24)
+    right = measure(small_scene, Request().needle_assembly, point_P, np.array([-1.0, 0.0, 0.0]))
     assert right is not None
     assert right.tip_mm[0] == pytest.approx(63.0)
     assert right.target_chord_mm == pytest.approx(16.0)
     assert right.axial_angle_deg == pytest.approx(90.0)
-    front = measure(made, Request().needle_assembly, point_P, ANTERIOR)
+    front = measure(small_scene, Request().needle_assembly, point_P, ANTERIOR)
     assert front is not None
     assert front.tip_mm[1] == pytest.approx(55.0)
 
 
 @given(st.floats(-60, 60), st.floats(0.1, 5))
 def test_any_point_and_any_length_of_arrow_name_the_same_line(along, arrow):
-    made = chest()
+    small_scene = chest()
     outward = np.array([-0.3, -1.0, 0.1])
-    point_P = at_voxel(made.grid, 25, 25, 24)
-    here = measure(made, Request().needle_assembly, point_P, outward)
-    there = measure(made, Request().needle_assembly, point_P + along * outward, arrow * outward)
+    point_P = at_voxel(small_scene.grid, 25, 25, 24)
+    here = measure(small_scene, Request().needle_assembly, point_P, outward)
+    there = measure(small_scene, Request().needle_assembly, point_P + along * outward, arrow * outward)
     assert here is not None
     assert there is not None
     assert there.entry_mm == pytest.approx(here.entry_mm, abs=1e-9)
@@ -78,8 +78,8 @@ def test_any_point_and_any_length_of_arrow_name_the_same_line(along, arrow):
 
 
 class TestNoPath:
-    made = chest()
-    centre_P = at_voxel(made.grid, 25, 25, 24)
+    small_scene = chest()
+    centre_P = at_voxel(small_scene.grid, 25, 25, 24)
 
     def test_a_line_beside_the_target(self):
         assert (
@@ -91,9 +91,11 @@ class TestNoPath:
         grid = self.made.grid
         corners = box_mask(grid.shape, ((20, 20, 20), (22, 22, 22)), ((29, 29, 29), (31, 31, 31)))
         body = box_mask(grid.shape, ((5, 5, 5), (45, 45, 35)))
-        made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, corners)})
-        assert measure(made, Request().needle_assembly, at_voxel(grid, 25, 25, 25), ANTERIOR) is None
-        assert measure(made, Request().needle_assembly, at_voxel(grid, 20, 25, 20), ANTERIOR) is not None
+        small_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, corners)})
+        assert measure(small_scene, Request().needle_assembly, at_voxel(grid, 25, 25, 25), ANTERIOR) is None
+        assert (
+            measure(small_scene, Request().needle_assembly, at_voxel(grid, 20, 25, 20), ANTERIOR) is not None
+        )
 
     def test_a_needle_that_is_too_short(self):
         reaching = Request(needle=Needle(max_length_mm=40.1))
@@ -115,33 +117,33 @@ class TestNoPath:
             grid.shape, ((5, 5, 2), (15, 55, 18)), ((35, 5, 2), (45, 55, 18)), ((5, 45, 2), (45, 55, 18))
         )
         node = box_mask(grid.shape, ((8, 20, 8), (12, 24, 12)))
-        made = made_scene(grid, {"body": (Role.PASSABLE, u), "node": (Role.TARGET, node)})
+        small_scene = made_scene(grid, {"body": (Role.PASSABLE, u), "node": (Role.TARGET, node)})
         # The body's hollow is open to the front, so nothing fills it.
-        made = replace(made, body=mask_from_bool(u))
+        small_scene = replace(small_scene, body=mask_from_bool(u))
         point_P = at_voxel(grid, 10, 22, 10)
         leftwards = np.array([1.0, 0.0, 0.0])
-        assert measure(made, Request().needle_assembly, point_P, leftwards) is None
+        assert measure(small_scene, Request().needle_assembly, point_P, leftwards) is None
         hub_inside = Request(needle=Needle(max_length_mm=20.0), pose=PoseRequest(hub_length_mm=30.0))
-        assert measure(made, hub_inside.needle_assembly, point_P, leftwards) is None
+        assert measure(small_scene, hub_inside.needle_assembly, point_P, leftwards) is None
         short = replace(hub_inside, pose=PoseRequest(hub_length_mm=2.0))
-        path = measure(made, short.needle_assembly, point_P, leftwards)
+        path = measure(small_scene, short.needle_assembly, point_P, leftwards)
         assert path is not None
         assert path.length_mm == pytest.approx(7.0)
-        assert measure(made, Request().needle_assembly, point_P, -leftwards) is not None
+        assert measure(small_scene, Request().needle_assembly, point_P, -leftwards) is not None
 
     def test_a_target_voxel_outside_the_body(self):
         grid = self.made.grid
         body = self.made.body.layer == self.made.body.label
-        made = replace(self.made, body=mask_from_bool(body & (np.arange(grid.shape[1]) < 24)[:, None]))
-        assert measure(made, Request().needle_assembly, self.centre_P, ANTERIOR) is None
+        small_scene = replace(self.made, body=mask_from_bool(body & (np.arange(grid.shape[1]) < 24)[:, None]))
+        assert measure(small_scene, Request().needle_assembly, self.centre_P, ANTERIOR) is None
 
 
 def test_nothing_forbidden_gives_the_cap_and_no_name():
     grid = grid_of((30, 30, 30))
     body = box_mask(grid.shape, ((3, 3, 3), (27, 27, 27)))
     node = box_mask(grid.shape, ((14, 14, 14), (17, 17, 17)))
-    made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    path = measure(made, Request().needle_assembly, at_voxel(grid, 15, 15, 15), ANTERIOR)
+    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    path = measure(dose_scene, Request().needle_assembly, at_voxel(grid, 15, 15, 15), ANTERIOR)
     assert path is not None
     assert (path.clearance_mm, path.nearest_structure) == (CLEARANCE_CAP_MM, "")
 
@@ -165,11 +167,11 @@ nods, turns = st.floats(-30, 30), st.floats(-180, 180)
 
 @given(directions, st.tuples(nods, nods, turns), st.tuples(*[st.floats(-300, 300)] * 3))
 def test_moving_the_whole_scene_moves_the_path_and_nothing_else(outward, turn, shift):
-    made = chest()
+    small_scene = chest()
     motion = pose_P(turn, shift)
     moved = chest(motion)
-    point_P = at_voxel(made.grid, 27.3, 24.8, 24.6)
-    here = measure(made, Request().needle_assembly, point_P, outward)
+    point_P = at_voxel(small_scene.grid, 27.3, 24.8, 24.6)
+    here = measure(small_scene, Request().needle_assembly, point_P, outward)
     there = measure(
         moved, Request().needle_assembly, motion[:3, :3] @ point_P + motion[:3, 3], motion[:3, :3] @ outward
     )
@@ -321,8 +323,10 @@ def test_angles_as_dialled(direction, axial, craniocaudal):
 
 
 def test_a_plan_path_takes_over_what_was_measured():
-    made = chest()
-    measured = measure(made, Request().needle_assembly, at_voxel(made.grid, 25, 25, 24), ANTERIOR)
+    small_scene = chest()
+    measured = measure(
+        small_scene, Request().needle_assembly, at_voxel(small_scene.grid, 25, 25, 24), ANTERIOR
+    )
     assert measured is not None
     seed = SeedDrop((0.0, 0.0, 0.0), (0.0, 1.0, 0.0), 10.0, 0.0)
     path = to_path(measured, id="p1", rank=1, window="w", approach="a", pareto=True, seeds=(seed,))

@@ -177,13 +177,13 @@ def clipping(length_mm: float) -> tuple[Scene, MeasuredPath]:
         "lung_left": (Role.LUNG, box_mask(shape, ((5, 15, 46), (55, 30, 55)))),
         "node": (Role.TARGET, box_mask(shape, ((26, 26, 26), (34, 34, 34)))),
     }
-    made = made_scene(grid_of(shape), masks)
+    dose_scene = made_scene(grid_of(shape), masks)
     # The lung's edge is where y = 14.5 and z = 45.5; the path has y + z = 60 + beyond.
     beyond = length_mm / np.sqrt(2.0)
     point = np.array([30.2, 30.0 + beyond / 2.0, 30.0 + beyond / 2.0])
-    measured = Measurer(made, Request().needle_assembly).measure(point, np.array([0.0, -1.0, 1.0]))
+    measured = Measurer(dose_scene, Request().needle_assembly).measure(point, np.array([0.0, -1.0, 1.0]))
     assert measured is not None
-    return made, measured
+    return dose_scene, measured
 
 
 @pytest.mark.parametrize(

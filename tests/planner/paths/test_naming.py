@@ -242,14 +242,14 @@ def test_points_between_are_the_voxels_in_the_box():
 
 def test_the_built_in_thorax_opens_beside_the_sternum_to_its_prevascular_node():
     built = thorax(3.0)
-    made = scene(built, ("node_3A",))
-    target = made.target
-    middle = made.grid.to_patient(
-        (np.argwhere(target.cropped()).mean(axis=0) + target.lower) * made.grid.spacing_mm
+    full_scene = scene(built, ("node_3A",))
+    target = full_scene.target
+    middle = full_scene.grid.to_patient(
+        (np.argwhere(target.cropped()).mean(axis=0) + target.lower) * full_scene.grid.spacing_mm
     )
-    measurer = Measurer(made, Request().needle_assembly)
+    measurer = Measurer(full_scene, Request().needle_assembly)
     outward = np.array([-0.58, -0.8, -0.14])
     path = measurer.measure(middle, outward)
     assert path is not None
     assert path.lung_length_mm == 0.0
-    assert window_named(made, path) == "parasternal right"
+    assert window_named(full_scene, path) == "parasternal right"

@@ -36,10 +36,10 @@ def who() -> Patient:
 
 def planned(who: Patient, request: Request) -> Plan:
     """The plan, every claim of which held."""
-    made = plan(who.scene, request).plan
-    assert made.verification is not None
-    assert [c for c in made.verification.checks if not c.passed] == []
-    return made
+    planned = plan(who.scene, request).plan
+    assert planned.verification is not None
+    assert [c for c in planned.verification.checks if not c.passed] == []
+    return planned
 
 
 @pytest.mark.long
@@ -71,12 +71,12 @@ def lacks(who: Patient, request: Request, tip: np.ndarray, d: np.ndarray, length
     needle = max(request.needle.max_length_mm, length)
     most = length - request.needle.max_length_mm
     for structure, box in who.of(Role.FORBIDDEN, Role.OUTSIDE):
-        asked = request.clearance_of(structure)
+        clearance_mm = request.clearance_of(structure)
         free = least_distance(box, tip, d, needle)
         of_hub = least_distance(box, tip + needle * d, d, HUB_LENGTH)
         if min(free, of_hub) == 0.0:
             return np.inf
-        most = max(most, asked + RADIUS - free, asked + HUB_RADIUS - of_hub)
+        most = max(most, clearance_mm + RADIUS - free, clearance_mm + HUB_RADIUS - of_hub)
     return most
 
 
@@ -108,47 +108,47 @@ def test_no_line_at_random_comes_nearer(needle: float, clearance: float, who: Pa
         needle=replace(REQUEST.needle, max_length_mm=needle),
         clearance_mm=MappingProxyType({"default": clearance, "aorta": WIDE}),
     )
-    made = planned(who, request)
-    assert made.outcome.status is Status.NO_PATH
-    assert made.nearest_miss is not None
-    assert made.nearest_miss.missing_mm <= least_at_random(who, request, 300) + SAMPLE_MM / 2
+    result = planned(who, request)
+    assert result.outcome.status is Status.NO_PATH
+    assert result.nearest_miss is not None
+    assert result.nearest_miss.missing_mm <= least_at_random(who, request, 300) + SAMPLE_MM / 2
 
 
 def test_a_needle_too_short_by_a_little_is_told_by_how_much(who: Patient) -> None:
     """From the right it is 32 mm to the node, of which 4.5 mm must be in; from the front it is 40 mm."""
-    made = planned(who, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=33.0)))
-    miss = made.nearest_miss
+    result = planned(who, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=33.0)))
+    miss = result.nearest_miss
     assert miss is not None
     assert (miss.constraint, miss.structure) == (Constraint.NEEDLE_LENGTH, "needle length")
     assert miss.missing_mm == pytest.approx(32.0 + 4.5 - 33.0, abs=0.5)
     longer = miss.relaxations[0]
     assert longer.setting == "/needle/max_length_mm"
     assert longer.to_mm >= 33.0 + miss.missing_mm
-    assert f"A needle of {longer.to_mm:g} mm instead of 33 mm would open a path" in made.outcome.message
+    assert f"A needle of {longer.to_mm:g} mm instead of 33 mm would open a path" in result.outcome.message
 
 
 def test_each_relaxation_alone_opens_the_path_it_names(who: Patient) -> None:
-    made = planned(who, CAUTIOUS)
-    miss = made.nearest_miss
+    result = planned(who, CAUTIOUS)
+    miss = result.nearest_miss
     assert miss is not None
     assert [r.setting for r in miss.relaxations] == ["/clearance_mm/aorta"]
     (change,) = miss.relaxations
     # No line keeps more than the nearest, and the coarse search for changes finds one nearly as near.
     assert 0.0 <= WIDE - miss.missing_mm - change.to_mm <= 1.0
     assert (
-        f"A clearance of {change.to_mm:g} mm instead of 30 mm from aorta would open" in made.outcome.message
+        f"A clearance of {change.to_mm:g} mm instead of 30 mm from aorta would open" in result.outcome.message
     )
 
 
 def test_a_bore_too_narrow_for_any_hub_is_what_is_missing() -> None:
     narrow = replace(ASKED, pose=replace(REQUEST.pose, bore_diameter_mm=120.0))
-    made = planned(patient(request=narrow), narrow)
-    assert made.outcome.status is Status.NO_PATH
-    assert made.nearest_miss is not None
-    assert made.nearest_miss.constraint is Constraint.BORE
-    assert made.nearest_miss.relaxations == ()
-    assert "mm of room at the bore" in made.outcome.message
-    assert "change pose, role or target" in made.outcome.message
+    result = planned(patient(request=narrow), narrow)
+    assert result.outcome.status is Status.NO_PATH
+    assert result.nearest_miss is not None
+    assert result.nearest_miss.constraint is Constraint.BORE
+    assert result.nearest_miss.relaxations == ()
+    assert "mm of room at the bore" in result.outcome.message
+    assert "change pose, role or target" in result.outcome.message
 
 
 def encased(*, cut: bool) -> Patient:
@@ -165,11 +165,11 @@ def encased(*, cut: bool) -> Patient:
 def test_through_bone_all_round_the_needle_lacks_all_that_is_asked() -> None:
     """The bone holds the tip too, so that every line runs through it."""
     who = encased(cut=False)
-    made = planned(who, ASKED)
-    assert made.nearest_miss is not None
-    assert (made.nearest_miss.structure, made.nearest_miss.relaxations) == ("bone", ())
-    assert made.nearest_miss.missing_mm == pytest.approx(2.0 + RADIUS)
-    assert "None of the smaller clearances and longer needles that were tried" in made.outcome.message
+    result = planned(who, ASKED)
+    assert result.nearest_miss is not None
+    assert (result.nearest_miss.structure, result.nearest_miss.relaxations) == ("bone", ())
+    assert result.nearest_miss.missing_mm == pytest.approx(2.0 + RADIUS)
+    assert "None of the smaller clearances and longer needles that were tried" in result.outcome.message
 
 
 def caged() -> dict[str, tuple[Role, Voxels]]:
@@ -193,11 +193,14 @@ def caged() -> dict[str, tuple[Role, Voxels]]:
 def test_where_only_the_radius_is_too_wide_no_setting_is_said_to_open_a_path() -> None:
     coarse = replace(COARSE, covering_radius_mm=16.0)
     needle = replace(REQUEST.needle, max_length_mm=65.0)
-    made = planned(patient(caged()), replace(ASKED, search=coarse, needle=needle))
-    assert made.outcome.status is Status.NO_PATH
-    assert made.nearest_miss is not None
-    assert (made.nearest_miss.constraint, made.nearest_miss.relaxations) == (Constraint.COVERING_RADIUS, ())
-    assert "ask for a smaller covering_radius_mm" in made.outcome.message
+    result = planned(patient(caged()), replace(ASKED, search=coarse, needle=needle))
+    assert result.outcome.status is Status.NO_PATH
+    assert result.nearest_miss is not None
+    assert (result.nearest_miss.constraint, result.nearest_miss.relaxations) == (
+        Constraint.COVERING_RADIUS,
+        (),
+    )
+    assert "ask for a smaller covering_radius_mm" in result.outcome.message
 
 
 @pytest.mark.long
@@ -214,8 +217,8 @@ def test_a_table_that_was_segmented_and_one_that_is_derived_are_relaxed_together
     )
     who = patient(organs, request)
     assert who.scene.pose.table is not None
-    made = planned(who, request)
-    assert made.nearest_miss is not None or made.outcome.status is Status.PLANNED
+    result = planned(who, request)
+    assert result.nearest_miss is not None or result.outcome.status is Status.PLANNED
 
 
 def test_a_hub_without_length_is_no_hub() -> None:
@@ -249,8 +252,8 @@ def test_bones_that_came_as_surfaces_are_judged_as_the_search_judged_them() -> N
     slack = float(np.linalg.norm(SPACING))
     scene = replace(who.scene, structures=tuple(map(drawn, who.scene.structures)), surface_slack_mm=slack)
     request = replace(ASKED, search=replace(COARSE, covering_radius_mm=0.5))
-    made = planned(replace(who, scene=scene), request)
-    assert made.outcome.status is Status.NO_PATH
+    result = planned(replace(who, scene=scene), request)
+    assert result.outcome.status is Status.NO_PATH
 
 
 @pytest.mark.long
@@ -268,12 +271,12 @@ def test_a_structure_named_as_a_setting_is_refused(name: str) -> None:
 
 def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> None:
     who = encased(cut=True)
-    made = planned(who, ASKED)
-    assert made.outcome.status is Status.NO_PATH
-    assert made.nearest_miss is None
-    assert made.search.claims == ("No path through the target is safe.",)
-    assert "Shown: no path to node is safe." in made.outcome.message
-    assert "check the field of view" in made.outcome.message
+    result = planned(who, ASKED)
+    assert result.outcome.status is Status.NO_PATH
+    assert result.nearest_miss is None
+    assert result.search.claims == ("No path through the target is safe.",)
+    assert "Shown: no path to node is safe." in result.outcome.message
+    assert "check the field of view" in result.outcome.message
 
 
 def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: Patient) -> None:
@@ -286,8 +289,8 @@ def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: 
 
 def test_out_of_time_nothing_is_said_of_misses(who: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
-    made = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.SEARCH).plan
-    assert made.verification is not None and made.verification.passed
-    assert made.outcome.status is Status.TIMED_OUT
-    assert made.nearest_miss is None
-    assert "allow more time" in made.outcome.message
+    planned = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.SEARCH).plan
+    assert planned.verification is not None and planned.verification.passed
+    assert planned.outcome.status is Status.TIMED_OUT
+    assert planned.nearest_miss is None
+    assert "allow more time" in planned.outcome.message

@@ -35,9 +35,9 @@ def drops(made, asked: Request, point_P, outward_P):
 
 @pytest.mark.interpreted
 def test_seeds_lie_as_a_clinician_would_count_them():
-    made = chest()
+    small_scene = chest()
     # 12 mm of node along the needle and 5 mm of margin before it: 17 mm hold two seeds at 10 mm.
-    measured, seeds = drops(made, request(), at_voxel(made.grid, 25, 25, 24), ANTERIOR)
+    measured, seeds = drops(small_scene, request(), at_voxel(small_scene.grid, 25, 25, 24), ANTERIOR)
     assert measured.length_mm == pytest.approx(40.0)
     assert [s.depth_mm for s in seeds] == pytest.approx([37.75, 27.75])
     assert [s.retraction_mm for s in seeds] == pytest.approx([0.0, 10.0])
@@ -50,8 +50,8 @@ def test_seeds_lie_as_a_clinician_would_count_them():
     [(0.0, 10.0, 1), (0.0, 7.5, 2), (0.0, 7.51, 1), (2.5, 10.0, 2), (2.49, 10.0, 1), (5.0, 5.0, 3)],
 )
 def test_a_seed_that_does_not_fit_is_left_out(margin, spacing, count):
-    made = chest()
-    _, seeds = drops(made, request(margin, spacing), at_voxel(made.grid, 25, 25, 24), ANTERIOR)
+    small_scene = chest()
+    _, seeds = drops(small_scene, request(margin, spacing), at_voxel(small_scene.grid, 25, 25, 24), ANTERIOR)
     assert len(seeds) == count
 
 
@@ -59,8 +59,8 @@ def test_a_hole_in_the_target_holds_no_seed():
     grid = grid_of((40, 80, 20))
     body = box_mask(grid.shape, ((5, 5, 2), (35, 78, 18)))
     node = box_mask(grid.shape, ((18, 30, 8), (22, 38, 12)), ((18, 48, 8), (22, 56, 12)))
-    made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    measured, seeds = drops(made, request(0.0, 6.0), at_voxel(grid, 20, 50, 10), ANTERIOR)
+    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    measured, seeds = drops(dose_scene, request(0.0, 6.0), at_voxel(grid, 20, 50, 10), ANTERIOR)
     # From the tip at 56: the node's 8 mm hold one seed; 6 mm on it would stick out into the hole of 10 mm, so
     # it moves to where the node begins again, 18 mm from the tip.
     assert [measured.length_mm - s.depth_mm for s in seeds] == pytest.approx([2.25, 20.25])
@@ -71,17 +71,17 @@ def test_no_seed_where_none_fits():
     grid = grid_of((40, 40, 20))
     body = box_mask(grid.shape, ((5, 5, 2), (35, 35, 18)))
     node = box_mask(grid.shape, ((18, 20, 8), (22, 24, 12)))
-    made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    assert drops(made, request(0.0), at_voxel(grid, 20, 22, 10), ANTERIOR)[1] == ()
-    assert len(drops(made, request(0.5), at_voxel(grid, 20, 22, 10), ANTERIOR)[1]) == 1
+    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    assert drops(dose_scene, request(0.0), at_voxel(grid, 20, 22, 10), ANTERIOR)[1] == ()
+    assert len(drops(dose_scene, request(0.5), at_voxel(grid, 20, 22, 10), ANTERIOR)[1]) == 1
 
 
 def test_no_seed_lies_outside_the_skin():
     grid = grid_of((40, 40, 20))
     body = box_mask(grid.shape, ((5, 5, 2), (35, 35, 18)))
     node = box_mask(grid.shape, ((10, 7, 8), (30, 20, 12)))
-    made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    measured, seeds = drops(made, request(5.0, 5.0), at_voxel(grid, 20, 10, 10), ANTERIOR)
+    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    measured, seeds = drops(dose_scene, request(5.0, 5.0), at_voxel(grid, 20, 10, 10), ANTERIOR)
     # 15 mm from the skin to the tip: 0 to 4.5, 5 to 9.5, 10 to 14.5; a fourth would be outside.
     assert measured.length_mm == pytest.approx(15.0)
     assert len(seeds) == 3

@@ -20,9 +20,9 @@ def test_whatever_phases_tell_the_whole_never_goes_back_and_ends_at_one(
     told: list[tuple[Phase, float]],
 ) -> None:
     seen: list[Progress] = []
-    whole = PlanProgress(lambda p: seen.append(p) is None, list(Phase))
+    progress = PlanProgress(lambda p: seen.append(p) is None, list(Phase))
     for phase, fraction in (*told, (Phase.VERIFY, 1.0)):
-        assert whole(Progress(phase, fraction, "now"))
+        assert progress(Progress(phase, fraction, "now"))
     fractions = [p.fraction for p in seen]
     assert fractions == sorted(fractions) and fractions[0] >= 0.0 and fractions[-1] == 1.0
     places = [list(Phase).index(p.phase) for p in seen]
@@ -30,18 +30,18 @@ def test_whatever_phases_tell_the_whole_never_goes_back_and_ends_at_one(
 
 
 def test_what_is_answered_is_passed_back() -> None:
-    whole = PlanProgress(lambda p: p.phase is not Phase.SEARCH, list(Phase))
-    assert whole(Progress(Phase.FIELDS, 0.0, "")) and not whole(Progress(Phase.SEARCH, 0.5, ""))
+    progress = PlanProgress(lambda p: p.phase is not Phase.SEARCH, list(Phase))
+    assert progress(Progress(Phase.FIELDS, 0.0, "")) and not progress(Progress(Phase.SEARCH, 0.5, ""))
 
 
 @given(told=st.lists(st.tuples(phases, st.floats(0.0, 1.0))))
 def test_a_phase_that_was_not_to_come_keeps_the_place(told: list[tuple[Phase, float]]) -> None:
     seen: list[Progress] = []
     few = [Phase.SEARCH, Phase.VERIFY]
-    whole = PlanProgress(lambda p: seen.append(p) is None, few)
+    progress = PlanProgress(lambda p: seen.append(p) is None, few)
     for phase, fraction in told:
         before = seen[-1] if seen else Progress(Phase.SEARCH, 0.0, "")
-        assert whole(Progress(phase, fraction, ""))
+        assert progress(Progress(phase, fraction, ""))
         assert phase in few or seen[-1] == before
     assert [p.fraction for p in seen] == sorted(p.fraction for p in seen)
 

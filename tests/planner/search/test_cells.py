@@ -356,22 +356,22 @@ def test_of_a_fine_cell_only_the_centre_line_is_asked(per_parent):
     one = patient(bones=(((6, 3, 4), (8, 5, 6)),))
     b, depths = along_x(one), np.array([[0.0, 24.0, 16.0]])
     parent = replace(cell_about((1, -1), (1, -1), 6.0, 6.0), depths=depths)
-    done = level.test_children(one.fields, b, parent, per_parent, 6.0 * np.sqrt(2.0))
+    results = level.test_children(one.fields, b, parent, per_parent, 6.0 * np.sqrt(2.0))
     cells = child_cells(parent, np.arange(per_parent), per_parent, np.tile(depths, (per_parent, 1)))
     lines = Lines(*lines_of(b, cells))
     verdict, _ = line.test_lines(one.fields, lines.point, lines.outward)
     safe = Oracle(one.chest).judge(lines).safe
-    blocked = done.state == CENTRE_BLOCKED
-    assert (blocked | (done.state == ALIVE)).all()
+    blocked = results.state == CENTRE_BLOCKED
+    assert (blocked | (results.state == ALIVE)).all()
     assert blocked.any()
     # Quarters lean to all sides from where the bone is thickest.
     assert blocked.all() == (per_parent == QUARTERS)
     assert not safe[blocked].any()
-    assert (done.verdict[~blocked] == verdict[~blocked]).all()
+    assert (results.verdict[~blocked] == verdict[~blocked]).all()
     assert ((verdict == verdicts.SAFE) == safe).all()
     widest = np.sqrt(2.0) * cells.half.max()
-    assert np.allclose(done.radius_mm, widest)
-    assert np.allclose(done.depths_mm[~blocked], depths)
+    assert np.allclose(results.radius_mm, widest)
+    assert np.allclose(results.depths_mm[~blocked], depths)
 
 
 @pytest.mark.parametrize("per_parent", [QUARTERS, SIXTEENTHS])
@@ -390,9 +390,9 @@ def test_a_cell_dropped_as_another_blocks_holds_no_line_of_its_own(per_parent):
     rng = np.random.default_rng(3)
     cells = root_cells(b, corners, 8.0)
     cells = cells.take(rng.permutation(len(cells))[:40])
-    done = level.test_children(one.fields, b, cells, per_parent, 0.0)
-    dropped = np.flatnonzero(done.state == ELSEWHERE)
-    assert 0 < len(dropped) < len(done.state)
+    results = level.test_children(one.fields, b, cells, per_parent, 0.0)
+    dropped = np.flatnonzero(results.state == ELSEWHERE)
+    assert 0 < len(dropped) < len(results.state)
     for cell in dropped:
         alone = child_cells(cells, np.array([cell]), per_parent, np.zeros((1, 3)))
         nearest = np.argmax(lines_in(b, alone).outward @ w.T, axis=1)

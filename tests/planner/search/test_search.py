@@ -194,16 +194,16 @@ def covered(chest: Chest, done: SearchResult, half_node: float) -> float:
 
 def test_the_covering_radius_is_kept_and_nearly_reached():
     chest = open_chest(3)
-    done = search(fields_of(chest), 1.0, always)
-    assert done.complete
-    assert 0.8 < covered(chest, done, 3.0) <= done.radius_mm <= 1.0
+    result = search(fields_of(chest), 1.0, always)
+    assert result.complete
+    assert 0.8 < covered(chest, result, 3.0) <= result.radius_mm <= 1.0
 
 
 @pytest.mark.parametrize("radius_mm", [0.9, 1.1, 1.3, 1.7, 2.3, 3.3, 7.0, 9.0])
 def test_a_search_that_is_let_run_reaches_any_radius_asked(radius_mm):
-    done = search(fields_of(small_chest("plain")), radius_mm, always)
-    assert done.complete
-    assert done.radius_mm <= radius_mm
+    result = search(fields_of(small_chest("plain")), radius_mm, always)
+    assert result.complete
+    assert result.radius_mm <= radius_mm
 
 
 class Until:
@@ -222,31 +222,31 @@ class Until:
 def test_a_search_cut_short_returns_what_it_found_and_covers_what_it_says(monkeypatch, times):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 400)
     chest = open_chest(10)
-    done = search(fields_of(chest), 1.0, Until(times))
-    assert not done.complete
-    assert 1.0 < done.radius_mm < np.inf
-    assert len(done.lines) > 0
-    assert covered(chest, done, 10.0) <= done.radius_mm
+    result = search(fields_of(chest), 1.0, Until(times))
+    assert not result.complete
+    assert 1.0 < result.radius_mm < np.inf
+    assert len(result.lines) > 0
+    assert covered(chest, result, 10.0) <= result.radius_mm
 
 
 def test_the_first_level_always_completes(monkeypatch):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 50)
     until = Until(0)
-    done = search(fields_of(open_chest(3)), 4.0, until)
+    result = search(fields_of(open_chest(3)), 4.0, until)
     assert {p.text for p in until.asked} == {"covering radius 8 mm"}
     assert len(until.asked) > 9
     # Of two levels the second is taken for twice as long.
     assert until.asked[-1].fraction == pytest.approx(1 / 3)
-    assert not done.complete
-    assert done.radius_mm < np.inf
+    assert not result.complete
+    assert result.radius_mm < np.inf
 
 
 @pytest.mark.parametrize("name", CHESTS)
 def test_a_no_after_the_first_level_is_the_last_that_is_asked(name):
     until = Until(1)
-    done = search(fields_of(small_chest(name)), 1.0, until)
+    result = search(fields_of(small_chest(name)), 1.0, until)
     assert len(until.asked) == 2
-    assert not done.complete
+    assert not result.complete
 
 
 def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
@@ -254,10 +254,10 @@ def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
     chest = open_chest(3)
     assert search(fields_of(chest), 2.0, always).complete
     monkeypatch.setattr("planner.search.search.EXTRA_LEVELS", 0)
-    done = search(fields_of(chest), 2.0, always)
-    assert not done.complete
-    assert covered(chest, done, 3.0) <= done.radius_mm
-    assert 2.0 < done.radius_mm < 4.0
+    result = search(fields_of(chest), 2.0, always)
+    assert not result.complete
+    assert covered(chest, result, 3.0) <= result.radius_mm
+    assert 2.0 < result.radius_mm < 4.0
 
 
 def test_progress_tells_how_far_the_whole_search_has_come(monkeypatch):
@@ -388,23 +388,23 @@ def test_a_node_in_a_box_of_lung_is_reached_through_its_thinnest_side(radius_mm)
     """No way out crosses less than 14 mm; the one straight out of the middle is 26 mm long from tip to skin,
     and displaced by most it leans by twice the radius."""
     chest = in_lung()
-    done = search(fields_of(chest), radius_mm, always)
-    least = done.lines.quantities[:, LUNG].min()
-    assert done.complete
+    result = search(fields_of(chest), radius_mm, always)
+    least = result.lines.quantities[:, LUNG].min()
+    assert result.complete
     assert 14.0 - 1e-5 <= least <= 14.0 * np.hypot(1.0, 2.0 * radius_mm / 26.0)
-    bound = lung_bound_mm(fields_of(chest), done.blocks, done.alive)
+    bound = lung_bound_mm(fields_of(chest), result.blocks, result.alive)
     assert 0.0 <= bound <= 14.0
     assert bound > 0.0 or radius_mm > 1.0
 
 
 def test_a_corridor_without_lung_is_found():
-    done = search(fields_of(in_lung(corridor=True)), 2.0, always)
-    free = done.lines.quantities[:, LUNG] == 0.0
-    assert done.complete
+    result = search(fields_of(in_lung(corridor=True)), 2.0, always)
+    free = result.lines.quantities[:, LUNG] == 0.0
+    assert result.complete
     assert free.any()
-    assert (done.lines.outward_B[free, 1] < -0.9).all()
-    assert (done.lines.quantities[done.lines.outward_B[:, 1] > 0.0, LUNG] > 10.0).all()
-    assert lung_bound_mm(fields_of(in_lung(corridor=True)), done.blocks, done.alive) == 0.0
+    assert (result.lines.outward_B[free, 1] < -0.9).all()
+    assert (result.lines.quantities[result.lines.outward_B[:, 1] > 0.0, LUNG] > 10.0).all()
+    assert lung_bound_mm(fields_of(in_lung(corridor=True)), result.blocks, result.alive) == 0.0
 
 
 def test_a_needle_shorter_than_any_way_to_the_skin_is_shown_to_reach_nothing():
@@ -425,9 +425,9 @@ def test_a_body_that_nearly_fills_the_field_of_view_is_searched_to_the_radius_as
     pose = PoseRequest(bore_diameter_mm=2000.0)
     chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=60.0), pose=pose)))
     # Cells that only multiply would go on for hours: that is stopped here, and is then not complete.
-    done = search(fields_of(chest), 4.0, Until(12))
-    assert done.complete
-    assert done.radius_mm <= 4.0
+    result = search(fields_of(chest), 4.0, Until(12))
+    assert result.complete
+    assert result.radius_mm <= 4.0
 
 
 @pytest.mark.parametrize("radius_mm", [4.0, 2.0])
@@ -444,9 +444,9 @@ def test_a_narrow_fold_before_a_thick_part_of_the_body_is_searched_to_the_radius
     }
     pose = PoseRequest(bore_diameter_mm=2000.0)
     chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=80.0), pose=pose)))
-    done = search(fields_of(chest), radius_mm, Until(40))
-    assert done.complete
-    assert done.radius_mm <= radius_mm
+    result = search(fields_of(chest), radius_mm, Until(40))
+    assert result.complete
+    assert result.radius_mm <= radius_mm
 
 
 @pytest.mark.interpreted
@@ -462,14 +462,14 @@ def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers(monkeypatch):
     }
     request = Request(needle=Needle(max_length_mm=40.0), search=SearchRequest(field_resolution_mm=3.0))
     chest = without_table(posed(grid, masks, request))
-    done = search(fields_of(chest), 20.0, always)
-    assert done.complete
-    assert done.radius_mm <= 20.0
-    assert len(done.lines) > 100
-    assert lung_bound_mm(fields_of(chest), done.blocks, done.alive) == 0.0
-    verdict, quantities = line.test_lines(fields_of(chest), done.lines.point_B, done.lines.outward_B)
+    result = search(fields_of(chest), 20.0, always)
+    assert result.complete
+    assert result.radius_mm <= 20.0
+    assert len(result.lines) > 100
+    assert lung_bound_mm(fields_of(chest), result.blocks, result.alive) == 0.0
+    verdict, quantities = line.test_lines(fields_of(chest), result.lines.point_B, result.lines.outward_B)
     assert (verdict == SAFE).all()
-    assert np.allclose(quantities[:, NUMBERS], done.lines.quantities[:, NUMBERS], atol=1e-4)
+    assert np.allclose(quantities[:, NUMBERS], result.lines.quantities[:, NUMBERS], atol=1e-4)
 
 
 def test_small_cells_give_the_best_line_of_each_parent_and_lose_no_least_lung(
@@ -567,10 +567,10 @@ def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fields = fields_of(small_chest("plain"))
-    whole = search(fields, 1.0, always)
+    result = search(fields, 1.0, always)
     monkeypatch.setattr("planner.search.search.MAX_CELLS", 2000)
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 100)
     ended = search(fields, 1.0, always)
-    assert whole.complete and not ended.complete
+    assert result.complete and not ended.complete
     assert ended.radius_mm > 1.0
-    assert len(ended.alive) < len(whole.alive)
+    assert len(ended.alive) < len(result.alive)

@@ -376,18 +376,18 @@ def shielded(clearance_mm: float) -> Chest:
 @pytest.mark.parametrize("radius_mm", [1.0, 0.5])
 def test_a_gap_narrower_than_needle_and_clearance_is_shown_to_let_nothing_through(radius_mm):
     chest = shielded(SHAFT_MM / 2 - Needle().radius_mm + 1e-3)
-    done = search(search_fields(chest.scene, chest.request), radius_mm, always)
-    assert done.complete
-    assert done.radius_mm <= radius_mm
-    assert len(done.lines) == 0
+    result = search(search_fields(chest.scene, chest.request), radius_mm, always)
+    assert result.complete
+    assert result.radius_mm <= radius_mm
+    assert len(result.lines) == 0
 
 
 @pytest.mark.parametrize("radius_mm", [1.0, 0.5])
 def test_a_gap_is_found_that_leaves_just_the_radius_to_either_side(radius_mm):
     chest = shielded(SHAFT_MM / 2 - Needle().radius_mm - radius_mm)
-    done = search(search_fields(chest.scene, chest.request), radius_mm, always)
-    assert done.complete
-    assert len(done.lines) > 0
-    assert Oracle(chest).judge(Lines(done.lines.point_B, done.lines.outward_B)).safe.all()
+    result = search(search_fields(chest.scene, chest.request), radius_mm, always)
+    assert result.complete
+    assert len(result.lines) > 0
+    assert Oracle(chest).judge(Lines(result.lines.point_B, result.lines.outward_B)).safe.all()
     middle = Needles(np.array([[19.5, 19.5, 16.5]]), np.array([[19.5, 19.5, 35.5]]))
-    assert to_nearest(middle, done.lines, radius_mm)[0] <= radius_mm + TOLERANCE_MM
+    assert to_nearest(middle, result.lines, radius_mm)[0] <= radius_mm + TOLERANCE_MM

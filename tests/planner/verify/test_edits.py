@@ -101,9 +101,9 @@ def test_an_edit_is_found_by_check_and_where_that_can_be_by_verification_alone(w
     assert plan.verification.passed
     edited = in_words(edit(plan))
     assert edited != plan
-    found = verify(edited, who.scene)
-    assert found.passed is not by_verification
+    verification = verify(edited, who.scene)
+    assert verification.passed is not by_verification
     assert not all(check.passed for check in compare_plans(edited, plan))
     # Its own block is of the plan as it was: what it claims of numbers that verification looks at is told.
     if by_verification:
-        assert not all(check.passed for check in own_block(edited.verification, found))
+        assert not all(check.passed for check in own_block(edited.verification, verification))

@@ -204,9 +204,9 @@ def test_a_cold_spot_whose_coldest_place_is_not_that_is_caught(lacking: Evaluati
         place = np.array(spot.least_at_mm) + grid.vectors_to_patient(grid.spacing_mm * step)
         dose = float(seeds.total(place[None], lacking.seeds)[0])
         told = largest(least_at_mm=tuple(place.tolist()), least_dose_gy=dose)(lacking)
-        found = failed(verify_evaluation(told, planned(), ball_scene()))
-        if dose > spot.least_dose_gy * 1.01 and ("its coldest place", "cold spot 1") not in found:
-            assert found == {("no place of it is colder", "cold spot 1")}
+        failed_checks = failed(verify_evaluation(told, planned(), ball_scene()))
+        if dose > spot.least_dose_gy * 1.01 and ("its coldest place", "cold spot 1") not in failed_checks:
+            assert failed_checks == {("no place of it is colder", "cold spot 1")}
             caught += 1
     assert caught > 0
 
@@ -223,16 +223,16 @@ def test_seeds_on_faces_of_voxels_may_be_counted_to_either_side(seed, spacing):
     grid = grid_of((16, 16, 12), spacing)
     ptv = mask_from_bool(rng.random(grid.shape) < 0.5)
     places_P = grid.to_patient(rng.integers(-1, 2 * np.array(grid.shape) + 1, (30, 3)) / 2 * grid.spacing_mm)
-    found = seed_doses(
+    doses = seed_doses(
         AMERSHAM_6711, 0.8, [PlacedSeed(None, tuple(p.tolist()), None, None, None) for p in places_P]
     )
-    few, many = _outside(ptv, grid, found)
+    few, many = _outside(ptv, grid, doses)
     assert few <= np.count_nonzero(~points_inside(ptv, grid, places_P)) <= many
     inner_P = grid.to_patient(np.rint(grid.to_box(places_P) / grid.spacing_mm + 0.2) * grid.spacing_mm)
-    found = seed_doses(
+    doses = seed_doses(
         AMERSHAM_6711, 0.8, [PlacedSeed(None, tuple(p.tolist()), None, None, None) for p in inner_P]
     )
-    assert _outside(ptv, grid, found) == (np.count_nonzero(~points_inside(ptv, grid, inner_P)),) * 2
+    assert _outside(ptv, grid, doses) == (np.count_nonzero(~points_inside(ptv, grid, inner_P)),) * 2
 
 
 # Replannings

@@ -650,8 +650,8 @@ def test_a_true_implant_passes(truth: tuple[Plan, Patient]) -> None:
 def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
     change, name = FAULTS[fault]
-    found = failed(change(plan), who)
-    assert any(failing.startswith(name) for failing in found), found
+    failed_checks = failed(change(plan), who)
+    assert any(failing.startswith(name) for failing in failed_checks), failed_checks
 
 
 def numbers_of(record: type) -> list[str]:
@@ -690,8 +690,8 @@ def test_no_number_of_a_set_may_be_anything(name: str, value: int, truth: tuple[
 )
 def test_an_absurd_request_gets_no_further(request_changed: dict, truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
-    found = failed(replace(plan, request=replace(plan.request, **request_changed)), who)
-    assert found == {"the request makes sense": "request"}
+    failed_checks = failed(replace(plan, request=replace(plan.request, **request_changed)), who)
+    assert failed_checks == {"the request makes sense": "request"}
 
 
 def test_what_is_not_recomputed_is_said(truth: tuple[Plan, Patient]) -> None:
@@ -719,8 +719,8 @@ def test_given_needles_may_touch_each_other_and_pass_organs() -> None:
     two = given_needle(who.scene, (60.0, 70.0, 66.4), (0.9, -1.0, 0.045))
     plan, who = implanted(with_given(one, two), tips_B=TIPS_B[:3])
     assert [p.aim for p in plan.paths].count(Aim.GIVEN) == 2
-    found = failed(plan, who)
-    assert found == {}
+    failed_checks = failed(plan, who)
+    assert failed_checks == {}
     assert failed(in_set(order=())(plan), who) == {}
     assert "the needle was given" in failed(asking(lambda r: with_given(one))(plan), who)
     other = given_needle(who.scene, CENTRE_B, (0.8, -1.0, 0.05))
@@ -762,8 +762,8 @@ def test_given_seeds_count_with_and_without_an_axis() -> None:
 
 def test_needles_that_touch_are_caught() -> None:
     plan, who = implanted(tips_B=[(50.0, 75.0, 55.0), (51.5, 75.0, 55.0)])
-    found = failed(plan, who)
-    assert {"no two needles touch", "shafts keep their clearance", "hubs are apart"} <= found.keys()
+    failed_checks = failed(plan, who)
+    assert {"no two needles touch", "shafts keep their clearance", "hubs are apart"} <= failed_checks.keys()
 
 
 def test_an_order_reversed_is_caught_where_it_matters() -> None:
@@ -772,13 +772,13 @@ def test_an_order_reversed_is_caught_where_it_matters() -> None:
     plan, who = implanted(request, tips_B=[(50.0, 75.0, 55.0), (56.0, 68.0, 55.0)], fan=0.0)
     deep, shallow = sorted((p for p in plan.paths if p.aim is Aim.PTV), key=lambda p: -p.length_mm)
     assert failed(in_set(order=(deep.id, shallow.id))(plan), who) == {}
-    found = failed(in_set(order=(shallow.id, deep.id))(plan), who)
-    assert "the order allows every needle" in found
+    failed_checks = failed(in_set(order=(shallow.id, deep.id))(plan), who)
+    assert "the order allows every needle" in failed_checks
 
 
 def test_a_bundle_stands_in_the_holes_of_its_template() -> None:
-    asked = NeedleSetRequest(arrangement=Arrangement.PARALLEL, grid_pitch_mm=5.0)
-    request = replace(ASKED, needle_set=asked, pose=replace(ASKED.pose, hub_diameter_mm=1.0))
+    set_request = NeedleSetRequest(arrangement=Arrangement.PARALLEL, grid_pitch_mm=5.0)
+    request = replace(ASKED, needle_set=set_request, pose=replace(ASKED.pose, hub_diameter_mm=1.0))
     holes = [(0.0, 0.0), (5.0, 0.0), (10.0, 5.0)]
     turned = [(50.0 + 0.6 * a - 0.8 * b, 74.0, 57.0 + 0.8 * a + 0.6 * b) for a, b in holes]
     plan, who = implanted(request, tips_B=turned, fan=0.0)

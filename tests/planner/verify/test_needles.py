@@ -232,8 +232,8 @@ def test_between_a_needle_without_length_and_another_there_are_no_gaps() -> None
 @pytest.mark.parametrize("by", [0.01, 1.0, 8.0])
 def test_a_needle_moved_against_another_is_told(by) -> None:
     """Two that just keep apart no longer do."""
-    beside = needles_at([(0, 0, 0), (8.0, 0, 0)], [(0, 0, 1)] * 2, [80.0, 80.0])
-    points = points_of(beside)
+    needle_pair = needles_at([(0, 0, 0), (8.0, 0, 0)], [(0, 0, 1)] * 2, [80.0, 80.0])
+    points = points_of(needle_pair)
     assert failures(*checked(points, ["n0", "n1"])) == []
     wrong = failures(*checked(shifted(points, 0, (by, 0.0, 0.0)), ["n0", "n1"]))
     assert any(name.endswith(" are apart") and subject == "needle n0, needle n1" for name, subject in wrong)

@@ -54,11 +54,11 @@ def test_both_draw_the_same_errors(placement, direction, seed, number, length):
     # Within rounding of where they change over, frames across may differ.
     if abs(abs(inward[0]) - 0.9) < 1e-9:
         return
-    again = misplaced(placement, entry, entry + length * inward, seed, number, 20)
+    sampled_needles = misplaced(placement, entry, entry + length * inward, seed, number, 20)
     planned = displaced_needle(ERRORS[placement], entry, inward, length, uniform_draws(seed, number, 20))
-    assert np.allclose(again.entry_B, planned.entry_B, atol=1e-9)
-    assert np.allclose(again.at(length), planned.at(length), atol=1e-9)
-    assert np.allclose(again.inward_B, planned.direction_B, atol=1e-11)
+    assert np.allclose(sampled_needles.entry_B, planned.entry_B, atol=1e-9)
+    assert np.allclose(sampled_needles.at(length), planned.at(length), atol=1e-9)
+    assert np.allclose(sampled_needles.inward_B, planned.direction_B, atol=1e-11)
 
 
 @pytest.mark.parametrize("placement", list(Placement))
@@ -102,9 +102,9 @@ def test_what_is_touched_lies_between_surely_and_maybe(seed, radius):
     middle, size = 0.5 * (grid.lower_B + grid.upper_B), grid.upper_B - grid.lower_B
     # Inside the field of view, where a needle is judged as it is.
     ends = middle + (rng.random((2, 6, 3)) - 0.5) * size
-    found = touching(scene.of_role(Role.FORBIDDEN), grid, ends[0], ends[1], radius)
-    assert found.names == ("one", "three", "two")
-    for column, name in enumerate(found.names):
+    touches = touching(scene.of_role(Role.FORBIDDEN), grid, ends[0], ends[1], radius)
+    assert touches.names == ("one", "three", "two")
+    for column, name in enumerate(touches.names):
         boxes = (np.argwhere(masks[name][1]) - 0.5) * grid.spacing_mm
         for n in range(6):
             away = min(
@@ -112,9 +112,9 @@ def test_what_is_touched_lies_between_surely_and_maybe(seed, radius):
                 for low in boxes
             )
             away = np.sqrt(away)
-            assert found.surely[n, column] <= (away <= radius) <= found.maybe[n, column]
-            assert found.surely[n, column] or away > radius - 0.02
-            assert not found.maybe[n, column] or away < radius + 0.02
+            assert touches.surely[n, column] <= (away <= radius) <= touches.maybe[n, column]
+            assert touches.surely[n, column] or away > radius - 0.02
+            assert not touches.maybe[n, column] or away < radius + 0.02
 
 
 def test_beyond_the_field_of_view_the_scene_goes_on_as_at_its_edge():
@@ -213,8 +213,8 @@ def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
     change, name = FAULTS[fault]
     assert plan.robustness is not None
-    found = failed(replace(plan, robustness=change(plan.robustness)), who)
-    assert name in found
+    failed_checks = failed(replace(plan, robustness=change(plan.robustness)), who)
+    assert name in failed_checks
 
 
 def test_robustness_of_another_random_seed_is_not_that_of_this_one(truth: tuple[Plan, Patient]) -> None:
@@ -300,15 +300,15 @@ def test_where_nothing_is_forbidden_a_needle_may_turn_to_any_side() -> None:
 def test_needles_that_are_in_go_wrong_in_depth_alone() -> None:
     entry, tip = np.array([1.0, 2.0, 3.0]), np.array([20.0, 50.0, 30.0])
     planned = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30)
-    held = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30, in_already=True)
-    assert np.array_equal(held.entry_B, np.tile(entry, (30, 1)))
-    assert np.allclose(held.inward_B, (tip - entry) / np.linalg.norm(tip - entry))
-    assert np.array_equal(held.deeper_mm, planned.deeper_mm)
+    sampled_needles = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30, in_already=True)
+    assert np.array_equal(sampled_needles.entry_B, np.tile(entry, (30, 1)))
+    assert np.allclose(sampled_needles.inward_B, (tip - entry) / np.linalg.norm(tip - entry))
+    assert np.array_equal(sampled_needles.deeper_mm, planned.deeper_mm)
     direction = (tip - entry) / np.linalg.norm(tip - entry)
     length = float(np.linalg.norm(tip - entry))
     wrong = displaced_needle(ERRORS[Placement.TEMPLATE], entry, direction, length, uniform_draws(3, 1, 30))
     own = wrong.in_line(entry, direction)
-    assert np.allclose(own.at(length), held.at(length), atol=1e-9)
+    assert np.allclose(own.at(length), sampled_needles.at(length), atol=1e-9)
 
 
 def test_of_a_needle_that_is_in_no_chance_is_told(truth: tuple[Plan, Patient]) -> None:
@@ -323,8 +323,8 @@ def test_of_a_needle_that_is_in_no_chance_is_told(truth: tuple[Plan, Patient]) -
         replace(n, touches=(Touch("heart", 0.5),)) if n.path_id == kept else n
         for n in plan.robustness.needles
     )
-    found = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), who)
-    assert found == {"chances of a needle in place"}
+    failed_checks = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), who)
+    assert failed_checks == {"chances of a needle in place"}
 
 
 def test_a_set_without_needles_has_no_risk_to_tell(truth: tuple[Plan, Patient]) -> None:

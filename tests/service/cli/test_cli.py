@@ -87,9 +87,9 @@ def test_an_unknown_builtin(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_truncated_label_map(
     capsys: pytest.CaptureFixture[str], phantom: Path, tmp_path: Path, map_arguments: list[str]
 ) -> None:
-    whole = (phantom / "labels.nii.gz").read_bytes()
+    content = (phantom / "labels.nii.gz").read_bytes()
     cut = tmp_path / "cut.nii.gz"
-    cut.write_bytes(whole[: len(whole) // 2])
+    cut.write_bytes(content[: len(content) // 2])
     out = tmp_path / "plan.json"
     assert "cut.nii.gz" in refused(capsys, "plan", str(cut), *map_arguments[1:], "-o", str(out))
     assert not out.exists()
@@ -410,8 +410,8 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     forged = tmp_path / "forged.json"
     forged.write_text(json.dumps(document))
     assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
-    said = capsys.readouterr().out
-    assert "FAILED plan_sha256" in said and "clearance" in said.replace("plan_sha256", "")
+    stdout = capsys.readouterr().out
+    assert "FAILED plan_sha256" in stdout and "clearance" in stdout.replace("plan_sha256", "")
 
     # What geometry cannot tell, sealed with a verification and a hash that fit, is told by making it again.
     window = plan.windows[0]
@@ -432,9 +432,9 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     # What was not made again is not verified.
     forged.write_bytes(write_plan(replace(embellished, software="seedpath 0.0.9")))
     assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
-    said = capsys.readouterr().out
-    assert said.startswith("NOT VERIFIED: the plan was not made again: it was made by seedpath 0.0.9, ")
-    assert "/windows/*/area_mm2" in said.splitlines()[0]
+    stdout = capsys.readouterr().out
+    assert stdout.startswith("NOT VERIFIED: the plan was not made again: it was made by seedpath 0.0.9, ")
+    assert "/windows/*/area_mm2" in stdout.splitlines()[0]
     assert cli.main(["check", "--quick", str(forged), *map_arguments[:3]]) == 0
     capsys.readouterr()
 

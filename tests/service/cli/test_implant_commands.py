@@ -57,8 +57,8 @@ class Planner:
     ) -> Evaluation:
         self.went_on.append(go_on(Progress(Phase.VERIFY, 0.5, "dose")))
         self.asked.append((scene, plan, plan_sha256, seeds))
-        made = an_evaluation(plan_sha256, len(seeds), self.supplement)
-        return replace(made, outcome=Outcome(self.status, "Evaluated."))
+        evaluation = an_evaluation(plan_sha256, len(seeds), self.supplement)
+        return replace(evaluation, outcome=Outcome(self.status, "Evaluated."))
 
     def replan(
         self,
@@ -433,12 +433,12 @@ def test_the_requests_time_limit_reaches_the_planner(planner: Planner, phantom: 
     plan = plan_of(phantom)
     timed = replace(plan, request=replace(plan.request, search=SearchRequest(time_limit_s=1e-9)))
     case = Case(phantom / "labels.nii.gz", phantom / "labels.json")
-    found = NeedlesMeasured.model_validate_json(json.dumps(NEEDLES))
+    model = NeedlesMeasured.model_validate_json(json.dumps(NEEDLES))
     seen: list[Progress] = []
-    replan_case(case, timed, plan_sha256(timed), found, seen.append)
+    replan_case(case, timed, plan_sha256(timed), model, seen.append)
     evaluate_case(case, timed, plan_sha256(timed), (), seen.append)
     assert [progress.text for progress in seen] == ["needles", "dose"] and planner.went_on == [False, False]
-    replan_case(case, plan, plan_sha256(plan), found, seen.append)
+    replan_case(case, plan, plan_sha256(plan), model, seen.append)
     evaluate_case(case, plan, plan_sha256(plan), (), seen.append)
     assert planner.went_on == [False, False, True, True]
 

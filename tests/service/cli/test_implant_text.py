@@ -219,16 +219,16 @@ def test_an_evaluation_says_what_was_found_beside_what_was_planned() -> None:
 
 
 def test_a_replanning_says_what_changed() -> None:
-    made = a_replanning(SHA256, implant_plan())
-    text = replanned_text(made)
+    replanning = a_replanning(SHA256, implant_plan())
+    text = replanned_text(replanning)
     assert text.startswith(
         "N2 is not there any more.\n"
         "Before: 4 seeds, D90 146.2 Gy, V100 96.0 %. After: 5 seeds, D90 139.0 Gy, V100 94.5 %.\n"
     )
     assert line(text, "N1      N1").split() == ["N1", "N1", "2.5", "4.2", "2", "3"]
     assert line(text, "N2      -").split() == ["N2", "-", "-", "-", "1", "0"]
-    assert text.endswith("\n\n" + plan_text(made.plan))
-    one = replace(made, changes=replace(made.changes, seeds_before=1, seeds_after=1))
+    assert text.endswith("\n\n" + plan_text(replanning.plan))
+    one = replace(replanning, changes=replace(replanning.changes, seeds_before=1, seeds_after=1))
     assert "Before: 1 seed, D90" in replanned_text(one) and "After: 1 seed, D90" in replanned_text(one)
-    alone = replace(made, changes=replace(made.changes, needles=()))
+    alone = replace(replanning, changes=replace(replanning.changes, needles=()))
     assert "tip moved" not in replanned_text(alone)

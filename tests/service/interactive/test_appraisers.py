@@ -47,9 +47,9 @@ def answer(sandboxes: Appraisers, case: Case, asked: NeedlesBody) -> bytes:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appraisers]:
-    made = Appraisers(Settings(data_dir=tmp_path_factory.mktemp("data"), appraisers=2))
-    yield made
-    made.close()
+    appraiser_pool = Appraisers(Settings(data_dir=tmp_path_factory.mktemp("data"), appraisers=2))
+    yield appraiser_pool
+    appraiser_pool.close()
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_many_needles_are_shared_out_and_answered_as_by_one(
     finally:
         one.close()
     assert alone == shared
-    found = json.loads(shared)
-    assert len(found["paths"]) == SHARED_FROM + 1
-    assert set(found) == {"paths", "missing_structures", "notes", "skin_structures", "skin_source"}
-    assert len({tuple(path["direction"]) for path in found["paths"]}) == SHARED_FROM + 1
+    document = json.loads(shared)
+    assert len(document["paths"]) == SHARED_FROM + 1
+    assert set(document) == {"paths", "missing_structures", "notes", "skin_structures", "skin_source"}
+    assert len({tuple(path["direction"]) for path in document["paths"]}) == SHARED_FROM + 1
 
 
 def test_few_needles_stay_at_the_cases_own_bench(

@@ -85,8 +85,8 @@ def test_one_upload_reads_for_so_long_and_no_longer(tmp_path: Path) -> None:
 
 def test_a_reader_has_a_nice_value_of_its_own(tmp_path: Path) -> None:
     for ann, _ in served(tmp_path, reading_nice=3, nice=17, readers=1):
-        found = sent(ann, b"nice").json()
-        assert found["notes"] == [str(os.nice(0) + 3)]
+        document = sent(ann, b"nice").json()
+        assert document["notes"] == [str(os.nice(0) + 3)]
 
 
 def test_a_zip_is_unpacked_in_no_process_that_answers(

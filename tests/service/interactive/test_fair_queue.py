@@ -313,10 +313,10 @@ def test_who_leaves_while_he_waits_has_no_turn() -> None:
                 with pytest.raises(asyncio.CancelledError):
                     await left
                 # His one place is free again.
-                again = asyncio.create_task(sandbox.run("b", fakes.answer, 2))
+                task = asyncio.create_task(sandbox.run("b", fakes.answer, 2))
                 await settled()
-                assert not again.done()
-            assert (await again)[0] == 2
+                assert not task.done()
+            assert (await task)[0] == 2
         finally:
             sandbox.close()
 

@@ -44,33 +44,33 @@ def test_a_ball_is_closed_turns_outward_and_lies_where_it_is(turn, spacing, mirr
     grid = grid_of(SHAPE, spacing, motion)
     middle_mm = (np.array(SHAPE) - 1) / 2 * grid.spacing_mm
     radius_mm = part * float(middle_mm.min())
-    found = mesh(shape(structure(ball(grid, middle_mm, radius_mm)), grid))
-    assert found.is_watertight
-    assert found.volume > 0.0
+    mesh_json = mesh(shape(structure(ball(grid, middle_mm, radius_mm)), grid))
+    assert mesh_json.is_watertight
+    assert mesh_json.volume > 0.0
     wide_mm = float(max(LARGEST_BLOCK_MM, *grid.spacing_mm))
-    away_mm = np.linalg.norm(found.vertices - grid.to_patient(middle_mm), axis=1)
+    away_mm = np.linalg.norm(mesh_json.vertices - grid.to_patient(middle_mm), axis=1)
     assert np.abs(away_mm - radius_mm).max() <= wide_mm
-    assert found.center_mass == pytest.approx(grid.to_patient(middle_mm), abs=0.5 * wide_mm)
+    assert mesh_json.center_mass == pytest.approx(grid.to_patient(middle_mm), abs=0.5 * wide_mm)
 
 
 def test_the_smallest_structure_is_still_seen():
     grid = grid_of(SHAPE, (1.0, 1.0, 4.0))
     mask = np.zeros(SHAPE, bool)
     mask[7, 8, 9] = True
-    found = mesh(shape(structure(mask), grid))
-    assert found.is_watertight
-    assert found.volume > 0.0
-    assert found.bounds.mean(axis=0) == pytest.approx([7.0, 8.0, 36.0])
+    mesh_json = mesh(shape(structure(mask), grid))
+    assert mesh_json.is_watertight
+    assert mesh_json.volume > 0.0
+    assert mesh_json.bounds.mean(axis=0) == pytest.approx([7.0, 8.0, 36.0])
 
 
 def test_a_branch_of_single_voxels_is_seen_to_its_end():
     grid = grid_of((80, 36, 32))
     mask = ball(grid, np.array([18.0, 18.0, 16.0]), 12.0)
     mask[30:70, 18, 16] = True
-    found = mesh(shape(structure(mask), grid))
-    assert found.is_watertight
-    assert found.bounds[1, 0] == pytest.approx(69.0, abs=2.0)
-    assert len(found.split()) == 1
+    mesh_json = mesh(shape(structure(mask), grid))
+    assert mesh_json.is_watertight
+    assert mesh_json.bounds[1, 0] == pytest.approx(69.0, abs=2.0)
+    assert len(mesh_json.split()) == 1
 
 
 def test_a_structure_at_the_edge_of_the_grid_is_closed_there():
@@ -93,15 +93,15 @@ def test_what_came_as_a_large_mesh_is_made_coarse():
     own = trimesh.creation.icosphere(5, 9.0)
     surface = Surface(np.asarray(own.vertices), np.asarray(own.faces))
     made = structure(np.ones(SHAPE, bool))
-    found = shape(Structure("organ", made.mask, surface=surface), grid_of(SHAPE))
-    assert len(found.faces) < 2 * MOST_TRIANGLES < len(surface.faces)
+    shape_json = shape(Structure("organ", made.mask, surface=surface), grid_of(SHAPE))
+    assert len(shape_json.faces) < 2 * MOST_TRIANGLES < len(surface.faces)
 
 
 def test_every_structure_of_the_thorax_is_closed_and_has_its_volume():
     segmentation = thorax()
-    found = shapes(Case("thorax"))
-    assert [s["structure"] for s in found] == list(segmentation.names())
-    for made, asked in zip(found, segmentation.structures, strict=True):
+    shapes_json = shapes(Case("thorax"))
+    assert [s["structure"] for s in shapes_json] == list(segmentation.names())
+    for made, asked in zip(shapes_json, segmentation.structures, strict=True):
         solid = trimesh.Trimesh(made["vertices_mm"], made["triangles"], process=False)
         assert solid.is_watertight, asked.name
         volume_mm3 = asked.mask.count * segmentation.grid.voxel_volume_mm3

@@ -57,13 +57,13 @@ def at(scene: Scene, p_mm: np.ndarray) -> tuple[tuple[int, ...] | None, bool]:
 @bounded(max_examples=5, deadline=None)
 def test_pixels_say_what_lies_where_they_are(name, away, seed):
     scene = small_chest(name).scene
-    found = sliced(scene, asked(*needle_in(scene, away)), None)
-    SlicesModel.model_validate(found)
-    shown = found["structures"]
+    slices_json = sliced(scene, asked(*needle_in(scene, away)), None)
+    SlicesModel.model_validate(slices_json)
+    shown = slices_json["structures"]
     masks = {s.name: s.mask.layer == s.mask.label for s in scene.structures}
     masks[BODY] = scene.body.layer == scene.body.label
     rng = np.random.default_rng(abs(seed))
-    for plane in found["slices"]:
+    for plane in slices_json["slices"]:
         labels, where_mm = numbers(plane["labels"], "<u2", plane), places_mm(plane)
         for _ in range(40):
             row, column = rng.integers(plane["rows"]), rng.integers(plane["columns"])
@@ -84,9 +84,9 @@ def test_pixels_say_what_lies_where_they_are(name, away, seed):
 def test_both_slices_hold_the_needle_and_are_square_on_each_other():
     scene = small_chest("oblique").scene
     entry_mm, tip_mm = needle_in(scene, (11.0, -23.0, 5.0))
-    found = sliced(scene, asked(entry_mm, tip_mm), None)
+    slices_json = sliced(scene, asked(entry_mm, tip_mm), None)
     normals = []
-    for plane in found["slices"]:
+    for plane in slices_json["slices"]:
         normal = np.cross(plane["right"], plane["down"])
         normals.append(normal)
         for point in (entry_mm, tip_mm):

@@ -95,8 +95,8 @@ def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> 
         healthy(client)
         workforce = app.state.service.dispatcher._workforce
         with ThreadPoolExecutor(40) as pool:
-            found = Counter(pool.map(lambda _: len(workforce.heartbeats()), range(20_000)))
-        assert found == {1: 20_000}
+            counts = Counter(pool.map(lambda _: len(workforce.heartbeats()), range(20_000)))
+        assert counts == {1: 20_000}
 
 
 def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,8 +96,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def detail_of(monitor: HeartbeatMonitor) -> str | None:
     """What health says of workers that is wrong."""
-    found = workers_trouble(monitor.workforce_status)
-    return None if found is None else found.detail
+    trouble = workers_trouble(monitor.workforce_status)
+    return None if trouble is None else trouble.detail
 
 
 Steps = Callable[[], int]

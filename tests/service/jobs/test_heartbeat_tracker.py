@@ -23,8 +23,8 @@ def test_only_a_change_is_a_beat_whatever_the_clock_of_who_beats_says() -> None:
         assert tracker.update({"a": beat})["a"].silent_s == 0.0
     for second in range(1, 5):
         clock.now += 1.0
-        heard = tracker.update({"a": 1e9})["a"]
-        assert heard.silent_s == heard.watched_s == second
+        state = tracker.update({"a": 1e9})["a"]
+        assert state.silent_s == state.watched_s == second
 
 
 def test_who_did_not_look_for_an_hour_knows_of_one_gap_only() -> None:
@@ -32,8 +32,8 @@ def test_who_did_not_look_for_an_hour_knows_of_one_gap_only() -> None:
     tracker = HeartbeatTracker(clock)
     tracker.update({"a": 1})
     clock.now += 3600.0
-    heard = tracker.update({"a": 1})["a"]
-    assert heard.silent_s == 3600.0 and heard.watched_s == MOST_GAP_S
+    state = tracker.update({"a": 1})["a"]
+    assert state.silent_s == 3600.0 and state.watched_s == MOST_GAP_S
 
 
 def test_who_is_gone_is_forgotten() -> None:
@@ -55,7 +55,7 @@ def test_watched_is_the_part_of_the_silence_in_which_somebody_looked(looks: list
         clock.now += gap
         beat += beats
         silent, watched = (0.0, 0.0) if beats else (silent + gap, watched + min(gap, MOST_GAP_S))
-        heard = tracker.update({"a": beat})["a"]
-        assert heard.silent_s == pytest.approx(silent, abs=1e-6)
-        assert heard.watched_s == pytest.approx(watched)
-        assert heard.watched_s <= heard.silent_s + 1e-6
+        state = tracker.update({"a": beat})["a"]
+        assert state.silent_s == pytest.approx(silent, abs=1e-6)
+        assert state.watched_s == pytest.approx(watched)
+        assert state.watched_s <= state.silent_s + 1e-6

@@ -61,9 +61,9 @@ def job_table(database: Database) -> JobTable:
 
 
 def begun(job_table: JobTable, job: Job) -> Job:
-    found = job_table.begin(job.id, ATTEMPTS, LOST)
-    assert found is not None
-    return found
+    begun_job = job_table.begin(job.id, ATTEMPTS, LOST)
+    assert begun_job is not None
+    return begun_job
 
 
 # One job
@@ -77,9 +77,9 @@ def test_a_job_goes_its_way_and_tells_it(job_table: JobTable) -> None:
     assert job_table.report(attempt, "search", 0.5) and job_table.is_at(attempt)
     kept: list[JobResult] = []
     assert job_table.succeed(attempt, MADE, kept.append) and kept == [MADE]
-    done = job_table.get(job.id, "owner")
-    assert done.state is State.DONE and done.result_id == done.result_plan_id == MADE.id
-    assert done.ended_s is not None and done.problem is None
+    response = job_table.get(job.id, "owner")
+    assert response.state is State.DONE and response.result_id == response.result_plan_id == MADE.id
+    assert response.ended_s is not None and response.problem is None
     told = [(e.number, str(e.state), e.phase) for e in job_table.events(job.id, 0)]
     assert told == [
         (1, "queued", None),
@@ -307,13 +307,13 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def begin(self) -> None:
         spent = self.losses >= ATTEMPTS
-        found = self.job_table.begin(self.id, ATTEMPTS, LOST)
+        begun_job = self.job_table.begin(self.id, ATTEMPTS, LOST)
         if self.state in OPEN and spent:
-            self._expect(Transition.FAIL, found is None)
+            self._expect(Transition.FAIL, begun_job is None)
         else:
-            self._expect(Transition.BEGIN, found is not None)
-        if found is not None:
-            self.attempts.append(found)
+            self._expect(Transition.BEGIN, begun_job is not None)
+        if begun_job is not None:
+            self.attempts.append(begun_job)
 
     @precondition(lambda self: self.attempts)
     @rule(picked=data(), what=sampled_from([Transition.LOSE, Transition.SUCCEED, Transition.FAIL]))

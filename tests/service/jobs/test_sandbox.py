@@ -37,9 +37,9 @@ MIB = 1 << 20
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxedProcess]:
-    made = SandboxedProcess(ResourceLimits(GENEROUS_S, 2048 * MIB, 3))
-    yield made
-    made.end()
+    process = SandboxedProcess(ResourceLimits(GENEROUS_S, 2048 * MIB, 3))
+    yield process
+    process.end()
 
 
 def stop(pid: int) -> None:
@@ -225,10 +225,10 @@ def test_long_work_without_a_word_does_not_stand_still(
 
 
 def test_work_that_is_no_longer_wanted_ends_at_once(sandbox: SandboxedProcess) -> None:
-    asked = time.monotonic()
+    started_s = time.monotonic()
     with pytest.raises(Stopped):
-        sandbox.run(fakes.last, GENEROUS_S, watch=lambda _: time.monotonic() < asked + 1.0)
-    assert time.monotonic() - asked < GENEROUS_S / 2
+        sandbox.run(fakes.last, GENEROUS_S, watch=lambda _: time.monotonic() < started_s + 1.0)
+    assert time.monotonic() - started_s < GENEROUS_S / 2
     assert sandbox.pid is None
 
 

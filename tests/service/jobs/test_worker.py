@@ -83,14 +83,14 @@ def test_a_job_is_done_and_its_plan_kept(
 ) -> None:
     store, job_table = tools
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
-    done = job_table.get("j")
-    assert done.state is State.DONE and done.attempt == 1 and done.result_id is not None
-    text = store.kept(ResultKind.PLAN, done.result_id)
+    response = job_table.get("j")
+    assert response.state is State.DONE and response.attempt == 1 and response.result_id is not None
+    text = store.kept(ResultKind.PLAN, response.result_id)
     library = Library(job_table._database, store, Quota(1 << 40))
-    assert library.result(OWNER, ResultKind.PLAN, done.result_id) == text
+    assert library.result(OWNER, ResultKind.PLAN, response.result_id) == text
     # A job that has ended is left alone.
     run_job(settings, WORK, "j")
-    assert job_table.get("j") == done
+    assert job_table.get("j") == response
 
 
 def test_a_refusal_is_the_jobs_problem(settings: Settings, job_table: JobTable, case_id: str) -> None:
@@ -283,9 +283,9 @@ def test_a_disk_that_fails_after_the_work_has_it_done_once(
         raise OSError(errno.EIO, "Input/output error")
 
     def run_and_fail(self: SandboxedProcess, *arguments: Any, **more: Any) -> Any:
-        made = run(self, *arguments, **more)
+        completed = run(self, *arguments, **more)
         monkeypatch.setattr(os, "statvfs", ill)
-        return made
+        return completed
 
     monkeypatch.setattr(SandboxedProcess, "run", run_and_fail)
     run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
@@ -345,10 +345,10 @@ def test_a_later_attempt_takes_the_job_over(
     run = SandboxedProcess.run
 
     def taken_over(self: SandboxedProcess, *arguments: Any, **more: Any) -> Any:
-        made = run(self, *arguments, **more)
+        completed = run(self, *arguments, **more)
         monkeypatch.undo()
         assert job_table.begin("j", 3, performing.UNEXPECTED) is not None
-        return made
+        return completed
 
     monkeypatch.setattr(SandboxedProcess, "run", taken_over)
     run_job(settings, WORK, "j")

@@ -56,15 +56,15 @@ def restored(tmp_path: Path, open_database: Opened) -> Restored:
 
 
 def test_what_is_restored_is_what_was_there(kept: Kept, restored: Restored) -> None:
-    made = backed_up(kept)
-    again = restored()
-    assert again.files() == kept.files() and again.rows() == kept.rows()
+    backup = backed_up(kept)
+    restored_dir = restored()
+    assert restored_dir.files() == kept.files() and restored_dir.rows() == kept.rows()
     assert len(kept.files()) == 2 * 2 + 3 * 2 + 1
-    assert made.manifest.removed_meanwhile == made.manifest.damaged == ()
+    assert backup.manifest.removed_meanwhile == backup.manifest.damaged == ()
     # It goes on: what is open can be begun, and what comes next is numbered after what was.
-    assert again.job_table.begin("open", 3, LOST) is not None
-    case = again.add_case("third")
-    assert again.library.listed("ann", CASE, None, 1)[0].id == case
+    assert restored_dir.job_table.begin("open", 3, LOST) is not None
+    case = restored_dir.add_case("third")
+    assert restored_dir.library.listed("ann", CASE, None, 1)[0].id == case
 
 
 def test_a_backup_goes_from_sqlite_to_postgresql_and_on(
@@ -113,15 +113,15 @@ def test_what_is_removed_before_it_is_copied_is_left_out_with_its_rows(
 
     copy = making.copy_records
     monkeypatch.setattr(making, "copy_records", copy_and_remove)
-    made = backed_up(kept)
-    assert {(t.kind, t.id) for t in made.manifest.removed_meanwhile} == {("plans", plan), (CASE, case)}
-    again = restored()
+    backup = backed_up(kept)
+    assert {(t.kind, t.id) for t in backup.manifest.removed_meanwhile} == {("plans", plan), (CASE, case)}
+    restored_dir = restored()
     # Every row has its files, and nothing else is missing.
-    assert set(again.files()) == set(kept.files()) < before
-    assert again.rows()["holdings"] == kept.rows()["holdings"]
+    assert set(restored_dir.files()) == set(kept.files()) < before
+    assert restored_dir.rows()["holdings"] == kept.rows()["holdings"]
     with pytest.raises(NoSuchJob):
-        again.job_table.get("of it")
-    assert [job.id for job in again.job_table.open_jobs()] == ["open"]
+        restored_dir.job_table.get("of it")
+    assert [job.id for job in restored_dir.job_table.open_jobs()] == ["open"]
 
 
 def test_what_is_removed_and_comes_again_is_in_it(
@@ -136,8 +136,8 @@ def test_what_is_removed_and_comes_again_is_in_it(
         return places_of(data_dir, kind, id)
 
     monkeypatch.setattr(copying, "places_of", gone_for_a_moment)
-    made = backed_up(in_sqlite)
-    assert made.manifest.removed_meanwhile == made.manifest.damaged == ()
+    backup = backed_up(in_sqlite)
+    assert backup.manifest.removed_meanwhile == backup.manifest.damaged == ()
     assert restored().files() == in_sqlite.files()
 
 
@@ -155,9 +155,9 @@ def test_what_is_damaged_in_the_store_is_told_and_kept_as_it_is(in_sqlite: Kept,
     # Told each time, though nothing of it is copied again.
     again_made = backed_up(in_sqlite)
     assert {t.id for t in again_made.manifest.damaged} == damaged and again_made.copied_files == 0
-    again = restored()
-    assert (again.data_dir / "cases" / case / "file" / "a.nii").read_bytes() == b"other"
-    assert again.rows() == in_sqlite.rows()
+    restored_dir = restored()
+    assert (restored_dir.data_dir / "cases" / case / "file" / "a.nii").read_bytes() == b"other"
+    assert restored_dir.rows() == in_sqlite.rows()
 
 
 def whole(target: Path, backup: Path) -> Manifest:
@@ -204,10 +204,10 @@ def test_a_backup_that_is_killed_leaves_the_last_one_usable(
                 backed_up(in_sqlite, keep=2)
         except Killed:
             killed += 1
-            again = restored()
-            state = again.files(), again.rows()
+            restored_dir = restored()
+            state = restored_dir.files(), restored_dir.rows()
             assert state in (before, (in_sqlite.files(), in_sqlite.rows()))
-            shutil.rmtree(again.data_dir)
+            shutil.rmtree(restored_dir.data_dir)
         else:
             break
     assert killed > 10
@@ -223,14 +223,14 @@ def test_a_backup_that_is_killed_leaves_the_last_one_usable(
 def test_a_damaged_backup_is_refused_by_the_name_of_its_file(
     in_sqlite: Kept, tmp_path: Path, what: str
 ) -> None:
-    made = backed_up(in_sqlite)
+    backup = backed_up(in_sqlite)
     target, folder = tmp_path / "backups", tmp_path / "restored"
     if what in ("file", "missing"):
         damaged = max(
             (f for f in (target / "files").rglob("*") if f.is_file()), key=lambda f: f.stat().st_size
         )
     else:
-        damaged = made.folder / what
+        damaged = backup.folder / what
     text = bytearray(damaged.read_bytes())
     text[len(text) // 2] ^= 1
     if what == "missing":
@@ -238,14 +238,14 @@ def test_a_damaged_backup_is_refused_by_the_name_of_its_file(
     else:
         damaged.write_bytes(text)
     with pytest.raises(BackupError) as refused:
-        restore(target, made.folder, folder, f"sqlite:///{folder / 'seedpath.sqlite'}")
+        restore(target, backup.folder, folder, f"sqlite:///{folder / 'seedpath.sqlite'}")
     assert refused.value.field == str(damaged)
     assert not folder.exists() or list(folder.iterdir()) == []
     if what in ("file", "missing"):
-        assert [fault.field for fault in verified(target, made.folder)[1]] == [str(damaged)]
+        assert [fault.field for fault in verified(target, backup.folder)[1]] == [str(damaged)]
     else:
         with pytest.raises(BackupError) as refused:
-            verified(target, made.folder)
+            verified(target, backup.folder)
         assert refused.value.field == str(damaged)
 
 
@@ -322,8 +322,8 @@ def test_the_newest_are_kept_with_their_files_alone(in_sqlite: Kept, restored: R
     backed_up(in_sqlite)
     in_sqlite.library.remove_case("ann", case)
     for _ in range(3):
-        made = backed_up(in_sqlite, keep=2)
-    target = made.folder.parents[1]
+        backup = backed_up(in_sqlite, keep=2)
+    target = backup.folder.parents[1]
     assert len(made_backups(target)) == 2
     files = [f for f in (target / "files").rglob("*") if f.is_file()]
     assert len(files) == len(in_sqlite.files())

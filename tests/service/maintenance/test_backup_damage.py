@@ -54,8 +54,8 @@ def flip(file: Path) -> None:
         opened.seek(was.st_size // 2)
         opened.write(bytes([byte ^ 1]))
     os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
-    found = file.stat()
-    assert (found.st_size, found.st_mtime_ns, found.st_ino) == (was.st_size, was.st_mtime_ns, was.st_ino)
+    status = file.stat()
+    assert (status.st_size, status.st_mtime_ns, status.st_ino) == (was.st_size, was.st_mtime_ns, was.st_ino)
 
 
 def of_a_case(made: BackupResult) -> CopiedFile:
@@ -77,8 +77,8 @@ def test_a_damaged_copy_is_told_and_written_anew(
     file = of_a_case(backed_up(kept))
     how(in_pool(target, file))
     assert store("restore", "--verify", target) == NOT_WHOLE
-    said = capsys.readouterr().err
-    assert file.place in said and file.sha256 in said and "backup --verify" in said
+    stderr = capsys.readouterr().err
+    assert file.place in stderr and file.sha256 in stderr and "backup --verify" in stderr
     assert store("backup", "--verify", target) == NOT_WHOLE
     assert f"was damaged, and is written anew: {file.place}" in capsys.readouterr().err
     # Of all backups that hold it.
@@ -105,18 +105,18 @@ def test_so_many_backups_read_every_file_again(
     monkeypatch.setattr(copying, "ALL_IN", nights)
     for n in range(3 * nights):
         kept.add_case(f"{n}")
-    made = backed_up(kept)
-    for file in made.manifest.files:
+    backup = backed_up(kept)
+    for file in backup.manifest.files:
         os.utime(in_pool(target, file), (1000.0, 1000.0))
     # A clock that was ahead does not keep a file from being read.
-    os.utime(in_pool(target, of_a_case(made)), (4e9, 4e9))
+    os.utime(in_pool(target, of_a_case(backup)), (4e9, 4e9))
     read = []
     for _ in range(nights + 1):
-        old = {f.sha256 for f in made.manifest.files if in_pool(target, f).stat().st_mtime in (1000.0, 4e9)}
+        old = {f.sha256 for f in backup.manifest.files if in_pool(target, f).stat().st_mtime in (1000.0, 4e9)}
         backed_up(kept)
         read.append(len(old))
     assert read[-1] == 0
-    assert max(before - after for before, after in pairwise(read)) < 2 * len(made.manifest.files) / nights
+    assert max(before - after for before, after in pairwise(read)) < 2 * len(backup.manifest.files) / nights
 
 
 def test_what_rots_in_the_store_is_told_once_it_is_read(
@@ -134,12 +134,12 @@ def test_what_rots_in_the_store_is_told_once_it_is_read(
 def test_a_restore_brings_back_what_is_whole_and_names_the_rest(
     kept: Kept, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], open_database: Opened
 ) -> None:
-    made = backed_up(kept)
-    file, *others = made.manifest.files
+    backup = backed_up(kept)
+    file, *others = backup.manifest.files
     flip(in_pool(target, file))
     folder = tmp_path / "restored"
     with pytest.raises(BackupError, match="--damaged"):
-        restore(target, made.folder, folder, f"sqlite:///{folder / 'seedpath.sqlite'}")
+        restore(target, backup.folder, folder, f"sqlite:///{folder / 'seedpath.sqlite'}")
     assert list(folder.iterdir()) == []
     assert store("restore", "--damaged", "--data-dir", folder, target) == NOT_WHOLE
     assert file.place in capsys.readouterr().err
@@ -173,12 +173,12 @@ def missing(file: Path) -> None:
 def test_one_file_that_cannot_be_read_does_not_keep_others_from_a_backup(
     kept: Kept, target: Path, tmp_path: Path, how: Callable[[Path], None]
 ) -> None:
-    made = backed_up(kept)
-    of_case = of_a_case(made)
+    backup = backed_up(kept)
+    of_case = of_a_case(backup)
     case = Path(of_case.place).parts[1]
-    plan = next(f.place for f in made.manifest.files if f.place.startswith("plans/"))
+    plan = next(f.place for f in backup.manifest.files if f.place.startswith("plans/"))
     other = next(
-        f.place for f in made.manifest.files if f.place.endswith("case.json") and case not in f.place
+        f.place for f in backup.manifest.files if f.place.endswith("case.json") and case not in f.place
     )
     left_out = {of_case.place, plan, other}
     for place in left_out:
@@ -189,7 +189,7 @@ def test_one_file_that_cannot_be_read_does_not_keep_others_from_a_backup(
         manifest = back_up(kept.database, kept.data_dir, folder).manifest
         expected = {case, Path(other).parts[1], Path(plan).stem}
         assert {thing.id for thing in manifest.damaged} == expected
-        assert {f.place for f in manifest.files} == {f.place for f in made.manifest.files} - lacked
+        assert {f.place for f in manifest.files} == {f.place for f in backup.manifest.files} - lacked
     assert faults(target) == []
 
 
@@ -210,22 +210,22 @@ class BadBlock(io.FileIO):
 
 
 def test_a_bad_block_is_damage_of_its_file(kept: Kept, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = backed_up(kept)
-    bad = {kept.data_dir / of_a_case(made).place}
+    backup = backed_up(kept)
+    bad = {kept.data_dir / of_a_case(backup).place}
     really = pooling.opened
     monkeypatch.setattr(pooling, "opened", lambda path: BadBlock(path) if path in bad else really(path))
     os.utime(*bad)
     manifest = backed_up(kept).manifest
-    assert [thing.id for thing in manifest.damaged] == [Path(of_a_case(made).place).parts[1]]
+    assert [thing.id for thing in manifest.damaged] == [Path(of_a_case(backup).place).parts[1]]
     # The copy of before is whole.
-    assert len(manifest.files) == len(made.manifest.files)
+    assert len(manifest.files) == len(backup.manifest.files)
     # In the folder of backups: it is told, and written anew where the store has it.
     bad.clear()
     backed_up(kept)
-    bad.add(in_pool(target, of_a_case(made)))
+    bad.add(in_pool(target, of_a_case(backup)))
     assert [fault.field for fault in faults(target)] == [str(path) for path in bad]
     again = back_up(kept.database, kept.data_dir, target, reads_all=True)
-    assert again.mended == (of_a_case(made).place,)
+    assert again.mended == (of_a_case(backup).place,)
 
 
 def test_what_the_disk_of_backups_says_is_no_damage_of_the_store(
@@ -295,8 +295,8 @@ def test_older_backups_that_cannot_be_removed_are_told(
     file = of_a_case(backed_up(kept))
     (in_pool(target, file).parent / "stray").mkdir()
     assert store("backup", "--keep", "1", target) == NOT_WHOLE
-    said = capsys.readouterr()
-    assert Path(said.out.strip()) == chosen(target) and "stray" in said.err
+    output = capsys.readouterr()
+    assert Path(output.out.strip()) == chosen(target) and "stray" in output.err
 
 
 def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
@@ -310,9 +310,9 @@ def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
     for keep in (3, 2, 1):
         capsys.readouterr()
         assert store("backup", "--keep", str(keep), target) == WHOLE
-        said = capsys.readouterr()
-        made = Path(said.out.strip())
-        assert made.is_dir() and made == chosen(target) and "a clock that was ahead" in said.err
+        output = capsys.readouterr()
+        made = Path(output.out.strip())
+        assert made.is_dir() and made == chosen(target) and "a clock that was ahead" in output.err
         assert len(made_backups(target)) == min(keep, 2)
     assert f"plans/{plan}.json" in {file.place for file in read_manifest(made).files}
     assert not far.folder.exists()
@@ -324,9 +324,9 @@ def test_others_that_cannot_be_read_are_told_and_do_not_end_a_backup(
     bad = backed_up(kept).folder
     (bad / MANIFEST).write_bytes(b"{}")
     assert store("backup", "--keep", "30", target) == NOT_WHOLE
-    said = capsys.readouterr()
-    assert Path(said.out.strip()) == chosen(target) != bad
-    assert str(bad) in said.err and "no older backup was removed" in said.err
+    output = capsys.readouterr()
+    assert Path(output.out.strip()) == chosen(target) != bad
+    assert str(bad) in output.err and "no older backup was removed" in output.err
     # Once it is none of those that stay it goes as others do.
     assert store("backup", "--keep", "2", target) == WHOLE
     assert len(made_backups(target)) == 2 and not bad.exists()

@@ -81,9 +81,9 @@ def left(held: list[HoldingRow], found: list[Due]) -> list[HoldingRow]:
 
 @given(rows, works, policies)
 def test_what_is_needed_or_used_never_goes(held: list[HoldingRow], working: set[Key], policy: Policy) -> None:
-    found = due(held, working, size, policy, NOW_S)
-    kept = left(held, found)
-    for one in found:
+    due_items = due(held, working, size, policy, NOW_S)
+    kept = left(held, due_items)
+    for one in due_items:
         assert (one.owner, one.kind, one.id) not in working
         if one.kind == CASE:
             assert not any(
@@ -99,9 +99,9 @@ def test_what_is_needed_or_used_never_goes(held: list[HoldingRow], working: set[
 def test_nothing_goes_twice_and_nothing_more_is_due_afterwards(
     held: list[HoldingRow], working: set[Key], policy: Policy
 ) -> None:
-    found = due(held, working, size, policy, NOW_S)
-    assert len({(one.owner, one.kind, one.id) for one in found}) == len(found)
-    assert due(left(held, found), working, size, policy, NOW_S) == []
+    due_items = due(held, working, size, policy, NOW_S)
+    assert len({(one.owner, one.kind, one.id) for one in due_items}) == len(due_items)
+    assert due(left(held, due_items), working, size, policy, NOW_S) == []
 
 
 @given(rows, works)
@@ -112,14 +112,14 @@ def test_without_settings_nothing_goes(held: list[HoldingRow], working: set[Key]
 @given(rows, st.integers(0, 60))
 def test_files_go_until_the_bound_is_kept_the_longest_unused_first(held: list[HoldingRow], most: int) -> None:
     results_of = [row for row in held if row.kind != CASE]
-    found = due(held, set(), size, Policy(max_bytes_of_plans=most), NOW_S)
-    files = {(row.kind, row.id) for row in left(results_of, found)}
+    due_items = due(held, set(), size, Policy(max_bytes_of_plans=most), NOW_S)
+    files = {(row.kind, row.id) for row in left(results_of, due_items)}
     assert sum(size(*file) for file in files) <= most
 
     def last_s(file: tuple[str, str]) -> float:
         return max(row.used_s for row in results_of if (row.kind, row.id) == file)
 
-    gone = {(one.kind, one.id) for one in found}
+    gone = {(one.kind, one.id) for one in due_items}
     assert all(last_s(a) <= last_s(b) for a in gone for b in files)
     # No more of them than that.
     if gone:
@@ -152,10 +152,10 @@ def kept(tmp_path: Path, open_database: Callable[[str, float], Database]) -> Kep
 def aged(kept: Kept, days: float, *ids: str) -> None:
     """Have rows with these ids be so old, and their jobs, and the last use of them."""
     at_s = NOW_S - days * DAY_S
-    held = update(holdings).where(holdings.c.id.in_(ids)).values(created_s=at_s, used_s=at_s)
+    statement = update(holdings).where(holdings.c.id.in_(ids)).values(created_s=at_s, used_s=at_s)
     about = jobs.c.case_id.in_(ids) | jobs.c.result_id.in_(ids)
     ended = update(jobs).where(about, jobs.c.state.not_in(OPEN)).values(created_s=at_s, ended_s=at_s)
-    for change in (held, ended):
+    for change in (statement, ended):
         kept.database.write(lambda c, change=change: c.execute(change))  # type: ignore[misc]
 
 
@@ -213,9 +213,9 @@ def test_what_is_used_between_the_look_and_the_removal_stays(
     plan = kept.add_plan("p", plan_case)
     aged(kept, 400.0, case, plan_case, plan)
     works = retention(kept, audit, clock, Policy(keep_cases_days=1.0, keep_plans_days=1.0))
-    found = works.due()
-    assert len(found) == 3
-    monkeypatch.setattr(works, "due", lambda: found)
+    due_items = works.due()
+    assert len(due_items) == 3
+    monkeypatch.setattr(works, "due", lambda: due_items)
     kept.order("again", case)
     aged(kept, 0.0, plan)
     gone, _ = works.remove()
@@ -239,8 +239,8 @@ def test_what_is_ordered_again_is_used_though_no_job_tells_it(
     kept.job_table.cancel("evaluate")
     assert kept.library.grant_case("ann", third) is not None
     kept.database.write(lambda c: c.execute(delete(jobs)))
-    found = retention(kept, audit, clock, Policy(keep_plans_days=365.0, keep_cases_days=365.0)).due()
-    assert [(one.kind, one.id) for one in found] == [("plans", old), (CASE, other)]
+    due_items = retention(kept, audit, clock, Policy(keep_plans_days=365.0, keep_cases_days=365.0)).due()
+    assert [(one.kind, one.id) for one in due_items] == [("plans", old), (CASE, other)]
 
 
 def test_of_rows_of_before_jobs_tell_the_last_use(
@@ -313,11 +313,11 @@ def test_what_cannot_go_hides_nothing_behind_it(
     ids = [kept.add_case(f"n{n}") for n in range(4)]
     aged(kept, 400.0, *ids)
     works = retention(kept, audit, clock, Policy(keep_cases_days=1.0))
-    found = works.due()
-    monkeypatch.setattr(works, "due", lambda: found)
-    aged(kept, 0.0, *(one.id for one in found[:2]))
-    assert works.remove(most=1) == ([found[2]], True)
-    assert works.remove(most=1) == ([found[3]], False)
+    due_items = works.due()
+    monkeypatch.setattr(works, "due", lambda: due_items)
+    aged(kept, 0.0, *(one.id for one in due_items[:2]))
+    assert works.remove(most=1) == ([due_items[2]], True)
+    assert works.remove(most=1) == ([due_items[3]], False)
 
 
 def test_nothing_goes_where_the_disk_takes_no_line(

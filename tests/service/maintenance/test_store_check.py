@@ -103,9 +103,9 @@ def rows(data_dir: Path, change: Callable[[Connection], object] = lambda c: None
     """Who holds what, by kind and id, after a change of the rows."""
     with contextlib.closing(Database(f"sqlite:///{data_dir}/seedpath.sqlite", 5.0)) as database:
         database.write(change)
-        asked = select(holdings.c.kind, holdings.c.id, holdings.c.owner)
+        statement = select(holdings.c.kind, holdings.c.id, holdings.c.owner)
         held: HoldingRow = defaultdict(set)
-        for kind, id, owner in database.read(lambda c: c.execute(asked).all()):
+        for kind, id, owner in database.read(lambda c: c.execute(statement).all()):
             held[kind, id].add(owner)
     return held
 
@@ -121,25 +121,25 @@ def test_what_nobody_holds_is_all_that_an_owner_is_given(
             connection.execute(update(holdings).where(of_case).values(owner=owner))
         connection.execute(update(jobs).values(owner="ben"))
 
-    whole = rows(data_dir, two_owners)
+    table_rows = rows(data_dir, two_owners)
     lost = ("evaluations", files["evaluation"].stem)
     rows(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == lost[1])))
     # What was made from ben's case is not ann's, nor a stranger's.
     for stranger in ("ann", "cid"):
         status, lines = told(capsys, "rebuild", "--owner", stranger, "--add")
         assert status == 1 and len(lines) == 1 and lost[1] in lines[0] and "others hold the case" in lines[0]
-        assert rows(data_dir) == {thing: owners for thing, owners in whole.items() if thing != lost}
+        assert rows(data_dir) == {thing: owners for thing, owners in table_rows.items() if thing != lost}
     assert told(capsys, "rebuild", "--owner", "ben", "--add") == (0, [])
-    assert rows(data_dir) == whole
+    assert rows(data_dir) == table_rows
     # Who holds a case too gets nothing of what the other made from it.
-    whole["cases", case].add("ann")
-    assert rows(data_dir, lambda c: grant(c, "ann", "cases", case, case)) == whole
+    table_rows["cases", case].add("ann")
+    assert rows(data_dir, lambda c: grant(c, "ann", "cases", case, case)) == table_rows
     assert told(capsys, "rebuild", "--owner", "ann", "--add") == (0, [])
-    assert rows(data_dir) == whole
-    (builtin,) = (id for (kind, id), owners in whole.items() if kind == "cases" and owners == {"ann"})
+    assert rows(data_dir) == table_rows
+    (builtin,) = (id for (kind, id), owners in table_rows.items() if kind == "cases" and owners == {"ann"})
     rows(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == builtin)))
     assert told(capsys, "rebuild", "--owner", "cid", "--add") == (0, [])
-    assert rows(data_dir) == {**whole, ("cases", builtin): {"cid"}}
+    assert rows(data_dir) == {**table_rows, ("cases", builtin): {"cid"}}
 
 
 def test_what_is_removed_while_a_store_is_rebuilt_gets_no_row(
@@ -150,16 +150,19 @@ def test_what_is_removed_while_a_store_is_rebuilt_gets_no_row(
         file.unlink()
 
     def found(store: Store) -> Rows:
-        made = rows_of(store)
+        rebuilt_rows = rows_of(store)
         files["replan"].unlink()
         shutil.rmtree(files["ct"].parents[1])
-        return made
+        return rebuilt_rows
 
     monkeypatch.setattr("service.maintenance.store_rebuild.rows_of", found)
     assert told(capsys, "rebuild", "--owner", "ann") == (0, [])
-    held = rows(data_dir)
-    assert ("replans", files["replan"].stem) not in held
-    assert ("cases", files["ct"].parents[1].name) not in held and ("plans", files["plan"].stem) in held
+    table_rows = rows(data_dir)
+    assert ("replans", files["replan"].stem) not in table_rows
+    assert ("cases", files["ct"].parents[1].name) not in table_rows and (
+        "plans",
+        files["plan"].stem,
+    ) in table_rows
 
 
 def test_a_server_on_a_new_database_leaves_all_files_where_they_are(
@@ -244,9 +247,9 @@ def test_a_command_that_needs_the_database_says_what_is_wrong_with_it_and_makes_
     before = content(store[0])
     target = [str(tmp_path / "backups")] if command == "backup" else []
     assert main(["store", *command.split(), *target]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and said.count("\n") == 1
-    assert unfit in said and "from a backup" in said and "store rebuild" in said
+    stderr = capsys.readouterr().err
+    assert stderr.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and stderr.count("\n") == 1
+    assert unfit in stderr and "from a backup" in stderr and "store rebuild" in stderr
     assert content(store[0]) == before and not (tmp_path / "backups").exists()
 
 

@@ -70,12 +70,12 @@ def test_every_aim_reads_back(aim: Aim) -> None:
 
 def test_a_request_with_given_needles_and_seeds_reads_back() -> None:
     plan = implant_plan()
-    asked = NeedleSetRequest(
+    set_request = NeedleSetRequest(
         arrangement=Arrangement.PARALLEL,
         given_needles=(GivenNeedle((0.1, -90.0, 5.0), (0.1, 0.0, 5.0)),),
         given_seeds=(GivenSeed((0.1, 0.2, 0.3), (0.6, 0.8, 0.0)), GivenSeed((1.0, 2.0, 3.0))),
     )
-    plan = replace(plan, request=replace(plan.request, needle_set=asked))
+    plan = replace(plan, request=replace(plan.request, needle_set=set_request))
     assert read_plan(write_plan(plan)).plan == plan
 
 

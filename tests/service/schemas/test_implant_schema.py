@@ -46,22 +46,22 @@ def refusal(document: Any, model: type[Strict] = PlanRequest) -> dict[str, str]:
 
 
 def test_what_is_not_said_is_the_planners_default() -> None:
-    asked = read({"seeds": {}, "needle_set": {}, "prescription": {}, "robustness": {}})
-    assert asked.seeds == SeedRequest() and asked.needle_set == NeedleSetRequest()
-    assert asked.prescription == Prescription() and asked.robustness == RobustnessRequest()
-    assert asked.target.cut_back == ()
-    assert read({}) == asked
+    parsed = read({"seeds": {}, "needle_set": {}, "prescription": {}, "robustness": {}})
+    assert parsed.seeds == SeedRequest() and parsed.needle_set == NeedleSetRequest()
+    assert parsed.prescription == Prescription() and parsed.robustness == RobustnessRequest()
+    assert parsed.target.cut_back == ()
+    assert read({}) == parsed
 
 
 def test_without_a_prescription_paths_alone_are_asked_for() -> None:
-    asked = read({"prescription": None})
-    assert asked == Request()
-    assert request_to_json(asked)["prescription"] is None
-    assert read(request_to_json(asked)) == asked
+    parsed = read({"prescription": None})
+    assert parsed == Request()
+    assert request_to_json(parsed)["prescription"] is None
+    assert read(request_to_json(parsed)) == parsed
 
 
 def test_all_that_can_be_asked_for_reaches_the_planner() -> None:
-    asked = read(
+    parsed = read(
         {
             "target": {"cut_back": ["aorta", "trachea"]},
             "seeds": {
@@ -91,19 +91,19 @@ def test_all_that_can_be_asked_for_reaches_the_planner() -> None:
             "robustness": {"placement": "robot", "samples": 0},
         }
     )
-    assert asked.target.cut_back == ("aorta", "trachea")
-    assert asked.seeds.implant_date == date(2026, 3, 31) and asked.seeds.decay_days == 30.0
-    assert asked.seeds.model == "bebig_i25_s06" and asked.seeds.activity_mci == 0.8
-    needles = asked.needle_set
+    assert parsed.target.cut_back == ("aorta", "trachea")
+    assert parsed.seeds.implant_date == date(2026, 3, 31) and parsed.seeds.decay_days == 30.0
+    assert parsed.seeds.model == "bebig_i25_s06" and parsed.seeds.activity_mci == 0.8
+    needles = parsed.needle_set
     assert needles.arrangement is Arrangement.PARALLEL and needles.max_needles == 9
     assert needles.given_needles == (GivenNeedle((0.0, -90.0, 5.0), (0.0, 0.0, 5.0)),)
     assert needles.given_seeds[0] == GivenSeed((0.0, -2.0, 5.0), (0.0, 1.0, 0.0))
     assert [seed.axis for seed in needles.given_seeds[1:]] == [None, None]
-    prescribed = asked.prescription
+    prescribed = parsed.prescription
     assert prescribed is not None and prescribed.goals == Goals(130.0, 90.0, 60.0, 40.0)
     assert dict(prescribed.organ_goals) == {"oesophagus": OrganGoal(90.0, None, 70.0)}
     assert prescribed.prior_external == PriorExternal(60.0, 30) and prescribed.bed.protocols == ()
-    assert asked.robustness == RobustnessRequest(Placement.ROBOT, 0)
+    assert parsed.robustness == RobustnessRequest(Placement.ROBOT, 0)
 
 
 def test_every_source_and_protocol_of_the_planner_may_be_named() -> None:
@@ -233,9 +233,9 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("document", "where", "said"), CONTRADICTIONS)
 def test_what_contradicts_is_refused_where_it_stands(document: dict[str, Any], where: str, said: str) -> None:
-    found = refusal(document)
-    assert list(found) == [where]
-    assert said in found[where]
+    refused_fields = refusal(document)
+    assert list(refused_fields) == [where]
+    assert said in refused_fields[where]
 
 
 @pytest.mark.parametrize(
@@ -266,10 +266,10 @@ def test_an_axis_that_is_nearly_of_length_1_is_made_so_and_stays(
 ) -> None:
     scale = (1.0 + longer) / hypot(*v)
     sent = {"position_mm": [1, 2, 3], "axis": [x * scale for x in v]}
-    asked = read({"needle_set": {"given_seeds": [sent]}})
-    axis = asked.needle_set.given_seeds[0].axis
+    parsed = read({"needle_set": {"given_seeds": [sent]}})
+    axis = parsed.needle_set.given_seeds[0].axis
     assert axis is not None and abs(hypot(*axis) - 1.0) < 1e-12
-    assert read(request_to_json(asked)) == asked
+    assert read(request_to_json(parsed)) == parsed
 
 
 @given(
@@ -301,11 +301,11 @@ def test_what_is_written_reads_back_the_same(
             "fractions": fractions,
             "interval_days": days,
         }
-    asked = read(document)
-    written = json.dumps(request_to_json(asked))
-    again = read_model(PlanRequest, written.encode(), MAX_REQUEST_BYTES).to_request()
-    assert again == asked
-    assert json.dumps(request_to_json(again)) == written
+    parsed = read(document)
+    written = json.dumps(request_to_json(parsed))
+    request = read_model(PlanRequest, written.encode(), MAX_REQUEST_BYTES).to_request()
+    assert request == parsed
+    assert json.dumps(request_to_json(request)) == written
 
 
 # What was found in a patient
@@ -321,9 +321,9 @@ def test_every_number_that_was_found_has_its_limit() -> None:
         document = json.loads(json.dumps(whole))
         part, _, name, _ = where.strip("/").split("/")
         document[part][0][name][0] = 1e9
-        found = refusal(document, NeedlesMeasured)
-        assert list(found) == [where.replace("#", "0")]
-        assert limit.sentence() in next(iter(found.values()))
+        refused_fields = refusal(document, NeedlesMeasured)
+        assert list(refused_fields) == [where.replace("#", "0")]
+        assert limit.sentence() in next(iter(refused_fields.values()))
 
 
 FOUND: list[tuple[type[Strict], Any, str, str]] = [
@@ -346,8 +346,8 @@ FOUND: list[tuple[type[Strict], Any, str, str]] = [
 
 @pytest.mark.parametrize(("model", "document", "where", "said"), FOUND)
 def test_what_was_found_is_read_strictly(model: type[Strict], document: Any, where: str, said: str) -> None:
-    found = refusal(document, model)
-    assert list(found) == [where] and said in found[where]
+    refused_fields = refusal(document, model)
+    assert list(refused_fields) == [where] and said in refused_fields[where]
 
 
 def test_what_was_found_reaches_the_planner() -> None:
@@ -355,5 +355,5 @@ def test_what_was_found_reaches_the_planner() -> None:
     found = read_model(SeedsFound, json.dumps({"seeds": seeds}).encode(), MAX_FOUND_BYTES).found()
     assert found == (GivenSeed((1.0, 2.0, 3.0), (0.0, 0.0, 1.0)), GivenSeed((4.0, 5.0, 6.0), None))
     needles = {"needles": [NEEDLE, NEEDLE | {"path_id": None}, NEEDLE | {"path_id": "N1"}]}
-    asked = read_model(NeedlesMeasured, json.dumps(needles).encode(), MAX_FOUND_BYTES)
-    assert [needle.path_id for needle in asked.needles] == [None, None, "N1"] and asked.dropped() == ()
+    model = read_model(NeedlesMeasured, json.dumps(needles).encode(), MAX_FOUND_BYTES)
+    assert [needle.path_id for needle in model.needles] == [None, None, "N1"] and model.dropped() == ()

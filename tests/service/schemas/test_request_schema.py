@@ -76,15 +76,15 @@ def test_every_limit_belongs_to_a_number_of_the_request() -> None:
     for where, limit in LIMITS.items():
         above = limit.high * 2 + 1000
         name = named(where)
-        found = refusal(at(name, int(above) if above.is_integer() else above))
-        assert list(found) == [name], where
-        assert limit.reason in found[name]
-        assert f"from {limit.low:.10g} to {limit.high:.10g}" in found[name]
+        refused_fields = refusal(at(name, int(above) if above.is_integer() else above))
+        assert list(refused_fields) == [name], where
+        assert limit.reason in refused_fields[name]
+        assert f"from {limit.low:.10g} to {limit.high:.10g}" in refused_fields[name]
 
 
 def test_numbers_below_a_limit_are_refused_with_value_and_range() -> None:
-    found = refusal({"target": {"margin_mm": -3}})
-    assert found["/target/margin_mm"].startswith("-3 is out of range. Give a number from 0 to 30 mm")
+    refused_fields = refusal({"target": {"margin_mm": -3}})
+    assert refused_fields["/target/margin_mm"].startswith("-3 is out of range. Give a number from 0 to 30 mm")
 
 
 @pytest.mark.parametrize("where", sorted(LIMITS))
@@ -151,14 +151,14 @@ def test_a_request_is_an_object(document: Any) -> None:
 
 
 def test_unknown_fields_are_refused_with_the_nearest_known_one() -> None:
-    found = refusal({"search": {"max_path": 3}, "exports": ["dicom"]})
-    assert "Did you mean 'max_paths'?" in found["/search/max_path"]
-    assert "Known: clearance_mm, needle, needle_set, pose, prescription" in found["/exports"]
+    refused_fields = refusal({"search": {"max_path": 3}, "exports": ["dicom"]})
+    assert "Did you mean 'max_paths'?" in refused_fields["/search/max_path"]
+    assert "Known: clearance_mm, needle, needle_set, pose, prescription" in refused_fields["/exports"]
 
 
 def test_all_wrong_fields_are_said_at_once() -> None:
-    found = refusal({"target": {"margin_mm": -1}, "pose": {"position": "upright"}, "ranking": []})
-    assert set(found) == {"/target/margin_mm", "/pose/position", "/ranking"}
+    refused_fields = refusal({"target": {"margin_mm": -1}, "pose": {"position": "upright"}, "ranking": []})
+    assert set(refused_fields) == {"/target/margin_mm", "/pose/position", "/ranking"}
 
 
 def test_pointers_escape_names() -> None:
@@ -179,8 +179,8 @@ def test_long_names_are_shown_short(document: dict[str, Any]) -> None:
 
 
 def test_roles_are_the_scenes() -> None:
-    asked = read(json.dumps({"roles": {f"s{n}": str(role) for n, role in enumerate(Role)}})).to_request()
-    assert set(asked.roles.values()) == {str(role) for role in Role}
+    request = read(json.dumps({"roles": {f"s{n}": str(role) for n, role in enumerate(Role)}})).to_request()
+    assert set(request.roles.values()) == {str(role) for role in Role}
     assert "/roles/x" in refusal({"roles": {"x": "forbiden"}})
 
 
@@ -188,8 +188,8 @@ def test_roles_are_the_scenes() -> None:
     ("structure", "names"), [(None, ()), ("node_4R", ("node_4R",)), (["b", "a"], ("b", "a"))]
 )
 def test_a_target_is_none_one_or_several(structure: Any, names: tuple[str, ...]) -> None:
-    asked = read(json.dumps({"target": {"structure": structure}})).to_request()
-    assert asked.target.structures == names
+    request = read(json.dumps({"target": {"structure": structure}})).to_request()
+    assert request.target.structures == names
 
 
 @pytest.mark.parametrize("structure", [[], "", ["a", "a"], ["a", ""], 5, {"name": "a"}, "x" * 201])
@@ -207,14 +207,14 @@ def test_a_default_clearance_stays_beside_named_ones() -> None:
 def test_scores_are_the_planners() -> None:
     names = [score.name for score in SCORES]
     assert read(json.dumps({"ranking": names})).to_request().ranking == tuple(names)
-    found = refusal({"ranking": ["lung_length_m"]})
-    assert "Did you mean 'lung_length_mm'" in found["/ranking/0"]
+    refused_fields = refusal({"ranking": ["lung_length_m"]})
+    assert "Did you mean 'lung_length_mm'" in refused_fields["/ranking/0"]
     assert "known score" in next(iter(refusal({"ranking": {"weights": {"beauty": 1}}}).values()))
 
 
 def test_weights_replace_the_ranking() -> None:
-    asked = read('{"ranking": {"weights": {"length_mm": 2, "lung_length_mm": 1}}}').to_request()
-    assert dict(asked.weights) == {"length_mm": 2.0, "lung_length_mm": 1.0}
+    request = read('{"ranking": {"weights": {"length_mm": 2, "lung_length_mm": 1}}}').to_request()
+    assert dict(request.weights) == {"length_mm": 2.0, "lung_length_mm": 1.0}
     assert "/ranking/weights" in refusal({"ranking": {"weights": {}}})
     assert "/ranking" in refusal({"ranking": "lung_length_mm"})
 
@@ -396,11 +396,11 @@ def test_a_request_reads_back_as_it_was_written(
     }
     if weights:
         document["ranking"] = {"weights": weights}
-    asked = read(json.dumps(document)).to_request()
-    assert asked.target.margin_mm == margin and math.isfinite(margin)
-    again = json.dumps(request_to_json(asked))
-    assert read(again).to_request() == asked
-    assert json.dumps(request_to_json(read(again).to_request())) == again
+    request = read(json.dumps(document)).to_request()
+    assert request.target.margin_mm == margin and math.isfinite(margin)
+    text = json.dumps(request_to_json(request))
+    assert read(text).to_request() == request
+    assert json.dumps(request_to_json(read(text).to_request())) == text
 
 
 def test_the_order_of_names_does_not_change_the_text() -> None:

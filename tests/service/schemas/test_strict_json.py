@@ -172,8 +172,8 @@ def test_small_texts_are_answered_as_validation_alone_answers_them(
 
 
 def test_of_too_many_unknown_names_the_first_are_told() -> None:
-    found = refusal(PlanRequest, json.dumps({f"n{n}": 1 for n in range(50)} | {"random_seed": "1"}))
-    assert [error.pointer for error in found] == [f"/n{n}" for n in range(MAX_ERRORS)]
+    refused_fields = refusal(PlanRequest, json.dumps({f"n{n}": 1 for n in range(50)} | {"random_seed": "1"}))
+    assert [error.pointer for error in refused_fields] == [f"/n{n}" for n in range(MAX_ERRORS)]
     few = refusal(PlanRequest, json.dumps({f"n{n}": 1 for n in range(MAX_ERRORS - 1)} | {"random_seed": "1"}))
     assert len(few) == MAX_ERRORS and "/random_seed" in {error.pointer for error in few}
 

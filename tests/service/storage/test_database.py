@@ -27,9 +27,9 @@ Open = Callable[[str, float], Database]
 
 @pytest.fixture
 def database(database_url: str, open_database: Open) -> Database:
-    made = open_database(database_url, LONG_S)
-    migrate(made)
-    return made
+    database = open_database(database_url, LONG_S)
+    migrate(database)
+    return database
 
 
 def row(id: str) -> dict[str, object]:

@@ -62,9 +62,9 @@ BAD_ADDRESSES = {
 def test_a_malformed_address_is_a_sentence_without_the_password(url: str) -> None:
     with pytest.raises(AnatomyError) as caught:
         Database(url, SHORT_S)
-    said = str(caught.value)
-    assert BAD_ADDRESSES[url] in said and "SEEDPATH_DATABASE_URL" in said and "Write postgresql://" in said
-    assert SECRET not in said and "\n" not in said
+    text = str(caught.value)
+    assert BAD_ADDRESSES[url] in text and "SEEDPATH_DATABASE_URL" in text and "Write postgresql://" in text
+    assert SECRET not in text and "\n" not in text
 
 
 def started(monkeypatch: pytest.MonkeyPatch, data: Path, url: str | None = None) -> int:
@@ -98,9 +98,9 @@ def test_a_server_that_cannot_have_its_database_says_so_and_ends(
     folder = tmp_path / "made"
     folder.mkdir()
     assert started(monkeypatch, tmp_path / "data", url.format(folder=folder)) == exit_status.BAD_INPUT
-    said = capsys.readouterr().err
-    assert told in said and said.startswith("seedpath: error: ") and said.count("\n") == 1
-    assert SECRET not in said and "Traceback" not in said
+    stderr = capsys.readouterr().err
+    assert told in stderr and stderr.startswith("seedpath: error: ") and stderr.count("\n") == 1
+    assert SECRET not in stderr and "Traceback" not in stderr
 
 
 # Files
@@ -164,10 +164,10 @@ def test_a_damaged_file_is_a_sentence_at_the_start_and_is_left_as_it_is(
     file.write_bytes(DAMAGES[what](file.read_bytes()))
     before = file.read_bytes()
     assert started(monkeypatch, file.parent) == exit_status.BAD_INPUT
-    said = capsys.readouterr().err
-    assert said.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and said.count("\n") == 1
-    assert ("table jobs already exists" if what == "another program's" else f"{file} is damaged") in said
-    assert "backup" in said or "another database" in said
+    stderr = capsys.readouterr().err
+    assert stderr.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and stderr.count("\n") == 1
+    assert ("table jobs already exists" if what == "another program's" else f"{file} is damaged") in stderr
+    assert "backup" in stderr or "another database" in stderr
     # Of another's file the journal's kind alone is another: SQLite keeps it in the file's head.
     assert file.read_bytes()[100:] == before[100:]
 
@@ -226,8 +226,8 @@ def test_of_a_damaged_write_ahead_log_whole_transactions_are_left(
     copy.with_name(f"{copy.name}-wal").write_bytes(log)
     database = open_database(f"sqlite:///{copy}", SHORT_S)
     migrate(database)
-    found = database.read(count)
-    assert found % 10 == 0 and 500 <= found < 700
+    parsed = database.read(count)
+    assert parsed % 10 == 0 and 500 <= parsed < 700
 
 
 def test_a_file_that_is_damaged_while_the_server_runs_is_a_problem(tmp_path: Path) -> None:
@@ -365,8 +365,8 @@ def refused_after(database: Database, change: Callable[[Connection], object], to
     database.write(change)
     with pytest.raises(AnatomyError) as caught:
         migrate(database)
-    said = str(caught.value)
-    assert told in said and "Bring back a backup" in said and "SEEDPATH_DATABASE_URL" in said
+    text = str(caught.value)
+    assert told in text and "Bring back a backup" in text and "SEEDPATH_DATABASE_URL" in text
     assert revision(database) == newest()
 
 

@@ -89,9 +89,9 @@ def test_no_route_answers_what_is_damaged(
     for name, route in READING.items():
         answer = asked(client, kept, route)
         if kind in route.needs:
-            found = problem(answer, "damaged")
-            assert kept.damaged_in(found) == [kind], (name, found)
-            assert "POST" in found["detail"] and str(file.parents[2]) not in found["detail"]
+            problem_json = problem(answer, "damaged")
+            assert kept.damaged_in(problem_json) == [kind], (name, problem_json)
+            assert "POST" in problem_json["detail"] and str(file.parents[2]) not in problem_json["detail"]
         else:
             assert answer.status_code == 200, (name, answer.text)
             assert route.answers is None or answer.content == good[route.answers], name
@@ -136,13 +136,13 @@ def test_the_same_upload_writes_a_record_without_its_sha256_anew(
     client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes]
 ) -> None:
     """As an earlier version wrote it: a role that was changed in it is not found out."""
-    told = client.get(kept.addresses["case"]).json()
+    document = client.get(kept.addresses["case"]).json()
     record = json.loads(good["record"])
     del record["record_sha256"]
     record["description"]["structures"][0]["role"] = "bone"
     fakes.in_place(kept.files["record"], json.dumps(record).encode())
-    assert client.get(kept.addresses["case"]).json() != told
-    assert client.post("/v1/cases", **sent).json() == client.get(kept.addresses["case"]).json() == told
+    assert client.get(kept.addresses["case"]).json() != document
+    assert client.post("/v1/cases", **sent).json() == client.get(kept.addresses["case"]).json() == document
     assert kept.files["record"].read_bytes() == good["record"]
 
 
@@ -229,8 +229,8 @@ def test_a_socket_is_told_what_is_damaged(
     with connect(address, proxy=None) as socket:
         harm(kept.files["file"], random.Random(2))
         socket.send(message)
-        found = json.loads(socket.recv(fakes.GENEROUS_S))
-        assert found["id"] == 1 and kept.damaged_in(found["problem"]) == ["file"]
+        document = json.loads(socket.recv(fakes.GENEROUS_S))
+        assert document["id"] == 1 and kept.damaged_in(document["problem"]) == ["file"]
     harm(kept.files["record"], random.Random(2))
     with connect(address, proxy=None) as socket:
         assert kept.damaged_in(json.loads(socket.recv(fakes.GENEROUS_S))["problem"]) == ["record"]
@@ -282,8 +282,8 @@ def test_half_of_an_organ_is_rewritten(
     labels[7:][labels[7:] == 2] = 1
     write_nifti(kept.files["file"], labels)
     for _ in range(2):
-        found = problem(asked(client, kept, WORKING["a plan"], WAIT), "damaged")
-        assert kept.damaged_in(found) == ["file"]
+        problem_json = problem(asked(client, kept, WORKING["a plan"], WAIT), "damaged")
+        assert kept.damaged_in(problem_json) == ["file"]
     problem(asked(client, kept, READING["its shapes"]), "damaged")
     assert client.post("/v1/cases", **sent).status_code == 201
     assert kept.files["file"].read_bytes() == good["file"]
@@ -300,8 +300,8 @@ def test_a_mask_is_put_beside_those_of_a_case(client: httpx.Client, data_dir: Pa
     address = answer.headers["location"]
     stray = data_dir / "cases" / answer.json()["id"] / "input" / "aorta.nii.gz"
     stray.write_bytes(mask)
-    found = problem(client.get(f"{address}/shapes"), "damaged")
-    assert "input/aorta.nii.gz" in found["detail"]
+    problem_json = problem(client.get(f"{address}/shapes"), "damaged")
+    assert "input/aorta.nii.gz" in problem_json["detail"]
     stray.unlink()
     assert client.get(f"{address}/shapes").status_code == 200
     assert client.delete(address).status_code == 204

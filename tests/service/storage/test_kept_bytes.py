@@ -83,8 +83,8 @@ def made(parts: Parts, owner: str, case: int, result: int, access: bytes | None)
     job = job_table.begin(job_id, 3, Report("failed", ""))
     if job is not None:
         plan = JobResult(ResultKind.PLAN, RESULTS[result], b"p" * (100 + result), access=access)
-        whole = JobResult(ResultKind.REPLAN, RESULTS[result], b"r" * (200 + result), plan=plan)
-        assert job_table.succeed(job, whole, store.keep)
+        job_result = JobResult(ResultKind.REPLAN, RESULTS[result], b"r" * (200 + result), plan=plan)
+        assert job_table.succeed(job, job_result, store.keep)
 
 
 def files_of(database: Database, store: Store, owner: str) -> int:
@@ -141,8 +141,8 @@ def test_running_sums_are_a_recount_and_what_the_files_take(
             with contextlib.suppress(StorageError, InputsRemoved, ZeroDivisionError):
                 take(parts, *step)
             for owner in OWNERS:
-                kept = parts[1].kept_bytes(owner)
-                assert kept == database.read(recount).get(owner, 0) == files_of(database, store, owner)
+                byte_count = parts[1].kept_bytes(owner)
+                assert byte_count == database.read(recount).get(owner, 0) == files_of(database, store, owner)
 
     hold_true()
 
@@ -195,17 +195,17 @@ def test_what_is_held_is_counted_once(parts: Parts) -> None:
 def test_a_case_that_is_kept_for_its_plan_needs_no_more_room(parts: Parts) -> None:
     store, library, database = parts
     content = content_of("thorax", [], False)
-    whole = identify(content)
+    digest = identify(content)
     with store.aside() as folder:
-        library.add_case("ann", folder, {"id": whole} | content)
+        library.add_case("ann", folder, {"id": digest} | content)
     # The files of this one are not those that it names.
     brought(store, library, "ann", 0)
-    for number, case_id in enumerate((whole, CASES[0])):
+    for number, case_id in enumerate((digest, CASES[0])):
         database.write(lambda c, n=number, id=case_id: grant(c, "ann", ResultKind.PLAN, RESULTS[n], id))  # type: ignore[misc]
         library.remove_case("ann", case_id)
     before = library.kept_bytes("ann")
     full = Library(database, store, Quota(before))
-    assert full.grant_case("ann", whole) is not None
+    assert full.grant_case("ann", digest) is not None
     assert full.grant_case("ann", CASES[0]) is None
     brought(store, full, "ann", 0)
     assert full.kept_bytes("ann") == before == files_of(database, store, "ann")

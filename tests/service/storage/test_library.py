@@ -247,13 +247,13 @@ def test_nothing_is_kept_that_would_be_too_large_to_be_read(
 ) -> None:
     store = Store(tmp_path / "data")
     plan, whole = JobResult(ResultKind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
-    made = JobResult(ResultKind.REPLAN, IDS["left"], whole, plan=plan)
+    job_result = JobResult(ResultKind.REPLAN, IDS["left"], whole, plan=plan)
     for name, bound in (("MAX_RESULT_BYTES", 24), ("MAX_MAP_BYTES", 29)):
         with monkeypatch.context() as bounded:
             bounded.setattr(f"service.storage.file_store.{name}", bound)
             with pytest.raises(TooLarge) as refused:
-                store.keep(made)
+                store.keep(job_result)
         assert report_of(refused.value).kind == "limit-reached"
         assert not store.is_result_there(ResultKind.PLAN, IDS["plans"])
-    store.keep(made)
+    store.keep(job_result)
     assert store.is_result_there(ResultKind.REPLAN, IDS["left"])

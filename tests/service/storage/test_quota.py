@@ -85,8 +85,8 @@ def test_results_count_and_who_is_full_makes_no_more(clients: tuple[httpx.Client
     problem(answer, "no-room")
     assert plans
     # What was accepted while there was room is answered again as it was.
-    again = ann.post(f"{case}/plans", **last)
-    assert again.status_code == 202 and again.headers["location"] == job
+    response = ann.post(f"{case}/plans", **last)
+    assert response.status_code == 202 and response.headers["location"] == job
     # What he holds already is no more of anything.
     assert ann.post("/v1/cases", json={"builtin": "thorax"}).status_code == 200
     # The case stays for the plans made from it, and counts.

@@ -71,13 +71,13 @@ def in_database(data_dir: Path) -> Database:
 
 
 def summary_kept(data_dir: Path) -> str | None:
-    asked = select(holdings.c.summary).where(holdings.c.kind == ResultKind.PLAN)
-    return in_database(data_dir).read(lambda c: c.scalars(asked).one())
+    statement = select(holdings.c.summary).where(holdings.c.kind == ResultKind.PLAN)
+    return in_database(data_dir).read(lambda c: c.scalars(statement).one())
 
 
 def keep_instead(data_dir: Path, summary: str | None) -> None:
-    asked = update(holdings).where(holdings.c.kind == ResultKind.PLAN).values(summary=summary)
-    in_database(data_dir).write(lambda c: c.execute(asked))
+    statement = update(holdings).where(holdings.c.kind == ResultKind.PLAN).values(summary=summary)
+    in_database(data_dir).write(lambda c: c.execute(statement))
 
 
 def told_of(content: dict[str, Any]) -> dict[str, Any]:
@@ -183,8 +183,8 @@ def test_a_list_of_plans_tells_target_figures_and_worst_news(
     assert item["summary"]["dose"]["goals_missed"] and item["summary"]["robustness"]
     # The case's address, as it is listed, and its bare id ask for the same.
     for case in (item["case"], item["case"].rpartition("/")[2]):
-        asked = client.get("/v1/plans", params={"case": case})
-        assert asked.status_code == 200 and [one["id"] for one in asked.json()["items"]] == [item["id"]]
+        response = client.get("/v1/plans", params={"case": case})
+        assert response.status_code == 200 and [one["id"] for one in response.json()["items"]] == [item["id"]]
     for other in ("/v1/cases/" + "0" * 64, "0" * 64):
         assert client.get("/v1/plans", params={"case": other}).json()["items"] == []
     for wrong in ("/v1/plans/" + "0" * 64, "/v1/cases/", "0" * 63):

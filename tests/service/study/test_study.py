@@ -88,15 +88,15 @@ def test_each_case_is_planned_by_each_ranking_and_never_again(
     one, two = (fakes.write_case(tmp_path / f"{name}.nii.gz", more=name) for name in ("one", "two"))
     assert study(one) == 0
     assert begun(marks) == {"good-lung_length_mm": 1, "good-clearance_mm": 1}
-    made = rows(tmp_path)
-    assert [(r["case"], r["ranking"], r["status"]) for r in made] == [
+    table_rows = rows(tmp_path)
+    assert [(r["case"], r["ranking"], r["status"]) for r in table_rows] == [
         ("one", "lung", "planned"),
         ("one", "clear", "planned"),
     ]
     # The rankings did what they say: the best path has the least of it.
-    assert made[0]["lung_length_mm"] < made[1]["lung_length_mm"]
-    assert made[0]["clearance_mm"] < made[1]["clearance_mm"]
-    for row in made:
+    assert table_rows[0]["lung_length_mm"] < table_rows[1]["lung_length_mm"]
+    assert table_rows[0]["clearance_mm"] < table_rows[1]["clearance_mm"]
+    for row in table_rows:
         file = read_plan((tmp_path / "out" / "plans" / f"{row['plan_sha256']}.json").read_bytes())
         assert file.plan.paths[0].lung_length_mm == row["lung_length_mm"]
     before = results(tmp_path)

@@ -103,10 +103,10 @@ def test_what_is_anothers_is_not_there(ann: httpx.Client, ben: httpx.Client, fol
         assert ben.get(listing).json()["items"] == []
         assert len(ann.get(listing).json()["items"]) == 1
     # The same bytes are one case, which each holds for himself.
-    again = ben.post("/v1/cases", **parts)
-    assert again.json()["id"] == case.rpartition("/")[2]
+    response = ben.post("/v1/cases", **parts)
+    assert response.json()["id"] == case.rpartition("/")[2]
     # He is not told that another was first; only that he has it, once he has.
-    assert again.status_code == 201 and again.headers["location"] == case
+    assert response.status_code == 201 and response.headers["location"] == case
     assert ben.post("/v1/cases", **parts).status_code == 200
     assert ben.delete(case).status_code == 204
     assert ann.get(case).status_code == 200

@@ -104,11 +104,11 @@ def test_allow_lists_what_is_documented(client: httpx.Client, job: dict[str, Any
     for path, item in paths.items():
         address = filled(path, job)
         wanted = {method.upper() for method in item} | {"OPTIONS"} | ({"HEAD"} if "get" in item else set())
-        asked = client.options(address)
-        assert asked.status_code == 204 and asked.content == b""
+        response = client.options(address)
+        assert response.status_code == 204 and response.content == b""
         refused = client.put(address)
         problem(refused, "method-not-allowed")
-        for answer in (asked, refused):
+        for answer in (response, refused):
             allowed = answer.headers["allow"].split(", ")
             assert set(allowed) == wanted and len(allowed) == len(wanted), path
             assert len(answer.headers.get_list("allow")) == 1

@@ -52,9 +52,9 @@ def case(client: httpx.Client) -> str:
 def test_a_request_sent_again_with_its_key_is_the_same_job(client: httpx.Client, case: str) -> None:
     key = {"Idempotency-Key": '"4c0f-1"'}
     first = client.post(f"{case}/plans", json={}, headers=key)
-    again = client.post(f"{case}/plans", json={}, headers=key | WAIT)
-    assert again.headers["location"] == first.headers["location"]
-    assert again.status_code == 200 and read_plan(again.content).plan.request.random_seed == 0
+    response = client.post(f"{case}/plans", json={}, headers=key | WAIT)
+    assert response.headers["location"] == first.headers["location"]
+    assert response.status_code == 200 and read_plan(response.content).plan.request.random_seed == 0
     unquoted = client.post(f"{case}/plans", json={}, headers={"Idempotency-Key": "4c0f-1"})
     assert unquoted.headers["location"] == first.headers["location"]
     other = client.post(f"{case}/plans", json={}, headers={"Idempotency-Key": "4c0f-2"})
@@ -116,23 +116,23 @@ def kept(client: httpx.Client, case: str) -> list[str]:
 def test_what_the_client_keeps_keeps_its_headers(client: httpx.Client, kept: list[str], coding: str) -> None:
     # A 304's headers replace those of the answer that was kept, so it must have all that matter.
     for address in kept:
-        whole = client.get(address, headers={"Accept-Encoding": coding})
-        assert whole.status_code == 200, address
+        response = client.get(address, headers={"Accept-Encoding": coding})
+        assert response.status_code == 200, address
         again = client.get(
-            address, headers={"Accept-Encoding": coding, "If-None-Match": whole.headers["etag"]}
+            address, headers={"Accept-Encoding": coding, "If-None-Match": response.headers["etag"]}
         )
         assert again.status_code == 304 and again.content == b"", address
-        assert said(again) == {n: v for n, v in said(whole).items() if n not in OF_CONTENT}, address
-        assert "accept-encoding" in whole.headers["vary"].lower(), address
+        assert said(again) == {n: v for n, v in said(response).items() if n not in OF_CONTENT}, address
+        assert "accept-encoding" in response.headers["vary"].lower(), address
 
 
 def test_a_head_says_what_a_get_says(client: httpx.Client, kept: list[str]) -> None:
     # What HEAD says is put on what is kept, too (RFC 9111, 4.3.5).
     for address in kept:
-        whole = client.get(address)
+        response = client.get(address)
         head = client.head(address)
-        assert head.content == b"" and said(head) == said(whole), address
-        known = {"If-None-Match": whole.headers["etag"]}
+        assert head.content == b"" and said(head) == said(response), address
+        known = {"If-None-Match": response.headers["etag"]}
         assert said(client.head(address, headers=known)) == said(client.get(address, headers=known)), address
 
 
@@ -200,8 +200,8 @@ def test_no_longer_wait_is_applied_than_the_service_gives(tmp_path: Path) -> Non
 
 
 def test_every_removal_is_documented_with_a_full_disk(client: httpx.Client) -> None:
-    found = client.get("/v1/openapi.json").json()["paths"]
-    removals = {address: methods["delete"] for address, methods in found.items() if "delete" in methods}
+    document = client.get("/v1/openapi.json").json()["paths"]
+    removals = {address: methods["delete"] for address, methods in document.items() if "delete" in methods}
     assert len(removals) == 5
     assert all("507" in removal["responses"] for removal in removals.values())
 
@@ -285,8 +285,8 @@ def test_lists_of_cases_and_plans(client: httpx.Client, case: str) -> None:
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=0", "state=lost"])
 def test_a_page_that_is_none_is_refused(client: httpx.Client, query: str) -> None:
-    found = problem(client.get(f"/v1/jobs?{query}"), "invalid-request")
-    assert [e["pointer"] for e in found["errors"]] == [f"/query/{query.partition('=')[0]}"]
+    problem_json = problem(client.get(f"/v1/jobs?{query}"), "invalid-request")
+    assert [e["pointer"] for e in problem_json["errors"]] == [f"/query/{query.partition('=')[0]}"]
 
 
 # Bytes
@@ -306,8 +306,8 @@ def test_a_body_that_stands_still_is_not_waited_for(client: httpx.Client, case: 
     with socket.create_connection((client.base_url.host, client.base_url.port), GENEROUS_S) as raw:
         raw.sendall(f"{head}Content-Length: 2\r\n\r\n{{".encode())
         # Read to its end: the service closes the connection, though the client never does.
-        said = b"".join(iter(lambda: raw.recv(65536), b""))
-    first, _, content = said.partition(b"\r\n\r\n")
+        text = b"".join(iter(lambda: raw.recv(65536), b""))
+    first, _, content = text.partition(b"\r\n\r\n")
     assert first.startswith(b"HTTP/1.1 408 ") and b"\nconnection: close" in first.lower()
     assert json.loads(content)["type"] == "/v1/problems/too-slow"
 

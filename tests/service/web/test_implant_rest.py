@@ -74,13 +74,16 @@ def test_an_evaluation_under_wait_comes_at_once_and_stays(
     answer = client.post(f"{plan}:evaluate-implant", json={"seeds": seeds(fakes.COMPLETE)}, headers=WAIT)
     assert answer.status_code == 200, answer.text
     assert answer.headers["preference-applied"] == "wait=60"
-    made = read_evaluation(answer.content)
-    assert made.plan_sha256 == plan.rpartition("/")[2] and made.achieved.seeds_found == fakes.COMPLETE
+    evaluation = read_evaluation(answer.content)
+    assert (
+        evaluation.plan_sha256 == plan.rpartition("/")[2]
+        and evaluation.achieved.seeds_found == fakes.COMPLETE
+    )
     id = hashlib.sha256(answer.content).hexdigest()
     assert answer.headers["content-location"] == f"/v1/evaluations/{id}"
-    again = client.get(f"/v1/evaluations/{id}")
-    plain = client.get(again.url, headers={"Accept-Encoding": "identity"})
-    assert again.content == plain.content == answer.content and plain.headers["etag"] == f'"{id}"'
+    response = client.get(f"/v1/evaluations/{id}")
+    plain = client.get(response.url, headers={"Accept-Encoding": "identity"})
+    assert response.content == plain.content == answer.content and plain.headers["etag"] == f'"{id}"'
     assert f"results/evaluations/{id}.json" in stored(data_dir)
     job = client.get(answer.headers["location"]).json()
     assert job["result"] == f"/v1/evaluations/{id}" and job["plan"] is None and job["state"] == "done"
@@ -109,8 +112,8 @@ def test_equal_work_has_one_address(client: httpx.Client, plan: str, data_dir: P
     body = {"seeds": seeds(fakes.COMPLETE)}
     first = client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT)
     before = stored(data_dir)
-    again = client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT)
-    assert again.content == first.content and stored(data_dir) == before
+    response = client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT)
+    assert response.content == first.content and stored(data_dir) == before
 
 
 # Replannings
@@ -120,8 +123,8 @@ def test_a_replanning_is_kept_with_its_plan(client: httpx.Client, plan: str, dat
     body = {"needles": [NEEDLE, NEW_NEEDLE], "seeds": seeds(fakes.COMPLETE)}
     answer = client.post(f"{plan}:replan", json=body, headers=WAIT)
     assert answer.status_code == 200, answer.text
-    made = read_replanned(answer.content)
-    assert made.plan.outcome.message == "2 needles as measured."
+    replanning = read_replanned(answer.content)
+    assert replanning.plan.outcome.message == "2 needles as measured."
     id = hashlib.sha256(answer.content).hexdigest()
     assert answer.headers["content-location"] == f"/v1/replans/{id}"
     assert client.get(f"/v1/replans/{id}").content == answer.content
@@ -129,7 +132,7 @@ def test_a_replanning_is_kept_with_its_plan(client: httpx.Client, plan: str, dat
     job = client.get(answer.headers["location"]).json()
     sha256 = answer.json()["plan"]["plan_sha256"]
     assert job["result"] == f"/v1/replans/{id}" and job["plan"] == f"/v1/plans/{sha256}"
-    assert read_plan(client.get(job["plan"]).content).plan == made.plan
+    assert read_plan(client.get(job["plan"]).content).plan == replanning.plan
     # The new plan can be replanned in turn.
     assert client.post(f"{job['plan']}:replan", json={"needles": [NEEDLE]}, headers=WAIT).status_code == 200
 
@@ -155,10 +158,12 @@ def test_a_replanning_shows_progress_and_can_be_cancelled(client: httpx.Client, 
 def test_the_case_may_be_named(client: httpx.Client, plan: str, case: str) -> None:
     body = {"seeds": seeds(fakes.COMPLETE), "case": case}
     assert client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT).status_code == 200
-    found = problem(
+    problem_json = problem(
         client.post(f"{plan}:evaluate-implant", json=body | {"case": "0" * 64}), "invalid-request"
     )
-    assert [e["pointer"] for e in found["errors"]] == ["/case"] and "POST /v1/cases" in found["detail"]
+    assert [e["pointer"] for e in problem_json["errors"]] == ["/case"] and "POST /v1/cases" in problem_json[
+        "detail"
+    ]
 
 
 def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client, data_dir: Path) -> None:
@@ -174,15 +179,15 @@ def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client, data_
     turned = (("file", "a.nii", b"image"), ("ct", "gtv.nii", b"gtv"))
     second = client.post("/v1/cases", **upload(*turned)).json()["id"]
     assert made_plan(client, second) == plan
-    found = problem(client.post(f"{plan}:replan", json=body), "conflict")
-    assert first in found["detail"] and second in found["detail"]
-    assert [e["pointer"] for e in found["errors"]] == ["/case"]
+    problem_json = problem(client.post(f"{plan}:replan", json=body), "conflict")
+    assert first in problem_json["detail"] and second in problem_json["detail"]
+    assert [e["pointer"] for e in problem_json["errors"]] == ["/case"]
     answer = client.post(f"{plan}:replan", json=body | {"case": first}, headers=WAIT)
     assert answer.status_code == 200, answer.text
 
     other = client.post("/v1/cases", **upload(("file", "b.nii", b"other"))).json()["id"]
-    found = problem(client.post(f"{plan}:replan", json=body | {"case": other}), "conflict")
-    assert "other files" in found["detail"]
+    problem_json = problem(client.post(f"{plan}:replan", json=body | {"case": other}), "conflict")
+    assert "other files" in problem_json["detail"]
 
     # What the plan was made from stays as long as the plan does.
     for made in (first, second, other):
@@ -253,20 +258,20 @@ def test_what_cannot_be_asked_of_a_plan_is_a_problem(
     answer = client.post(f"{plan}:{action}", content=b"{}", headers={"content-type": "text/plain"})
     assert f'{{"{next(iter(body))}": [' in problem(answer, "unsupported-media-type")["detail"]
     paths_alone = made_plan(client, case, prescription=None)
-    found = problem(client.post(f"{paths_alone}:{action}", json=body), "conflict")
-    assert "no prescription" in found["detail"]
+    problem_json = problem(client.post(f"{paths_alone}:{action}", json=body), "conflict")
+    assert "no prescription" in problem_json["detail"]
 
 
 def test_a_plan_without_needles_cannot_be_replanned(client: httpx.Client, case: str) -> None:
     bare = made_plan(client, case, random_seed=fakes.NO_SEED_MAY_STAND)
-    found = problem(client.post(f"{bare}:replan", json={"needles": [NEEDLE]}), "conflict")
-    assert "no needle set" in found["detail"]
+    problem_json = problem(client.post(f"{bare}:replan", json={"needles": [NEEDLE]}), "conflict")
+    assert "no needle set" in problem_json["detail"]
 
 
 def test_what_the_planner_refuses_is_said_with_its_field(client: httpx.Client, plan: str) -> None:
     body = {"needles": [NEEDLE], "seeds": seeds(fakes.REFUSED)}
-    found = problem(client.post(f"{plan}:replan", json=body, headers=WAIT), "unusable-input")
-    assert found["errors"] == [
+    problem_json = problem(client.post(f"{plan}:replan", json=body, headers=WAIT), "unusable-input")
+    assert problem_json["errors"] == [
         {"pointer": "/needles/0/path_id", "detail": "'N9' is no path of the plan. Known: N1, N2."}
     ]
 
@@ -291,8 +296,8 @@ def test_a_stored_plan_that_was_changed_is_damaged(
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
     for answer in (client.post(f"{plan}:replan", json={"needles": [NEEDLE]}), client.get(plan)):
-        found = problem(answer, "damaged")
-        assert f"plans/{file.name}" in found["detail"] and str(data_dir) not in found["detail"]
+        problem_json = problem(answer, "damaged")
+        assert f"plans/{file.name}" in problem_json["detail"] and str(data_dir) not in problem_json["detail"]
     # The way out that it tells: the same request writes it anew.
     assert made_plan(client, case, random_seed=len(old + new)) == plan
     assert file.read_text(encoding="utf-8") == text
@@ -318,9 +323,9 @@ def test_a_whole_plan_of_another_version_is_answered_and_not_worked_on(
         database.commit()
     address = f"/v1/plans/{old_id}"
     assert client.get(address).text == old
-    found = problem(client.post(f"{address}:replan", json={"needles": [NEEDLE]}), "conflict")
-    assert "another version" in found["detail"] and address in found["detail"]
-    assert "damaged" not in found["detail"]
+    problem_json = problem(client.post(f"{address}:replan", json={"needles": [NEEDLE]}), "conflict")
+    assert "another version" in problem_json["detail"] and address in problem_json["detail"]
+    assert "damaged" not in problem_json["detail"]
     assert client.delete(address).status_code == 204
 
 

@@ -44,11 +44,11 @@ def test_files_are_what_was_sent_however_they_arrive(
     folder = tmp_path_factory.mktemp("form")
     sent = [("target", (f"{n} ä.nii", content)) for n, content in enumerate(contents)]
     request = httpx.Request("POST", "http://x", files=sent)
-    found = read(request.read(), folder, sizes, request.headers["content-type"])
-    assert [(f.part, f.name, f.path.read_bytes()) for f in found] == [
+    parsed = read(request.read(), folder, sizes, request.headers["content-type"])
+    assert [(f.part, f.name, f.path.read_bytes()) for f in parsed] == [
         ("target", name, content) for _, (name, content) in sent
     ]
-    assert sorted(folder.iterdir()) == sorted(f.path for f in found)
+    assert sorted(folder.iterdir()) == sorted(f.path for f in parsed)
 
 
 def test_large_files_are_written_before_all_has_arrived(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_large_files_are_written_before_all_has_arrived(tmp_path: Path) -> None:
             yield body[at : at + 100_000]
             seen.append(sum(f.stat().st_size for f in tmp_path.iterdir()))
 
-    found = asyncio.run(read_files(TYPE, pieces(), tmp_path, 1))
-    assert found[0].path.read_bytes() == content
+    completed = asyncio.run(read_files(TYPE, pieces(), tmp_path, 1))
+    assert completed[0].path.read_bytes() == content
     assert 0 < seen[len(seen) // 2] < len(content)
 
 

@@ -486,10 +486,10 @@ def test_turning_the_view_moves_no_needle_and_a_click_on_the_skin_does(shown):
 def test_a_plan_asked_again_after_a_reload_keeps_what_the_form_does_not_show(page, planned, api):
     case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
     asked = {"clearance_mm": {"aorta": 4.5}, "prescription": None, "search": {"covering_radius_mm": 4}}
-    made = api.post(f"/v1/cases/{case}/plans", json=asked, headers={"Prefer": "wait=250"}).json()
+    document = api.post(f"/v1/cases/{case}/plans", json=asked, headers={"Prefer": "wait=250"}).json()
     # Without a name the target is every structure of that role.
-    assert made["request"]["target"]["structure"] is not None
-    page.goto(planned["address"].replace(planned["id"], made["plan_sha256"]))
+    assert document["request"]["target"]["structure"] is not None
+    page.goto(planned["address"].replace(planned["id"], document["plan_sha256"]))
     expect(page.locator("#status")).to_be_visible()
     page.get_by_label("Needle length").fill("190")
     with page.expect_response(lambda answer: answer.url.endswith("/plans")) as sent:
@@ -499,7 +499,7 @@ def test_a_plan_asked_again_after_a_reload_keeps_what_the_form_does_not_show(pag
     assert body["needle"]["max_length_mm"] == 190
     assert body["prescription"] is None
     before = {"needle": None, "prescription": None}
-    assert body | before == made["request"] | before
+    assert body | before == document["request"] | before
 
 
 def test_a_plan_is_not_shown_on_another_patient(page, planned, api):
@@ -583,8 +583,8 @@ def test_the_page_has_a_policy_of_its_own_and_answers_what_it_has(base, api):
         policy = answer.headers["content-security-policy"]
         assert "script-src 'self';" in policy
         assert "default-src 'none'" in policy
-        again = anybody.get("/", headers={"If-None-Match": answer.headers["etag"]})
-        assert again.status_code == 304
+        response = anybody.get("/", headers={"If-None-Match": answer.headers["etag"]})
+        assert response.status_code == 304
         library = anybody.get("/page/plotly.min.js")
         assert library.headers["content-type"].startswith("text/javascript")
         for name in ("nothing.js", "..%2fapp.py", "%2e%2e/app.py", "main.js/"):

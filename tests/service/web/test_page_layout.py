@@ -84,9 +84,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def plans(base: str) -> list[dict[str, Any]]:
     """Two plans of the built-in case, the newest first, as they are listed."""
     with httpx.Client(base_url=base, trust_env=False, timeout=PATIENCE_MS / 1000) as client:
-        made = client.post("/v1/cases", json={"builtin": "thorax"})
-        assert made.status_code == 201, made.text
-        case = made.json()["id"]
+        response = client.post("/v1/cases", json={"builtin": "thorax"})
+        assert response.status_code == 201, response.text
+        case = response.json()["id"]
         for seed in (1, 2):
             asked = {"random_seed": seed}
             headers = {"Prefer": "wait=250"}

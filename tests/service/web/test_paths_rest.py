@@ -91,9 +91,9 @@ def test_a_plans_paths_are_appraised_as_the_plan_has_them(
     # What no verdict knows of is told beside them, as the plan tells it.
     for name in ("missing_structures", "notes", "skin_structures", "skin_source"):
         assert answer.json()[name] == plan[name]
-    found = answer.json()["paths"]
-    assert len(found) == len(plan["paths"]) > 1
-    for one, path in zip(found, plan["paths"], strict=True):
+    document = answer.json()["paths"]
+    assert len(document) == len(plan["paths"]) > 1
+    for one, path in zip(document, plan["paths"], strict=True):
         assert one["safe"] and one["reasons"] == []
         for name in ("entry_mm", "length_mm", "lung_length_mm", "clearance_mm", "target_chord_mm"):
             assert one[name] == pytest.approx(path[name], abs=1e-6), name
@@ -117,24 +117,26 @@ def test_needles_are_judged_by_what_they_aim_at(
         *(("target", False), ("ptv", True), ("given", True)),
     ]
     wrong = {"paths": [held | {"aim": "heart"}], "request": REQUEST}
-    found = problem(client.post(f"{case}/paths:evaluate", json=wrong), "invalid-request")
-    assert [e["pointer"] for e in found["errors"]] == ["/paths/0/aim"]
+    problem_json = problem(client.post(f"{case}/paths:evaluate", json=wrong), "invalid-request")
+    assert [e["pointer"] for e in problem_json["errors"]] == ["/paths/0/aim"]
 
 
 def test_a_moved_needle_says_what_it_lacks(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
     moved = needle(plan["paths"][0])
     moved["tip_mm"] = [moved["tip_mm"][0] + 60.0, *moved["tip_mm"][1:]]
-    found = client.post(f"{case}/paths:evaluate", json={"paths": [moved], "request": REQUEST}).json()["paths"]
-    assert not found[0]["safe"]
-    assert {"target"} <= {reason["lack"] for reason in found[0]["reasons"]}
-    assert all(reason["detail"].endswith(".") for reason in found[0]["reasons"])
+    document = client.post(f"{case}/paths:evaluate", json={"paths": [moved], "request": REQUEST}).json()[
+        "paths"
+    ]
+    assert not document[0]["safe"]
+    assert {"target"} <= {reason["lack"] for reason in document[0]["reasons"]}
+    assert all(reason["detail"].endswith(".") for reason in document[0]["reasons"])
 
 
 def test_the_request_says_what_is_safe(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
     path = plan["paths"][0]
     wide = REQUEST | {"clearance_mm": {path["nearest_structure"]: min(50.0, path["clearance_mm"] + 1.0)}}
-    found = client.post(f"{case}/paths:evaluate", json={"paths": [needle(path)], "request": wide}).json()
-    assert [r["structure"] for r in found["paths"][0]["reasons"]] == [path["nearest_structure"]]
+    document = client.post(f"{case}/paths:evaluate", json={"paths": [needle(path)], "request": wide}).json()
+    assert [r["structure"] for r in document["paths"][0]["reasons"]] == [path["nearest_structure"]]
 
 
 BODIES: dict[str, tuple[Any, str, list[str]]] = {
@@ -170,8 +172,8 @@ def test_a_bad_body_is_answered_with_its_fields(client: httpx.Client, case: str,
     body, kind, pointers = BODIES[what]
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"content-type": "application/json"}
-    found = problem(client.post(f"{case}/paths:evaluate", content=content, headers=headers), kind)
-    assert [e["pointer"] for e in found["errors"]] == pointers
+    problem_json = problem(client.post(f"{case}/paths:evaluate", content=content, headers=headers), kind)
+    assert [e["pointer"] for e in problem_json["errors"]] == pointers
 
 
 def test_another_case_is_not_there(client: httpx.Client, plan: dict[str, Any]) -> None:
@@ -248,9 +250,9 @@ def cut(path: dict[str, Any], **more: Any) -> dict[str, Any]:
 def test_slices_along_a_path_of_the_plan_show_its_target(client, case, plan):
     answer = client.post(f"{case}/slices", json=cut(plan["paths"][0]))
     assert answer.status_code == 200, answer.text
-    found = SlicesModel.model_validate_json(answer.content)
-    target = [s.structure for s in found.structures].index("node_4R") + 1
-    for plane in found.slices:
+    model = SlicesModel.model_validate_json(answer.content)
+    target = [s.structure for s in model.structures].index("node_4R") + 1
+    for plane in model.slices:
         labels = np.frombuffer(base64.b64decode(plane.labels), "<u2")
         assert (labels == target).any()
         assert plane.dose_gy is None
@@ -276,41 +278,41 @@ def test_slices_of_a_target_that_is_not_there_are_refused_at_its_place(client, c
 def test_shapes_of_a_case_are_closed_and_told_once(client, case):
     answer = client.get(f"{case}/shapes")
     assert answer.status_code == 200
-    found = ShapesModel.model_validate_json(answer.content).shapes
-    assert {s.structure for s in found} == {"body", "lung_left", "aorta", "node_4R", "spinal_cord"}
-    for s in found:
+    shapes_json = ShapesModel.model_validate_json(answer.content).shapes
+    assert {s.structure for s in shapes_json} == {"body", "lung_left", "aorta", "node_4R", "spinal_cord"}
+    for s in shapes_json:
         assert trimesh.Trimesh(s.vertices_mm, s.triangles, process=False).is_watertight
-    again = client.get(f"{case}/shapes", headers={"If-None-Match": answer.headers["etag"]})
-    assert again.status_code == 304
+    response = client.get(f"{case}/shapes", headers={"If-None-Match": answer.headers["etag"]})
+    assert response.status_code == 304
 
 
 def test_shapes_are_made_once_for_all_who_may_have_them(client, case, monkeypatch):
-    made = client.get(f"{case}/shapes").content
+    content = client.get(f"{case}/shapes").content
 
     async def never(*_):
         raise AssertionError("they are made anew")
 
     monkeypatch.setattr("service.interactive.case_reader.SandboxPool.run", never)
-    assert client.get(f"{case}/shapes").content == made
+    assert client.get(f"{case}/shapes").content == content
     problem(client.get(f"/v1/cases/{'0' * 64}/shapes"), "not-found")
 
 
 def test_every_entry_of_the_skin_access_map_leads_a_safe_path_in(client, plan):
     answer = client.get(f"/v1/plans/{plan['plan_sha256']}/skin-access")
     assert answer.status_code == 200
-    found = SkinAccessModel.model_validate_json(answer.content)
-    assert found.plan == plan["plan_sha256"]
-    assert len(found.entry_mm) == len(found.lung_length_mm) > 0
+    model = SkinAccessModel.model_validate_json(answer.content)
+    assert model.plan == plan["plan_sha256"]
+    assert len(model.entry_mm) == len(model.lung_length_mm) > 0
     # The plan's own entries are within a box of one of the map, with as much lung or less.
     for path in plan["paths"]:
-        away = np.abs(np.array(found.entry_mm) - path["entry_mm"]).max(axis=1)
-        near = np.array(found.lung_length_mm)[away <= 2 * found.square_mm]
+        away = np.abs(np.array(model.entry_mm) - path["entry_mm"]).max(axis=1)
+        near = np.array(model.lung_length_mm)[away <= 2 * model.square_mm]
         assert near.min() <= path["lung_length_mm"] + 1e-3
 
 
 def test_a_map_goes_with_its_plan(client, case):
-    made = client.post(f"{case}/plans", json=REQUEST | {"random_seed": 5}, headers={"Prefer": "wait=600"})
-    address = made.headers["content-location"]
+    response = client.post(f"{case}/plans", json=REQUEST | {"random_seed": 5}, headers={"Prefer": "wait=600"})
+    address = response.headers["content-location"]
     assert client.get(f"{address}/skin-access").status_code == 200
     assert client.delete(address).status_code == 204
     assert problem(client.get(f"{address}/skin-access"), "not-found")

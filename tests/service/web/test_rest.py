@@ -123,8 +123,8 @@ def test_the_openapi_example_runs(client: httpx.Client, case: str) -> None:
 
 def test_a_builtin_case_is_made_once(client: httpx.Client) -> None:
     first = client.post("/v1/cases", json={"builtin": "thorax"})
-    again = client.post("/v1/cases", json={"builtin": "thorax"})
-    assert again.status_code == 200 and again.json() == first.json()
+    response = client.post("/v1/cases", json={"builtin": "thorax"})
+    assert response.status_code == 200 and response.json() == first.json()
     assert client.get(f"/v1/cases/{first.json()['id']}").json() == first.json()
 
 
@@ -207,9 +207,9 @@ HOSTILE: dict[str, tuple[bytes, str, str]] = {
 def test_a_hostile_zip_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
     before = stored(data_dir)
     content, kind, said = HOSTILE[what]
-    found = problem(client.post("/v1/cases", **upload(("file", "seg.zip", content))), kind)
-    assert said in found["detail"]
-    assert [e["pointer"] for e in found["errors"]] == ["/file"]
+    problem_json = problem(client.post("/v1/cases", **upload(("file", "seg.zip", content))), kind)
+    assert said in problem_json["detail"]
+    assert [e["pointer"] for e in problem_json["errors"]] == ["/file"]
     assert stored(data_dir) == before
     assert not Path("/tmp/heart.nii.gz").exists()
 
@@ -282,11 +282,11 @@ def test_a_bad_form_leaves_nothing(client: httpx.Client, data_dir: Path, what: s
     before = stored(data_dir)
     sent, kind, said = BAD_FORMS[what]
     answer = client.post("/v1/cases", **sent)
-    found = problem(answer, kind)
-    assert said in found["detail"]
+    problem_json = problem(answer, kind)
+    assert said in problem_json["detail"]
     if kind == "malformed-upload":
-        assert [e["pointer"] for e in found["errors"]] == [POINTERS.get(what, "/file")]
-        assert all(e["detail"] for e in found["errors"])
+        assert [e["pointer"] for e in problem_json["errors"]] == [POINTERS.get(what, "/file")]
+        assert all(e["detail"] for e in problem_json["errors"])
     assert str(data_dir) not in answer.text
     assert stored(data_dir) == before
 
@@ -330,8 +330,8 @@ def test_a_plan_under_wait_comes_at_once_and_stays(client: httpx.Client, case: s
     assert file.claimed_sha256 == file.content_sha256
     address = f"/v1/plans/{file.claimed_sha256}"
     assert answer.headers["content-location"] == address
-    again = client.get(address)
-    assert again.content == answer.content
+    response = client.get(address)
+    assert response.content == answer.content
     plain = client.get(address, headers={"Accept-Encoding": "identity"})
     assert plain.content == answer.content and plain.headers["etag"] == f'"{file.claimed_sha256}"'
     assert client.post(case, json={}, headers={"Prefer": "wait=60"}).content == answer.content
@@ -395,18 +395,18 @@ def test_a_preference_that_cannot_be_read_is_ignored(
 
 def test_input_that_cannot_be_used_is_said_with_its_field(client: httpx.Client, case: str) -> None:
     asked = {"random_seed": fakes.REFUSED}
-    found = problem(client.post(case, json=asked, headers={"Prefer": "wait=60"}), "unusable-input")
-    assert found["errors"] == [
+    problem_json = problem(client.post(case, json=asked, headers={"Prefer": "wait=60"}), "unusable-input")
+    assert problem_json["errors"] == [
         {"pointer": "/target/structure", "detail": "'x' is not in the input. Known: y."}
     ]
     job = until(client, client.post(case, json=asked).headers["location"], "failed")
-    assert job["problem"] == found
+    assert job["problem"] == problem_json
 
 
 def test_a_path_of_this_machine_is_cut_from_messages(client: httpx.Client, data_dir: Path) -> None:
-    made = client.post("/v1/cases", **upload(("file", "b.nii", b"path"))).headers["location"]
+    location = client.post("/v1/cases", **upload(("file", "b.nii", b"path"))).headers["location"]
     asked = {"random_seed": fakes.PATH_IN_MESSAGE}
-    answer = client.post(f"{made}/plans", json=asked, headers={"Prefer": "wait=60"})
+    answer = client.post(f"{location}/plans", json=asked, headers={"Prefer": "wait=60"})
     assert "file/b.nii is damaged" in problem(answer, "unusable-input")["detail"]
     assert str(data_dir) not in answer.text
 
@@ -515,21 +515,21 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
         serve_in_background(create_app(Settings(data_dir=tmp_path / "data"))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=10 * GENEROUS_S) as client,
     ):
-        found = problem(client.post("/v1/cases", files=parts["files"][:1]), "unusable-input")
-        assert "by the part 'names'" in found["detail"] and "--" not in json.dumps(found)
+        problem_json = problem(client.post("/v1/cases", files=parts["files"][:1]), "unusable-input")
+        assert "by the part 'names'" in problem_json["detail"] and "--" not in json.dumps(problem_json)
         zeros = nibabel.Nifti1Image(np.zeros((80, 80, 80), np.uint8), np.diag([-2.0, -2.0, 2.0, 1.0]))
         empty = [("target", ("gtv.nii.gz", gzip.compress(zeros.to_bytes())))]
-        found = problem(client.post("/v1/cases", files=parts["files"] + empty), "unusable-input")
-        assert found["errors"] == [
+        problem_json = problem(client.post("/v1/cases", files=parts["files"] + empty), "unusable-input")
+        assert problem_json["errors"] == [
             {
                 "pointer": "/target",
                 "detail": "gtv.nii.gz: the target is empty: no voxel is set. Segment it, and save it again.",
             }
         ]
         cut = upload(("file", "labels.nii.gz", files[0][1].read_bytes()[:2000]))["files"]
-        found = problem(client.post("/v1/cases", files=cut + parts["files"][1:]), "unusable-input")
-        assert found["errors"][0]["pointer"] == "/file"
-        assert str(tmp_path) not in json.dumps(found)
+        problem_json = problem(client.post("/v1/cases", files=cut + parts["files"][1:]), "unusable-input")
+        assert problem_json["errors"][0]["pointer"] == "/file"
+        assert str(tmp_path) not in json.dumps(problem_json)
 
         case = client.post("/v1/cases", **parts)
         assert case.status_code == 201, case.text
@@ -556,8 +556,8 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
             ({"target": {"structure": "node_4R"}, "clearance_mm": {"aota": 9}}, "/clearance_mm/aota"),
             ({"roles": {"a/b~c": "lung"}}, "/roles/a~1b~0c"),
         ):
-            found = problem(client.post(plans, json=asked, headers=wait), "unusable-input")
-            assert found["errors"][0]["pointer"] == pointer
+            problem_json = problem(client.post(plans, json=asked, headers=wait), "unusable-input")
+            assert problem_json["errors"][0]["pointer"] == pointer
         answer = client.post(plans, json={"target": {"structure": "node_4R"}}, headers=wait)
         assert answer.status_code == 200, answer.text
         file = read_plan(answer.content)

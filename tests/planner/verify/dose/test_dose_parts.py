@@ -167,10 +167,10 @@ def test_without_seeds_nothing_is_hot() -> None:
 def test_whether_the_hottest_lies_in_seeds_is_said_where_no_other_sample_says_otherwise() -> None:
     doses = np.arange(10_000.0)
     doses[-100:] = inf
-    found = SampledDoses(doses, 10_000.0)
+    sample_doses = SampledDoses(doses, 10_000.0)
     # 1 % of 10 cc: 0.1 cc, give or take three standard deviations of 0.014 cc.
-    assert found.in_seeds(0.04) is True and found.in_seeds(0.16) is False
-    assert found.in_seeds(0.1) is None
+    assert sample_doses.in_seeds(0.04) is True and sample_doses.in_seeds(0.16) is False
+    assert sample_doses.in_seeds(0.1) is None
 
 
 # --- the hottest of an organ
@@ -292,10 +292,10 @@ def test_a_dose_that_falls_inside_seeds_is_that_of_a_sample_beside_them(inside: 
     """The hottest 100 mm3 are 200 of these samples, all in seeds. The hottest sample outside stands for them,
     and another sample of the same organ may have met the seeds' sides a little farther out."""
     doses = np.linspace(4000.0, 10.0, 20_000 - inside)
-    found = SampledDoses(np.concatenate([np.full(inside, inf), doses]), 10_000.0)
+    sample_doses = SampledDoses(np.concatenate([np.full(inside, inf), doses]), 10_000.0)
     for stated, believed in ((3980.0, True), (1900.0, False)):
         claims = Claims()
-        volume_dose.check_organ(claims, OrganDose("lung", 10.0, stated, 10.0, 10.0), 10.0, found)
+        volume_dose.check_organ(claims, OrganDose("lung", 10.0, stated, 10.0, 10.0), 10.0, sample_doses)
         (check,) = [c for c in claims.verification().checks if c.name == "D0.1cc"]
         assert check.passed is believed
 
@@ -374,8 +374,8 @@ def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_ou
     grid = grid_of((33, 33, 33), (0.25, 0.25, 0.25))
     seed = seed_doses(AMERSHAM_6711, 0.7, [PlacedSeed("N1", (4.0, 4.0, 4.0), (0.0, 0.0, 1.0), 10.0, 0.0)])
     inside, beside = ((16, 16, 12), (17, 17, 20)), ((22, 15, 12), (25, 18, 20))
-    whole = hottest_sample([mask_from_bool(box_mask(grid.shape, inside))], grid, seed)
-    assert (whole.least, whole.most) == (0.0, seed.highest_outside_gy)
+    hottest = hottest_sample([mask_from_bool(box_mask(grid.shape, inside))], grid, seed)
+    assert (hottest.least, hottest.most) == (0.0, seed.highest_outside_gy)
     partly = hottest_sample([mask_from_bool(box_mask(grid.shape, inside, beside))], grid, seed)
     clear = hottest_sample([mask_from_bool(box_mask(grid.shape, beside))], grid, seed)
     assert partly.most == seed.highest_outside_gy and partly.least < clear.least
@@ -390,9 +390,9 @@ def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_ou
 
 def test_without_seeds_a_tiny_organ_gets_no_dose() -> None:
     grid = grid_of((9, 9, 9), (1.0, 1.0, 1.0))
-    found = hottest_sample(
+    hottest = hottest_sample(
         [mask_from_bool(box_mask(grid.shape, ((2, 2, 2), (4, 4, 4))))],
         grid,
         seed_doses(AMERSHAM_6711, 0.7, []),
     )
-    assert found == Recomputed(0.0, 0.0, 0.0)
+    assert hottest == Recomputed(0.0, 0.0, 0.0)

@@ -54,8 +54,8 @@ def compared(
     found = dosimetry.of(name, mask, 1.0)
     holds = holds_most(mask, WHO.scene.target)
     organ = OrganSamples(name, found.doses_gy, found.points.weights_mm3, holds, too_small)
-    made = Radiobiology(ASKED.seeds.source.half_life_d)
-    return list(compare_all([organ], made, protocols=[protocol_named(protocol)]))
+    radiobiology = Radiobiology(ASKED.seeds.source.half_life_d)
+    return list(compare_all([organ], radiobiology, protocols=[protocol_named(protocol)]))
 
 
 def failed(
@@ -113,10 +113,10 @@ def test_a_maximum_is_held_against_the_organs_own_dose(factor: float) -> None:
         "heart", mask, 1.0
     )
     point_gy = dose_to_hottest_cc(dose_volume(found.doses_gy, found.points.weights_mm3), 0.1)
-    told = dose_records.OrganDose("heart", 1.0, factor * point_gy, None, None)
+    organ_dose = dose_records.OrganDose("heart", 1.0, factor * point_gy, None, None)
     limits = compared("heart", mask)
     assert any(n.volume_cc is None and n.achieved_bed_gy is not None for n in limits)
-    wrong = "the BED is that of the organ's dose" in failed(limits, "heart", mask, stated=[told])
+    wrong = "the BED is that of the organ's dose" in failed(limits, "heart", mask, stated=[organ_dose])
     assert wrong is (factor != 1.0)
 
 

@@ -67,19 +67,19 @@ def test_points_are_none_of_the_planners() -> None:
 def test_a_planners_claim_lies_within_what_samples_may_differ(step: float) -> None:
     voxels = mask_from_bool(ellipsoid())
     points = sampling.sampled(voxels, GRID, step)
-    made = dvh.dose_volume(dose(points.points_P), points.weights_mm3)
+    curve = dvh.dose_volume(dose(points.points_P), points.weights_mm3)
     again = sampled_doses(voxels, GRID, dose, min(20_000, len(points.points_P)))
-    assert again.volume_mm3 == pytest.approx(made.volume_mm3)
+    assert again.volume_mm3 == pytest.approx(curve.volume_mm3)
     for percent in (100.0 if step < 0.5 else 98.0, 99.0, 90.0, 50.0, 10.0):
         found = again.covering_percent(percent)
-        assert found.least <= dvh.dose_covering_percent(made, percent) <= found.most
+        assert found.least <= dvh.dose_covering_percent(curve, percent) <= found.most
         assert found.least <= found.value <= found.most
     for level in (20.0, 60.0, 120.0, 240.0):
         found = again.percent_at(level)
-        assert found.least <= dvh.volume_percent_at(made, level) <= found.most
+        assert found.least <= dvh.volume_percent_at(curve, level) <= found.most
         assert found.most - found.least < 6.0
     for cc in (0.1, 1.0):
-        claimed, found_cc = dvh.dose_to_hottest_cc(made, cc), again.hottest_cc(cc)
+        claimed, found_cc = dvh.dose_to_hottest_cc(curve, cc), again.hottest_cc(cc)
         assert claimed is not None and found_cc is not None
         assert found_cc.least <= claimed <= found_cc.most
     assert again.hottest_cc(99.0) is None

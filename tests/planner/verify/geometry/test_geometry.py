@@ -331,9 +331,9 @@ def covered(found: np.ndarray) -> set[int]:
 
 @given(cell_sets)
 def test_merged_intervals_cover_what_the_intervals_did_and_touch_nowhere(cells) -> None:
-    found = spans.merged(intervals(cells))
-    assert covered(found) == {n for a, length in cells for n in range(a, a + length)}
-    assert (found[1:, 0] > found[:-1, 1]).all()
+    merged_spans = spans.merged(intervals(cells))
+    assert covered(merged_spans) == {n for a, length in cells for n in range(a, a + length)}
+    assert (merged_spans[1:, 0] > merged_spans[:-1, 1]).all()
 
 
 @given(st.lists(cell_sets, max_size=4))
@@ -352,8 +352,8 @@ def test_a_difference_covers_what_only_the_first_does(cells, taken) -> None:
 
 @given(cell_sets, st.integers(-3, 40), st.integers(-3, 40))
 def test_what_lies_between_two_places_is_cut_there(cells, first, last) -> None:
-    found = spans.between(spans.merged(intervals(cells)), float(first), float(last))
-    assert covered(found) == covered(spans.merged(intervals(cells))) & set(range(first, last))
+    part = spans.between(spans.merged(intervals(cells)), float(first), float(last))
+    assert covered(part) == covered(spans.merged(intervals(cells))) & set(range(first, last))
 
 
 def test_intervals_within_the_tolerance_become_one_and_others_do_not() -> None:
@@ -534,13 +534,13 @@ def test_spans_in_a_mask_are_where_points_lie_in_its_voxels(seed) -> None:
     spacing = rng.uniform(0.4, 4.0, 3)
     size = np.array(SHAPE) * spacing
     ends = rng.uniform(-0.4 * size, 1.3 * size, (2, 3)) - 0.5 * spacing
-    found = voxels.spans_in_mask(mask, triple(spacing), np.concatenate([[-3.0, 5.0], *ends])[None])
+    mask_spans = voxels.spans_in_mask(mask, triple(spacing), np.concatenate([[-3.0, 5.0], *ends])[None])
     s = np.linspace(-3.0, 5.0, 1003)
     index = np.floor((ends[0] + (s[:, None] + 3) / 8 * (ends[1] - ends[0])) / spacing + 0.5).astype(int)
     there = ((index >= 0) & (index < SHAPE)).all(axis=1)
     there[there] = inside[tuple(index[there].T)]
     told = np.zeros(len(s), bool)
-    for first, last in found:
+    for first, last in mask_spans:
         told |= (first <= s) & (s <= last)
     assert np.count_nonzero(told != there) == 0
 
@@ -704,9 +704,9 @@ def test_a_line_is_in_a_ball_between_the_planes_of_its_faces(seed) -> None:
     surface = surface_of(ball(10.0, rng.uniform(-3, 3, 3)))
     origin, direction = random_line(rng, 8.0)
     first, last = chord_of_convex(surface, origin, direction)
-    found = meshes.spans_in_surface(surface, origin, direction)
-    assert found is not None
-    assert found.ravel().tolist() == pytest.approx([first, last] if first < last else [], abs=1e-9)
+    surface_spans = meshes.spans_in_surface(surface, origin, direction)
+    assert surface_spans is not None
+    assert surface_spans.ravel().tolist() == pytest.approx([first, last] if first < last else [], abs=1e-9)
 
 
 @given(seeds)
@@ -717,11 +717,11 @@ def test_a_chord_of_a_fine_ball_is_that_of_the_sphere(seed) -> None:
     inner = float((mesh.triangles_center * mesh.face_normals).sum(axis=1).min())
     origin, direction = random_line(rng, 6.0)
     away2 = origin @ origin - (origin @ direction) ** 2
-    found = meshes.spans_in_surface(surface, origin, direction)
-    assert found is not None
-    assert found.shape == ((1, 2) if away2 < inner**2 else (len(found), 2))
+    surface_spans = meshes.spans_in_surface(surface, origin, direction)
+    assert surface_spans is not None
+    assert surface_spans.shape == ((1, 2) if away2 < inner**2 else (len(surface_spans), 2))
     longest, shortest = (2 * sqrt(max(0.0, r**2 - away2)) for r in (10.0, inner))
-    assert shortest - 1e-9 <= spans.total(found) <= longest + 1e-9
+    assert shortest - 1e-9 <= spans.total(surface_spans) <= longest + 1e-9
 
 
 SOLIDS = {
@@ -742,9 +742,9 @@ def test_a_line_is_inside_where_the_winding_number_is_above_zero(solid: str, see
     rng = np.random.default_rng(seed)
     surface = surface_of(*SOLIDS[solid])
     origin, direction = random_line(rng, 6.0)
-    found = meshes.spans_in_surface(surface, origin, direction)
-    assert found is not None
-    ends = np.concatenate([[-25.0], found.ravel(), [25.0]])
+    surface_spans = meshes.spans_in_surface(surface, origin, direction)
+    assert surface_spans is not None
+    ends = np.concatenate([[-25.0], surface_spans.ravel(), [25.0]])
     for n, (s0, s1) in enumerate(pairwise(ends)):
         for part in (0.01, 0.37, 0.99):
             winding = winding_number(
@@ -781,8 +781,8 @@ def readings(origin: np.ndarray, direction: np.ndarray) -> list[np.ndarray | Non
 @pytest.mark.parametrize("line", LINES_ON_EDGES)
 def test_a_line_through_edges_tells_nothing_or_the_truth_and_its_shifts_tell_it(line: str) -> None:
     origin, direction, chord = LINES_ON_EDGES[line]
-    seen = readings(np.array(origin, float), np.array(direction, float))
-    told = [spans.total(s) for s in seen if s is not None]
+    reading = readings(np.array(origin, float), np.array(direction, float))
+    told = [spans.total(s) for s in reading if s is not None]
     assert told == pytest.approx([chord] * len(told), abs=1e-6)
     assert len(told) >= 1
 
@@ -791,8 +791,8 @@ def test_a_line_through_edges_tells_nothing_or_the_truth_and_its_shifts_tell_it(
 @pytest.mark.parametrize("line", GRAZING_LINES)
 def test_a_line_along_the_outside_is_seen_inside_and_outside_by_its_shifts(line: str) -> None:
     origin, direction, chord = GRAZING_LINES[line]
-    seen = readings(np.array(origin, float), np.array(direction, float))
-    told = [spans.total(s) for s in seen if s is not None]
+    reading = readings(np.array(origin, float), np.array(direction, float))
+    told = [spans.total(s) for s in reading if s is not None]
     assert {round(length, 4) for length in told} == {0.0, round(chord, 4)}
 
 
@@ -856,9 +856,9 @@ def test_an_open_surface_tells_nothing_of_lines_through_its_hole(outward: float)
 
 @pytest.mark.interpreted
 def test_a_line_that_misses_a_surface_is_nowhere_in_it() -> None:
-    found = meshes.spans_in_surface(BRICK, np.array([20.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
-    assert found is not None
-    assert found.shape == (0, 2)
+    surface_spans = meshes.spans_in_surface(BRICK, np.array([20.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+    assert surface_spans is not None
+    assert surface_spans.shape == (0, 2)
 
 
 @pytest.mark.interpreted

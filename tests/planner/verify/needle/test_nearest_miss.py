@@ -69,10 +69,10 @@ def honest_miss(who: Patient, request: Request, name: str, *changes: Relaxation)
     too_long = (Constraint.NEEDLE_LENGTH, CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH])
     lacks = [(path.length_mm - request.needle.max_length_mm, too_long)]
     for structure, box in who.of(Role.FORBIDDEN, Role.OUTSIDE):
-        asked = request.clearance_of(structure)
+        clearance_mm = request.clearance_of(structure)
         what = (Constraint.CLEARANCE, structure)
-        lacks.append((asked + RADIUS - axis_distance(box, tip, d, needle), what))
-        lacks.append((asked + HUB_RADIUS - axis_distance(box, tip + needle * d, d, HUB_LENGTH), what))
+        lacks.append((clearance_mm + RADIUS - axis_distance(box, tip, d, needle), what))
+        lacks.append((clearance_mm + HUB_RADIUS - axis_distance(box, tip + needle * d, d, HUB_LENGTH), what))
     most, (constraint, structure) = max(lacks)
     return NearestMiss(path.entry_mm, path.tip_mm, constraint, structure, most, changes)
 
@@ -132,8 +132,8 @@ def test_a_relaxation_that_asks_for_less_than_the_nearest_line_lacks_is_caught(w
     farther = honest_miss(who, CAUTIOUS, "right, longer")
     far = replace(true, missing_mm=farther.missing_mm, entry_mm=farther.entry_mm, tip_mm=farther.tip_mm)
     near = replace(true.relaxations[0], to_mm=WIDE - farther.missing_mm + 0.5)
-    found = failed(without_path(who, CAUTIOUS, replace(far, relaxations=(near,))), who)
-    assert "the nearest line lacks no more than any change" in found
+    failed_checks = failed(without_path(who, CAUTIOUS, replace(far, relaxations=(near,))), who)
+    assert "the nearest line lacks no more than any change" in failed_checks
 
 
 def lacking(**changed: object) -> Callable[[NearestMiss], NearestMiss]:
@@ -228,8 +228,8 @@ FAULTS: dict[str, tuple[Callable[[NearestMiss], NearestMiss], str]] = {
 def test_a_false_miss_is_caught(fault: str, who: Patient) -> None:
     change, expected = FAULTS[fault]
     miss = change(honest_miss(who, CAUTIOUS, "right", closer(who)))
-    found = failed(without_path(who, CAUTIOUS, miss), who)
-    assert any(expected in name for name in found), found
+    failed_checks = failed(without_path(who, CAUTIOUS, miss), who)
+    assert any(expected in name for name in failed_checks), failed_checks
 
 
 @pytest.mark.usefixtures("few")

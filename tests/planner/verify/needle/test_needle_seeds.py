@@ -30,13 +30,15 @@ def parts() -> tuple:
     node = box_mask(
         grid.shape, ((12, 9, 9), (13, 11, 11)), ((15, 9, 9), (16, 11, 11)), ((18, 9, 9), (26, 11, 11))
     )
-    made = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    asked = Request(
+    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    request = Request(
         target=TargetRequest(margin_mm=MARGIN_MM), seeds=SeedRequest(spacing_mm=5.0, min_spacing_mm=4.5)
     )
-    measured = measure(made, asked.needle_assembly, np.array([20.0, 9.7, 9.8]), np.array([1.0, 0.0, 0.0]))
+    measured = measure(
+        dose_scene, request.needle_assembly, np.array([20.0, 9.7, 9.8]), np.array([1.0, 0.0, 0.0])
+    )
     assert measured is not None
-    return made, asked, measured
+    return dose_scene, request, measured
 
 
 def failures(change: Callable[[Drops], Drops] = lambda drops: drops) -> list[str]:

@@ -36,7 +36,7 @@ def text() -> bytes:
     """The file of a plan whose given needle passes the aorta, where 1.5 mm are asked for."""
     grid = ball_scene().grid
     entry, tip = (tuple(grid.to_patient(np.array([PAST_MM, y, 37.0])).tolist()) for y in (-5.0, 47.0))
-    made = make_plan(
+    planned = make_plan(
         ball_scene(),
         asked(
             needle_set=NeedleSetRequest(given_needles=(GivenNeedle(entry, tip),)),
@@ -44,8 +44,8 @@ def text() -> bytes:
             prescription=Prescription(goals=Goals(v100_percent=0.0, d90_gy=10.0)),
         ),
     ).plan
-    assert made.verification is not None and made.verification.passed
-    return write_plan(made)
+    assert planned.verification is not None and planned.verification.passed
+    return write_plan(planned)
 
 
 def edited(*edits: Edit) -> Plan:
@@ -151,5 +151,5 @@ def test_an_edit_of_sentences_or_records_is_found(edits: tuple[Edit, ...], expec
     ],
 )
 def test_a_false_record_is_found_though_the_sentences_are_written_from_it(edit: Edit, expected: str) -> None:
-    found = failed(in_words(edited(edit)))
-    assert expected in found and not found & WORDED
+    failed_checks = failed(in_words(edited(edit)))
+    assert expected in failed_checks and not failed_checks & WORDED

@@ -237,11 +237,11 @@ assert told == [errno.EMFILE, BlockingIOError, BlockingIOError], told
 def test_without_descriptors_connections_are_closed_and_nothing_spins() -> None:
     """In a process of its own, whose limit is low."""
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 64 and errno.EMFILE
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", WITHOUT_DESCRIPTORS],
         capture_output=True,
         text=True,
         check=False,
         cwd=os.path.dirname(os.path.dirname(__file__)),
     )
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
