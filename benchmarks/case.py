@@ -35,9 +35,11 @@ def real_scene(target: str, radius_mm: float | None = None) -> Scene:
     if radius_mm is None:
         return scene(segmentation, targets)
     grid = segmentation.grid
-    given = next(s.mask for s in segmentation.structures if s.name in targets)
+    target_mask = next(s.mask for s in segmentation.structures if s.name in targets)
     voxels_B = np.moveaxis(np.indices(grid.shape), 0, -1) * grid.spacing_mm
-    centre_B = (np.argwhere(given.cropped()).mean(axis=0) + np.array(given.lower)) * grid.spacing_mm
+    centre_B = (
+        np.argwhere(target_mask.cropped()).mean(axis=0) + np.array(target_mask.lower)
+    ) * grid.spacing_mm
     ball = mask_from_bool(((voxels_B - centre_B) ** 2).sum(axis=-1) <= radius_mm**2)
     others = tuple(s for s in segmentation.structures if s.name not in targets)
     structures = (*others, Structure("ball", ball, Role.TARGET))

@@ -43,8 +43,8 @@ def run() -> list[Row]:
     )
     prefix, hub = (APART, HUB) if may.returncode == 0 else ([], LOOPBACK)
     inside = [*prefix, sys.executable, "-m", "benchmarks.cluster", hub]
-    done = subprocess.run(inside, stdout=subprocess.PIPE, timeout=MOST_S, check=True)
-    return [Row(**fields) for fields in json.loads(done.stdout)]
+    completed = subprocess.run(inside, stdout=subprocess.PIPE, timeout=MOST_S, check=True)
+    return [Row(**fields) for fields in json.loads(completed.stdout)]
 
 
 def main(hub: str) -> None:
@@ -123,9 +123,9 @@ def _process(module: Sequence[str], log: Path, prefix: Sequence[str] = ()) -> It
 
 
 def _postgres_programs() -> Path | None:
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).resolve().parent
+    program = shutil.which("initdb")
+    if program is not None:
+        return Path(program).resolve().parent
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return debian[-1].parent if debian else None
 

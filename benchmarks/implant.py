@@ -81,14 +81,16 @@ def _request(goals: Goals, cut_back: tuple[str, ...] = ()) -> Request:
 
 
 def _against_goals(what: str, timed: ours.Timed) -> list[Row]:
-    made, dose = timed.plan.needle_set, timed.plan.dose
+    needle_set, dose = timed.plan.needle_set, timed.plan.dose
     checks = timed.plan.verification.checks if timed.plan.verification else ()
     failed = sorted({f"{c.name} of {c.subject}" for c in checks if not c.passed})
     verified = bool(checks) and not failed
-    said = "verified" if verified else f"NOT verified: {', '.join(failed) or 'unchecked'}"
+    verified_text = "verified" if verified else f"NOT verified: {', '.join(failed) or 'unchecked'}"
     quick = verified and timed.total_s <= TIME_GOAL_S
-    rows = [Row(NAME, f"{what}, all of it", timed.total_s, "s", said, f"<= {TIME_GOAL_S:g} s", quick)]
-    if made is None or dose is None:
+    rows = [
+        Row(NAME, f"{what}, all of it", timed.total_s, "s", verified_text, f"<= {TIME_GOAL_S:g} s", quick)
+    ]
+    if needle_set is None or dose is None:
         return [*rows, Row(NAME, f"{what}, needles", 0, "", "no seed may stand anywhere", "some", False)]
     for g in dose.goals:
         name, unit = g.name.split("_")
@@ -96,17 +98,17 @@ def _against_goals(what: str, timed: ours.Timed) -> list[Row]:
         symbol = {"percent": "%", "gy": "Gy"}[unit]
         text = f"{sign} {g.wanted:g} {symbol}"
         rows.append(Row(NAME, f"{what}, {name.upper()}", g.reached, symbol, "", text, g.met))
-    gap, reach = 100.0 * made.gap, f"places passed within {made.cover_radius_mm:g} mm"
+    gap, reach = 100.0 * needle_set.gap, f"places passed within {needle_set.cover_radius_mm:g} mm"
     met = gap <= GAP_GOAL_PERCENT
     seeds_gap = []
-    if made.seeds_gap is not None:
-        bound = f"no fewer than {made.seeds_bound} of {len(made.seeds)}"
-        seeds_gap = [Row(NAME, f"{what}, seeds' gap", 100.0 * made.seeds_gap, "%", bound)]
+    if needle_set.seeds_gap is not None:
+        bound = f"no fewer than {needle_set.seeds_bound} of {len(needle_set.seeds)}"
+        seeds_gap = [Row(NAME, f"{what}, seeds' gap", 100.0 * needle_set.seeds_gap, "%", bound)]
     return [
         *rows,
         Row(NAME, f"{what}, needles' gap", gap, "%", reach, f"<= {GAP_GOAL_PERCENT:g} %", met),
         *seeds_gap,
-        Row(NAME, f"{what}, reachable within 5 mm", made.reachable_percent, "%"),
+        Row(NAME, f"{what}, reachable within 5 mm", needle_set.reachable_percent, "%"),
     ]
 
 
@@ -148,14 +150,14 @@ def _compared(what: str, scene: Scene, request: Request, plan: Plan) -> list[Row
 
 
 def _ours(plan: Plan) -> Entrant:
-    made, dose = plan.needle_set, plan.dose
-    assert made is not None and dose is not None
+    needle_set, dose = plan.needle_set, plan.dose
+    assert needle_set is not None and dose is not None
     return Entrant(
         "ours",
-        made.lung_length_mm,
-        made.pleural_punctures,
-        len(made.path_ids),
-        len(made.seeds),
+        needle_set.lung_length_mm,
+        needle_set.pleural_punctures,
+        len(needle_set.path_ids),
+        len(needle_set.seeds),
         dose.target,
     )
 
@@ -208,8 +210,8 @@ class Terms:
 def greedy_filling(terms: Terms, plan: Plan, goal_percent: float) -> Entrant:
     """Our needles; seeds one by one at the free slot nearest to the coldest sample."""
     needles = [p for p in plan.paths if p.aim is Aim.PTV]
-    given = tuple(GivenNeedle(p.entry_mm, p.tip_mm) for p in needles)
-    measured = measured_needles(terms.scene, terms.request, given, "needles of the plan")
+    given_needles = tuple(GivenNeedle(p.entry_mm, p.tip_mm) for p in needles)
+    measured = measured_needles(terms.scene, terms.request, given_needles, "needles of the plan")
     tracks = given_tracks(measured, terms.ptv, terms.scene.grid, terms.request.seeds.source.seed_length_mm)
     slots = slots_on(tracks, SEED_STEP_MM)
     chosen = np.zeros(len(slots), bool)
@@ -257,18 +259,18 @@ def _refined(terms: Terms, tracks: Tracks, slots: Slots) -> Slots:
 
 
 def _pool(terms: Terms) -> tuple[Tracks, SetRules]:
-    scene, request, asked = terms.scene, terms.request, terms.request.needle_set
+    scene, request, settings = terms.scene, terms.request, terms.request.needle_set
     pool = pools(scene, request, (), search_fields(scene, request), terms.ptv, always)[0]
     grid, none = scene.grid, np.zeros(0, int)
     needles = Needles(grid.to_patient(pool.tip_B), grid.vectors_to_patient(pool.outward_B), pool.length_mm)
-    hardware = hardware_of(request.needle, request.pose, asked.clearance_mm)
-    return pool, set_rules(pool, needles, hardware, none, asked.puncture_cost_mm, asked.max_needles)
+    hardware = hardware_of(request.needle, request.pose, settings.clearance_mm)
+    return pool, set_rules(pool, needles, hardware, none, settings.puncture_cost_mm, settings.max_needles)
 
 
 def _in_order(pool: Tracks, rules: SetRules, request: Request) -> Iterator[Int[np.ndarray, " k"]]:
     """Sets that grow by the cheapest track that conflicts with none before it and leaves an order."""
-    asked = request.needle_set
-    burden = needle_cost_mm(pool.lung_mm, pool.punctures, asked.puncture_cost_mm)
+    settings = request.needle_set
+    burden = needle_cost_mm(pool.lung_mm, pool.punctures, settings.puncture_cost_mm)
     allowed: Bool[np.ndarray, " n"] = np.ones(len(pool), bool)
     rows: list[int] = []
     for row in np.argsort(burden, kind="stable").tolist():
@@ -277,7 +279,7 @@ def _in_order(pool: Tracks, rules: SetRules, request: Request) -> Iterator[Int[n
         rows.append(row)
         allowed[list(rules.conflicts[row])] = False
         yield np.array(rows)
-        if len(rows) == asked.max_needles:
+        if len(rows) == settings.max_needles:
             return
 
 
@@ -286,10 +288,10 @@ def _growth() -> list[Row]:
     for radius in BALLS_MM:
         timed = ours.timed_plan(case.real_scene("4R", radius), _request(STRICT))
         what = f"ball of {radius:g} mm about 4R"
-        made, dose = timed.plan.needle_set, timed.plan.dose
+        needle_set, dose = timed.plan.needle_set, timed.plan.dose
         reached = "" if dose is None else f"V100 {dose.target.v100_percent:.1f} %"
         rows.append(Row(NAME, f"{what}, all of it", timed.total_s, "s", reached))
-        if made is not None:
-            rows.append(Row(NAME, f"{what}, needles", len(made.path_ids), ""))
-            rows.append(Row(NAME, f"{what}, seeds", len(made.seeds), ""))
+        if needle_set is not None:
+            rows.append(Row(NAME, f"{what}, needles", len(needle_set.path_ids), ""))
+            rows.append(Row(NAME, f"{what}, seeds", len(needle_set.seeds), ""))
     return rows

@@ -40,9 +40,9 @@ def run() -> list[Row]:
         raise SystemExit("the memory benchmark reads /proc/self/status: it runs on Linux")
     with tempfile.TemporaryDirectory() as folder:
         inputs = _enlarged("4R", Path(folder))
-        asked = [sys.executable, "-c", CHILD, *map(str, inputs)]
+        command = [sys.executable, "-c", CHILD, *map(str, inputs)]
         peak_kib, status = subprocess.run(
-            asked, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+            command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
         ).stdout.split()[-2:]
     gib = int(peak_kib) / 2**20
     size = " x ".join(map(str, SHAPE))

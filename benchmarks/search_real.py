@@ -66,13 +66,13 @@ def _anytime() -> list[Row]:
 def _growth() -> list[Row]:
     scene = case.real_scene("4R")
     base_s = ours.timed_plan(scene, case.request()).search_s
-    asked = [
+    cases = [
         *((f"4R, radius {r:g} mm", scene, case.request(covering_radius_mm=r)) for r in RADII_MM),
         *((f"4R, field {f:g} mm", scene, case.request(field_resolution_mm=f)) for f in RESOLUTIONS_MM),
         *((f"4R, ball of {b:g} mm", case.real_scene("4R", b), case.request()) for b in BALLS_MM),
     ]
     rows = []
-    for what, where, request in asked:
+    for what, where, request in cases:
         took_s = ours.timed_plan(where, request).search_s
         rows.append(Row(NAME, f"{what}, search", took_s, "s", f"{took_s / base_s:.2f} times 4R by default"))
     return rows

@@ -126,12 +126,12 @@ def _asked(base: str, address: str, bodies: Sequence[bytes], count: int) -> list
 def _bodies(entry_mm: Sequence[float], tip_mm: Sequence[float], needles: int) -> list[bytes]:
     """Requests of so many needles each, as a hand moves the entry about."""
     rng = np.random.default_rng(0)
-    made = []
+    bodies = []
     for _ in range(50 if needles == 1 else 5):
         entries = np.array(entry_mm) + rng.normal(scale=15.0, size=(needles, 3))
         paths = [{"entry_mm": entry, "tip_mm": list(tip_mm)} for entry in entries.tolist()]
-        made.append(json.dumps({"paths": paths, "request": REQUEST}).encode())
-    return made
+        bodies.append(json.dumps({"paths": paths, "request": REQUEST}).encode())
+    return bodies
 
 
 @contextlib.contextmanager
@@ -146,10 +146,10 @@ def serving(folder: Path, settings: dict[str, str]) -> Iterator[str]:
             cwd=Path(__file__).parents[1],
         )
     try:
-        while (found := re.search(r"http://[0-9.:]+", (folder / "log").read_text())) is None:
+        while (match := re.search(r"http://[0-9.:]+", (folder / "log").read_text())) is None:
             if process.poll() is not None:
                 raise SystemExit(f"the service did not start:\n{(folder / 'log').read_text()}")
-        yield found[0]
+        yield match[0]
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)

@@ -66,9 +66,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("representative") is not None:
             cases[item.nodeid.partition("[")[0]].append(item)
     for of_one in cases.values():
-        wanted = of_one[0].get_closest_marker("representative").args[0]
+        case_count = of_one[0].get_closest_marker("representative").args[0]
         for n, item in enumerate(of_one):
-            if n * wanted % len(of_one) >= wanted:
+            if n * case_count % len(of_one) >= case_count:
                 item.add_marker(pytest.mark.long)
 
 
@@ -105,8 +105,8 @@ def postgres_server() -> Iterator[Postgres]:
     bin = programs()
     if bin is None:
         pytest.skip("no PostgreSQL on this machine (Debian: postgresql): records in PostgreSQL not tested")
-    with server(bin) as made:
-        yield made
+    with server(bin) as postgres:
+        yield postgres
 
 
 @pytest.fixture

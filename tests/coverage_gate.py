@@ -21,10 +21,10 @@ def wanted_files(root: Path) -> list[str]:
     patterns = settings["tool"]["coverage"]["run"]["include"]
     files: list[str] = []
     for pattern in patterns:
-        found = sorted(p.relative_to(root).as_posix() for p in root.glob(pattern))
-        if not found:
+        matching = sorted(p.relative_to(root).as_posix() for p in root.glob(pattern))
+        if not matching:
             raise SystemExit(f"coverage gate: no file fits {pattern!r} of pyproject.toml")
-        files += [file for file in found if file not in files]
+        files += [file for file in matching if file not in files]
     return files
 
 
@@ -33,8 +33,8 @@ SHOWN = 20
 
 
 def _few(items: list[object]) -> str:
-    named = ", ".join(map(str, items[:SHOWN])) or "none"
-    return named if len(items) <= SHOWN else f"{named} and {len(items) - SHOWN} more"
+    listed = ", ".join(map(str, items[:SHOWN])) or "none"
+    return listed if len(items) <= SHOWN else f"{listed} and {len(items) - SHOWN} more"
 
 
 def gaps(report: dict[str, dict[str, dict[str, list[object]]]], files: list[str]) -> list[str]:

@@ -77,12 +77,12 @@ class Kept:
         order = NewJob(name, owner, case_id, ResultKind.PLAN, "{}", None, key=name, fingerprint=name)
         self.job_table.accept(order)
 
-    def _done(self, made: JobResult, case_id: str, owner: str) -> str:
-        id = f"job{made.id[:8]}"
-        self.job_table.accept(NewJob(id, owner, case_id, made.kind, "{}", None))
+    def _done(self, result: JobResult, case_id: str, owner: str) -> str:
+        id = f"job{result.id[:8]}"
+        self.job_table.accept(NewJob(id, owner, case_id, result.kind, "{}", None))
         job = self.job_table.begin(id, 3, LOST)
-        assert job is not None and self.job_table.succeed(job, made, self.store.keep)
-        return made.id
+        assert job is not None and self.job_table.succeed(job, result, self.store.keep)
+        return result.id
 
     def rows(self) -> dict[str, list[tuple[object, ...]]]:
         """All that the records say of what is kept, and of jobs."""
@@ -105,15 +105,15 @@ class Kept:
 Opened = Callable[[str, float], Database]
 
 
-def filled(made: Kept) -> None:
-    first, second = made.add_case("first"), made.add_case("second", "ben")
-    made.add_case("first", "ben")
+def filled(data: Kept) -> None:
+    first, second = data.add_case("first"), data.add_case("second", "ben")
+    data.add_case("first", "ben")
     for name in "ab":
-        made.add_plan(name, first)
-    made.add_plan("c", second, "ben")
-    made.add_evaluation("a", first)
-    made.order("open", first)
+        data.add_plan(name, first)
+    data.add_plan("c", second, "ben")
+    data.add_evaluation("a", first)
+    data.order("open", first)
 
 
-def backed_up(kept: Kept, keep: int | None = None) -> BackupResult:
-    return back_up(kept.database, kept.data_dir, kept.data_dir.parent / "backups", keep)
+def backed_up(data: Kept, keep: int | None = None) -> BackupResult:
+    return back_up(data.database, data.data_dir, data.data_dir.parent / "backups", keep)

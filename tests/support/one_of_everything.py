@@ -32,10 +32,10 @@ class Kept:
     addresses: dict[str, str]
     files: dict[str, Path]
 
-    def damaged_in(self, found: dict[str, Any]) -> list[str]:
+    def damaged_in(self, answer: dict[str, Any]) -> list[str]:
         """The kinds of the files that a problem names."""
         return [
-            kind for kind, file in self.files.items() if f"{file.parent.name}/{file.name}" in found["detail"]
+            kind for kind, file in self.files.items() if f"{file.parent.name}/{file.name}" in answer["detail"]
         ]
 
 
@@ -54,8 +54,8 @@ def at(kind: str, more: str = "") -> Callable[[Kept], str]:
     return lambda kept: kept.addresses[kind] + more
 
 
-def plan_id(kept: Kept) -> str:
-    return kept.addresses["plan"].rpartition("/")[2]
+def plan_id(data: Kept) -> str:
+    return data.addresses["plan"].rpartition("/")[2]
 
 
 READING = {
@@ -94,26 +94,26 @@ def everything(client: httpx.Client, sent: dict[str, Any], data_dir: Path) -> Ke
     answer = client.post("/v1/cases", **sent)
     assert answer.status_code in (200, 201), answer.text
     addresses = {"case": f"/v1/cases/{answer.json()['id']}"}
-    kept = Kept(answer.json()["id"], addresses, {})
+    data = Kept(answer.json()["id"], addresses, {})
     for kind, what in (("plan", "a plan"), ("evaluation", "an evaluation"), ("replan", "a replanning")):
-        made = asked(client, kept, WORKING[what], WAIT)
-        assert made.status_code == 200, made.text
-        addresses[kind] = made.headers["content-location"]
-    folder = data_dir / "cases" / kept.case
-    kept.files["record"] = folder / "case.json"
+        created = asked(client, data, WORKING[what], WAIT)
+        assert created.status_code == 200, created.text
+        addresses[kind] = created.headers["content-location"]
+    folder = data_dir / "cases" / data.case
+    data.files["record"] = folder / "case.json"
     for part, name in fakes.PARTS.items():
-        kept.files[part] = next(folder.glob(f"{part}/**/{name}"))
+        data.files[part] = next(folder.glob(f"{part}/**/{name}"))
     ids = {kind: f"{address.rpartition('/')[2]}.json" for kind, address in addresses.items()}
-    kept.files["plan"] = data_dir / "plans" / ids["plan"]
-    kept.files["map"] = data_dir / "access" / ids["plan"]
-    kept.files["evaluation"] = data_dir / "results" / "evaluations" / ids["evaluation"]
-    kept.files["replan"] = data_dir / "results" / "replans" / ids["replan"]
-    assert set(kept.files) == set(KINDS)
-    return kept
+    data.files["plan"] = data_dir / "plans" / ids["plan"]
+    data.files["map"] = data_dir / "access" / ids["plan"]
+    data.files["evaluation"] = data_dir / "results" / "evaluations" / ids["evaluation"]
+    data.files["replan"] = data_dir / "results" / "replans" / ids["replan"]
+    assert set(data.files) == set(KINDS)
+    return data
 
 
 def asked(
-    client: httpx.Client, kept: Kept, route: Route, headers: dict[str, str] | None = None
+    client: httpx.Client, data: Kept, route: Route, headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    body = None if route.body is None else route.body(kept)
-    return client.request(route.method, route.address(kept), json=body, headers=headers)
+    body = None if route.body is None else route.body(data)
+    return client.request(route.method, route.address(data), json=body, headers=headers)

@@ -74,7 +74,7 @@ def document(client: httpx.Client, tmp_path: Path) -> Path:
 
 def ran(command: list[str], folder: Path, **environment: str) -> str:
     """What the command printed; it must have succeeded."""
-    done = subprocess.run(
+    completed = subprocess.run(
         command,
         cwd=folder,
         env=os.environ | environment,
@@ -83,8 +83,8 @@ def ran(command: list[str], folder: Path, **environment: str) -> str:
         timeout=10 * GENEROUS_S,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout
 
 
 def test_a_python_client_is_generated_whole_and_works(
@@ -93,12 +93,12 @@ def test_a_python_client_is_generated_whole_and_works(
     generate = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(document)]
     # It formats by a program that stands beside this Python.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    said = ran([*generate, "--output-path", "generated", "--meta", "none"], tmp_path, PATH=path)
-    assert "WARNING" not in said.upper() and "Unable" not in said, said
+    output = ran([*generate, "--output-path", "generated", "--meta", "none"], tmp_path, PATH=path)
+    assert "WARNING" not in output.upper() and "Unable" not in output, output
     assert compileall.compile_dir(tmp_path / "generated", quiet=1)
-    made = {file.stem for file in (tmp_path / "generated" / "api").rglob("*.py")}
+    modules = {file.stem for file in (tmp_path / "generated" / "api").rglob("*.py")}
     paths = json.loads(document.read_bytes())["paths"]
-    assert {operation["operationId"] for item in paths.values() for operation in item.values()} <= made
+    assert {operation["operationId"] for item in paths.values() for operation in item.values()} <= modules
     healthy(client)
     (tmp_path / "use.py").write_text(USE_IN_PYTHON, encoding="utf-8")
     printed = ran([sys.executable, "use.py", str(client.base_url)], tmp_path)
@@ -111,10 +111,12 @@ def test_types_for_typescript_are_strict_and_usable(document: Path, tmp_path: Pa
         pytest.skip("no node with npm on this machine: types for TypeScript not tried")
     (tmp_path / "package.json").write_text('{"private": true}', encoding="utf-8")
     install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--save-exact", *NPM]
-    got = subprocess.run(install, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
-    if got.returncode != 0:
+    completed = subprocess.run(
+        install, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
+    )
+    if completed.returncode != 0:
         pytest.skip(
-            f"npm could not get {' and '.join(NPM)}: types for TypeScript not tried\n{got.stderr[:300]}"
+            f"npm could not get {' and '.join(NPM)}: types for TypeScript not tried\n{completed.stderr[:300]}"
         )
     programs = tmp_path / "node_modules" / ".bin"
     ran([str(programs / "openapi-typescript"), str(document), "-o", "seedpath.d.ts"], tmp_path)

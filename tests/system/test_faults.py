@@ -37,17 +37,17 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(data_dir: Path) -> Iterator[Service]:
     settings = {"SEEDPATH_DATA_DIR": str(data_dir)}
-    with running(Service(settings, data_dir.with_name("log"))) as made:
-        with made.client() as client:
+    with running(Service(settings, data_dir.with_name("log"))) as running_service:
+        with running_service.client() as client:
             healthy(client)
-        yield made
+        yield running_service
 
 
 def phantom_case(client: httpx.Client, folder: Path) -> str:
-    made = write_phantom(folder)
-    named = (("file", "labels.nii.gz"), ("names", "labels.json"))
+    files = write_phantom(folder)
+    parts = (("file", "labels.nii.gz"), ("names", "labels.json"))
     answer = client.post(
-        "/v1/cases", **upload(*((part, name, (made / name).read_bytes()) for part, name in named))
+        "/v1/cases", **upload(*((part, name, (files / name).read_bytes()) for part, name in parts))
     )
     assert answer.status_code in (200, 201), answer.text
     return f"/v1/cases/{answer.json()['id']}"
@@ -124,8 +124,8 @@ def test_two_hundred_clients_at_once_are_all_answered(service: Service, tmp_path
         with watch.watching():
             asyncio.run(_all_at_once(crowd))
         grown = process.memory_info().rss - before
-    told = Counter((path, answer.status_code) for _, path, answer in crowd.answers)
-    print(f"{dict(told)}, {grown / 2**20:.0f} MiB more")
+    counts = Counter((path, answer.status_code) for _, path, answer in crowd.answers)
+    print(f"{dict(counts)}, {grown / 2**20:.0f} MiB more")
     print(
         f"health: {len(watch.answers)} answers, the longest {watch.longest_s:.2f} s, "
         f"{watch.longest_at_work_s:.2f} s without what was waited for a processor"
@@ -188,15 +188,15 @@ def test_half_an_upload_leaves_nothing(service: Service, data_dir: Path, how: st
         assert client.get("/v1/cases").json() == listed
         # Neither does what was received so far stay open somewhere else.
         eventually(lambda: open_files(service) <= before)
-        whole = upload(("file", f"{how}.nii", b"a"))
-        assert client.post("/v1/cases", **whole).status_code == 201
+        form = upload(("file", f"{how}.nii", b"a"))
+        assert client.post("/v1/cases", **form).status_code == 201
 
 
 def test_clients_that_stall_hold_nobody_up(service: Service, tmp_path: Path) -> None:
     """Some send half a head, some half a body, some ask for much and read none of it."""
     with service.client() as client:
         case = phantom_case(client, tmp_path)
-        done = until(client, client.post(f"{case}/plans", json={}).headers["location"], "done")
+        first_job = until(client, client.post(f"{case}/plans", json={}).headers["location"], "done")
         body = f"POST {case}/plans HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         half_a_head, half_a_body = b"GET /v1/ver", (body + "Content-Length: 9\r\n\r\n{").encode()
         # More than buffers on the way hold, and fewer requests than an owner may send at once.
@@ -213,9 +213,9 @@ def test_clients_that_stall_hold_nobody_up(service: Service, tmp_path: Path) -> 
             before = process.memory_info().rss
             for _ in range(20):
                 assert client.get("/v1/version").status_code == 200
-                assert client.get(done["plan"]).status_code == 200
-            again = client.post(f"{case}/plans", json={"random_seed": 1}).headers["location"]
-            assert until(client, again, "done")["attempt"] == 1
+                assert client.get(first_job["plan"]).status_code == 200
+            second_job = client.post(f"{case}/plans", json={"random_seed": 1}).headers["location"]
+            assert until(client, second_job, "done")["attempt"] == 1
             assert process.memory_info().rss - before < MOST_GROWTH_BYTES
         assert healthy(client)["status"] == "ok"
 
@@ -247,8 +247,8 @@ class Disk:
 
 
 def files_in(folder: Path) -> set[str]:
-    kept = ("cases", "plans", "results", "aside")
-    return {str(p.relative_to(folder)) for name in kept for p in (folder / name).rglob("*")}
+    folders = ("cases", "plans", "results", "aside")
+    return {str(p.relative_to(folder)) for name in folders for p in (folder / name).rglob("*")}
 
 
 @pytest.mark.usefixtures("may_mount")
@@ -310,8 +310,8 @@ def test_a_store_that_is_full_is_said_and_goes_on_to_be_read_and_emptied(tmp_pat
             assert client.delete(address).status_code == 204
             assert client.get(address).status_code == 404
         # What they took is free again, but for what is kept back.
-        again = client.post("/v1/cases", **upload(("file", "a.nii", b"a" * 1_000_000)))
-        assert again.status_code == 201
+        response = client.post("/v1/cases", **upload(("file", "a.nii", b"a" * 1_000_000)))
+        assert response.status_code == 201
 
 
 @pytest.mark.usefixtures("may_mount")
@@ -324,5 +324,9 @@ def test_a_server_does_not_start_on_a_store_that_it_cannot_write(tmp_path: Path)
     second = Service({"SEEDPATH_DATA_DIR": str(data)}, tmp_path / "second", prefix=apart)
     second.start()
     assert second.process is not None and second.process.wait(GENEROUS_S) == 2
-    said = second.log.read_text(encoding="utf-8")
-    assert said.startswith("seedpath: error: ") and "Read-only file system" in said and said.count("\n") == 1
+    log_text = second.log.read_text(encoding="utf-8")
+    assert (
+        log_text.startswith("seedpath: error: ")
+        and "Read-only file system" in log_text
+        and log_text.count("\n") == 1
+    )

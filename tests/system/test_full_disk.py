@@ -72,8 +72,10 @@ class SmallDisk:
         return int(self._run(f'stat -c %s "{self._folder / name}"'))
 
     def _run(self, script: str) -> str:
-        done = subprocess.run([*self.prefix, "sh", "-c", script], check=True, capture_output=True, text=True)
-        return done.stdout
+        completed = subprocess.run(
+            [*self.prefix, "sh", "-c", script], check=True, capture_output=True, text=True
+        )
+        return completed.stdout
 
 
 @contextlib.contextmanager
@@ -104,12 +106,12 @@ def test_on_a_full_disk_jobs_are_cancelled_and_things_removed_and_every_line_is_
         settings = {"SEEDPATH_DATA_DIR": str(data), "SEEDPATH_RESERVE_BYTES": str(RESERVE_BYTES)}
         settings |= {"SEEDPATH_NICE": "0"}
         apart = Service(settings, tmp_path / "log", prefix=disk.prefix)
-        asked = []
+        requests = []
         with running(apart) as service, service.client() as client:
 
             def ask(method: str, address: str, expected: int, **sent: object) -> httpx.Response:
                 answer = client.request(method, address, **sent)  # type: ignore[arg-type]
-                asked.append(f"{method} {address}")
+                requests.append(f"{method} {address}")
                 assert answer.status_code == expected, answer.text
                 return answer
 
@@ -153,7 +155,7 @@ def test_on_a_full_disk_jobs_are_cancelled_and_things_removed_and_every_line_is_
             assert "seedpath_reserve_whole 1.0" in client.get("/metrics").text
             eventually(lambda: client.get("/v1/health").status_code == 200)
             noted = addresses(disk)
-        assert [line for line in asked if line not in noted] == []
+        assert [line for line in requests if line not in noted] == []
         assert "Traceback" not in apart.log.read_text(encoding="utf-8")
 
 
@@ -217,10 +219,10 @@ def test_without_a_reserve_nothing_is_refused_for_it(tmp_path: Path) -> None:
 def test_what_was_kept_back_by_a_larger_setting_is_given_up_too(tmp_path: Path) -> None:
     assert ReservedSpace(tmp_path, 80_000).make()
     for bytes in (40_000, 0):
-        given = 0
+        released = 0
         while ReservedSpace(tmp_path, bytes).give_up():
-            given += 1
-            assert given <= 2 * SLICES
+            released += 1
+            assert released <= 2 * SLICES
         assert (tmp_path / "reserve").stat().st_size == 0
         assert ReservedSpace(tmp_path, 80_000).make()
 
@@ -239,8 +241,8 @@ def test_files_in_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     reserve_of(settings).refuse_use()
     assert without_reserve(settings) == []
     lines, rows = audit_room(settings), records_room(settings)
-    given = [sum(1 for _ in iter(room, False)) for room in (lines, rows)]
-    assert given == [SLICES // 2, SLICES // 2]
+    released = [sum(1 for _ in iter(room, False)) for room in (lines, rows)]
+    assert released == [SLICES // 2, SLICES // 2]
     with pytest.raises(NoRoom), pytest.MonkeyPatch.context() as patched:
         Disk(patched).free = 0
         reserve_of(settings).refuse_use()
@@ -263,30 +265,30 @@ def test_what_is_on_another_disk_has_no_reserve_and_takes_none(tmp_path: Path) -
 
 
 def test_what_is_needed_takes_from_the_reserve_and_nothing_else_does(tmp_path: Path) -> None:
-    given: list[int] = []
+    released: list[int] = []
 
     def make_room() -> bool:
-        given.append(1)
-        return len(given) <= 3
+        released.append(1)
+        return len(released) <= 3
 
     database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}", 30.0, make_room)
     migrate(database)
 
     def fill(connection: Connection, slices: int) -> None:
         """It fits once so many slices are given up."""
-        connection.execute(text(f"PRAGMA max_page_count = {1000 if len(given) >= slices else 40}"))
+        connection.execute(text(f"PRAGMA max_page_count = {1000 if len(released) >= slices else 40}"))
         about = {"owner": "o", "kind": f"k{slices}", "case_id": "c", "created_s": 1.0}
         connection.execute(holdings.insert(), [about | {"id": str(n)} for n in range(1000)])
 
     with pytest.raises(OSError, match="No space"):
         database.write(lambda c: fill(c, 2), needed=False)
-    assert len(given) == 0
+    assert len(released) == 0
     database.write(lambda c: fill(c, 2))
-    assert len(given) == 2
+    assert len(released) == 2
     # There are no more than three.
     with pytest.raises(OSError, match="No space"):
         database.write(lambda c: fill(c, 9))
-    assert len(given) == 4
+    assert len(released) == 4
     database.close()
 
 
@@ -342,14 +344,14 @@ print(second.read(lambda c: c.execute(kinds).all()), reserve.is_whole)
 @pytest.mark.usefixtures("may_mount")
 def test_sqlite_on_a_full_disk_writes_what_is_needed(tmp_path: Path, repository: Path) -> None:
     script = 'mount -t tmpfs -o size=8m none "$0" && exec "$@"'
-    done = subprocess.run(
+    completed = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, str(tmp_path), sys.executable, "-c", SCRIPT, str(tmp_path)],
         env=os.environ | {"PYTHONPATH": str(repository)},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["b 28 True", "[('c', 3000)] False"]
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.splitlines() == ["b 28 True", "[('c', 3000)] False"]
 
 
 # LineSink of the audit log
@@ -406,20 +408,20 @@ def test_lines_that_cannot_be_written_are_told_kept_and_written_in_order(
 
 
 def test_a_line_takes_from_the_reserve_where_the_disk_is_full_alone() -> None:
-    file, given = Failing(), []
+    file, released = Failing(), []
 
     def make_room() -> bool:
-        given.append(1)
+        released.append(1)
         file.error = 0
         return True
 
     log = AuditHandler(file, make_room)
     file.error = errno.EIO
     note(log, "one")
-    assert not given and log.waiting == 1
+    assert not released and log.waiting == 1
     file.error = errno.ENOSPC
     note(log, "two")
-    assert len(given) == 1 and file.messages == ["one", "two"]
+    assert len(released) == 1 and file.messages == ["one", "two"]
 
 
 def test_what_waits_is_written_when_the_service_ends() -> None:
@@ -473,14 +475,14 @@ def test_lines_of_several_processes_are_whole(tmp_path: Path) -> None:
 
 @pytest.fixture
 def auditing(tmp_path: Path) -> Iterator[Callable[[Path], AuditHandler]]:
-    made: list[AuditHandler] = []
+    handlers: list[AuditHandler] = []
 
     def begin(path: Path) -> AuditHandler:
-        made.append(audit_to(path))
-        return made[-1]
+        handlers.append(audit_to(path))
+        return handlers[-1]
 
     yield begin
-    for log in made:
+    for log in handlers:
         AUDIT.removeHandler(log)
         log.close()
 
@@ -491,7 +493,7 @@ def test_what_cannot_be_noted_is_not_answered_and_removing_works_longer(
     app = create_app(Settings(data_dir=tmp_path / "data"), Work(fakes.describe, fakes.plan))
     with serve_in_background(app) as base, client_of(base, None) as client:
         sent = [upload(("file", f"{n}.nii", b"a")) for n in range(3)]
-        kept = [client.post("/v1/cases", **form).headers["location"] for form in sent]
+        cases = [client.post("/v1/cases", **form).headers["location"] for form in sent]
         # A device that says of every write that the disk is full.
         log = auditing(Path("/dev/full"))
         log._most_waiting = FOR_REMOVALS + 20
@@ -502,24 +504,28 @@ def test_what_cannot_be_noted_is_not_answered_and_removing_works_longer(
             assert log.waiting == before + 1
 
         for _ in range(20):
-            noted("GET", kept[0], 200)
+            noted("GET", cases[0], 200)
         # What is refused, or tells of no patient, takes no place from removals.
         for _ in range(30):
-            assert "audit log" in problem(client.get(kept[0]), "no-room")["detail"]
+            assert "audit log" in problem(client.get(cases[0]), "no-room")["detail"]
             assert client.get("/v1/version").status_code == 200
-        told = client.get("/metrics").text
+        metrics = client.get("/metrics").text
         assert log.waiting == 20 and log.unnoted == 61
-        assert "seedpath_audit_unnoted_total 61.0" in told and "seedpath_audit_lines_waiting 20.0" in told
-        noted("DELETE", kept[0], 204)
+        assert (
+            "seedpath_audit_unnoted_total 61.0" in metrics and "seedpath_audit_lines_waiting 20.0" in metrics
+        )
+        noted("DELETE", cases[0], 204)
         log._most_waiting = log.waiting
-        problem(client.delete(kept[1]), "no-room")
+        problem(client.delete(cases[1]), "no-room")
         # With room all is written, and all goes on.
         monkeypatch.setattr(log, "_file", lines(tmp_path / "audit.jsonl"))
         log._most_waiting = FOR_REMOVALS + 20
-        assert client.get(kept[1]).status_code == 200
+        assert client.get(cases[1]).status_code == 200
         eventually(lambda: log.waiting == 0)
-        found = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
-        assert [line["message"] for line in found][:21] == [f"GET {kept[0]}"] * 20 + [f"DELETE {kept[0]}"]
+        audit_lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+        assert [line["message"] for line in audit_lines][:21] == [f"GET {cases[0]}"] * 20 + [
+            f"DELETE {cases[0]}"
+        ]
 
 
 def test_places_are_kept_for_removals(auditing: Callable[[Path], AuditHandler]) -> None:

@@ -62,14 +62,14 @@ def folder(tmp_path: Path, client: httpx.Client) -> Path:
 
 
 def made(client: httpx.Client, phantom: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {n: [] for n in ("cases", "plans", "evaluations", "replans", "jobs")}
+    ids: dict[str, list[str]] = {n: [] for n in ("cases", "plans", "evaluations", "replans", "jobs")}
 
     def order(address: str, body: Any) -> str:
         answer = client.post(address, json=body, headers={"Prefer": "wait=60"})
         assert answer.status_code == 200, answer.text
         for header in ("content-location", "location"):
             kind, _, id = answer.headers[header].removeprefix("/v1/").partition("/")
-            found[kind].append(id)
+            ids[kind].append(id)
         return str(answer.headers["content-location"])
 
     labels = ("file", "labels.nii.gz", (phantom / "labels.nii.gz").read_bytes())
@@ -78,12 +78,12 @@ def made(client: httpx.Client, phantom: Path) -> dict[str, list[str]]:
         parts = upload(labels, names, ("target", f"{number}.nii", b"%d" % number))
         answer = client.post("/v1/cases", **parts if number else upload(labels, names))
         assert answer.status_code == 201, answer.text
-        found["cases"].append(answer.json()["id"])
+        ids["cases"].append(answer.json()["id"])
         for seed in range(PLANS):
             plan = order(f"{answer.headers['location']}/plans", {"random_seed": seed})
             order(f"{plan}:evaluate-implant", {"seeds": [{"position_mm": [0.0, 0.0, float(seed)]}]})
             order(f"{plan}:replan", {"needles": [{"entry_mm": [0.0, 0.0, 9.0], "tip_mm": [0.0, 0.0, 0.0]}]})
-    return found
+    return ids
 
 
 def answered_well(client: httpx.Client) -> Counter[tuple[str, str]]:
@@ -116,5 +116,7 @@ def test_nothing_that_can_be_asked_is_answered_but_as_documented(client: httpx.C
     answered = answered_well(client) - before
     assert client.get("/v1/health").status_code == 200
     paths = client.get("/v1/openapi.json").json()["paths"]
-    wanted = {(method.upper(), path.removeprefix("/v1")) for path, item in paths.items() for method in item}
-    assert wanted - set(answered) == set()
+    operations = {
+        (method.upper(), path.removeprefix("/v1")) for path, item in paths.items() for method in item
+    }
+    assert operations - set(answered) == set()

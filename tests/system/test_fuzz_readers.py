@@ -17,10 +17,10 @@ FEW = {("plan-verified", QUICK): 10, ("plan-verified", LONG): 30}
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_damage_is_read_or_refused_never_worse(kind: str, inputs: int, tmp_path: Path) -> None:
     inputs = FEW.get((kind, inputs), inputs)
-    tried = list(run(kind, inputs, 0, tmp_path))
-    assert [t.told() for t in tried if t.fault is not None] == []
+    trials = list(run(kind, inputs, 0, tmp_path))
+    assert [t.told() for t in trials if t.fault is not None] == []
     # Both happen: a kind that is always refused, or never, tries nothing.
-    assert 0 < sum(t.read for t in tried) < inputs
+    assert 0 < sum(t.read for t in trials) < inputs
 
 
 def test_a_fault_is_seen_and_can_be_seen_again(tmp_path: Path) -> None:
@@ -34,9 +34,9 @@ def test_a_fault_is_seen_and_can_be_seen_again(tmp_path: Path) -> None:
         return int(path.read_bytes().split()[1])
 
     bench = Bench("number", {"number": Kind(written, read)}, tmp_path / "number")
-    faults = [tried for tried in map(bench.tried, range(100)) if tried.fault is not None]
+    faults = [trial for trial in map(bench.tried, range(100)) if trial.fault is not None]
     assert faults
-    again = bench.tried(faults[0].seed)
-    assert repr(again.fault) == repr(faults[0].fault)
-    assert f"number 1 --seed {again.seed}" in again.told()
+    repeated = bench.tried(faults[0].seed)
+    assert repr(repeated.fault) == repr(faults[0].fault)
+    assert f"number 1 --seed {repeated.seed}" in repeated.told()
     assert bench.files[0].read_bytes() == b"value 17 end"

@@ -46,8 +46,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "SEEDPATH_BODY_IDLE_S": "2",
         "SEEDPATH_BODY_BYTES_PER_S": "100000",
     }
-    with running(Service(settings, folder / "log", prefix=FEW)) as made:
-        yield made
+    with running(Service(settings, folder / "log", prefix=FEW)) as running_service:
+        yield running_service
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +84,11 @@ def test_what_the_service_keeps_is_its_users_alone(service: Service, plans: str)
         until(client, client.post(plans, json={}).headers["location"], "done")
     assert "could be read by others (mode 755)" in service.log.read_text(encoding="utf-8")
     data = Path(service.settings["SEEDPATH_DATA_DIR"])
-    found = {data, *data.rglob("*")}
-    names = {path.name for path in found}
+    paths = {data, *data.rglob("*")}
+    names = {path.name for path in paths}
     # The database and what it writes first, records, files, the audit log, and what Dask puts aside.
     assert {"seedpath.sqlite", "seedpath.sqlite-wal", "case.json", "a.nii", "audit.jsonl", "scratch"} <= names
-    for path in found:
+    for path in paths:
         with contextlib.suppress(FileNotFoundError):
             assert path.lstat().st_mode & 0o077 == 0 or path.is_symlink(), path
 

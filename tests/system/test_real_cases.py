@@ -91,9 +91,9 @@ def test_the_order_is_by_lung_and_paths_without_lung_come_first(chest_plans: dic
 
 
 def test_a_plan_for_one_target_fails_for_another(chest_plans: dict[str, Path], real_case: Path) -> None:
-    asked = chest_input(real_case, "station_3A")
+    options = chest_input(real_case, "station_3A")
     # The request names station_4R, which the files then lack.
-    assert cli.main(["check", str(chest_plans["station_4R"]), *asked]) == exit_status.BAD_INPUT
+    assert cli.main(["check", str(chest_plans["station_4R"]), *options]) == exit_status.BAD_INPUT
 
 
 @pytest.mark.parametrize("target", ["pancreas", "vertebrae_T12"])
@@ -136,18 +136,32 @@ def needles_measured(plan: Plan) -> list[dict[str, object]]:
 def test_an_implant_that_lacks_seeds_is_evaluated_and_brought_back(
     chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
 ) -> None:
-    file, found, written = chest_plans["station_4R"], tmp_path / "seeds.json", tmp_path / "evaluation.json"
-    found.write_text(json.dumps({"seeds": seeds_found(plan_in(file))}))
-    given = [str(file), *chest_input(real_case, "station_4R"), "--seeds", str(found), "-o", str(written)]
-    ended = cli.main(["evaluate-implant", *given])
-    made = read_evaluation(written.read_bytes())
-    assert made.planned is not None and made.achieved.target.d90_gy < 120.0 <= made.planned.d90_gy
-    assert made.achieved.cold_spots and made.achieved.cold_spots[0].least_dose_gy < 120.0
-    assert made.supplement is not None and made.supplement.dose is not None
-    assert made.supplement.dose.target.d90_gy >= 120.0
-    assert made.supplement.verification is not None and made.supplement.verification.passed
+    file, seeds_file, written = (
+        chest_plans["station_4R"],
+        tmp_path / "seeds.json",
+        tmp_path / "evaluation.json",
+    )
+    seeds_file.write_text(json.dumps({"seeds": seeds_found(plan_in(file))}))
+    options = [
+        str(file),
+        *chest_input(real_case, "station_4R"),
+        "--seeds",
+        str(seeds_file),
+        "-o",
+        str(written),
+    ]
+    ended = cli.main(["evaluate-implant", *options])
+    evaluation = read_evaluation(written.read_bytes())
+    assert (
+        evaluation.planned is not None
+        and evaluation.achieved.target.d90_gy < 120.0 <= evaluation.planned.d90_gy
+    )
+    assert evaluation.achieved.cold_spots and evaluation.achieved.cold_spots[0].least_dose_gy < 120.0
+    assert evaluation.supplement is not None and evaluation.supplement.dose is not None
+    assert evaluation.supplement.dose.target.d90_gy >= 120.0
+    assert evaluation.supplement.verification is not None and evaluation.supplement.verification.passed
     # Where seeds lie by chance V150 may be missed by a little: then the exit code says it.
-    brought_back = made.supplement.outcome.status is Status.PLANNED
+    brought_back = evaluation.supplement.outcome.status is Status.PLANNED
     assert ended == (exit_status.DONE if brought_back else exit_status.NOT_ALL)
 
 
@@ -161,14 +175,23 @@ def test_a_set_is_replanned_around_needles_that_are_in(
     )
     needles = needles_measured(plan_in(file))
     measured.write_text(json.dumps({"needles": needles}))
-    given = [str(file), *chest_input(real_case, "station_4R"), "--needles", str(measured), "-o", str(written)]
-    assert cli.main(["replan", *given]) in (exit_status.DONE, exit_status.NOT_ALL)
-    made = read_replanned(written.read_bytes()).plan
-    kept = [p for p in made.paths if p.aim is Aim.GIVEN]
+    options = [
+        str(file),
+        *chest_input(real_case, "station_4R"),
+        "--needles",
+        str(measured),
+        "-o",
+        str(written),
+    ]
+    assert cli.main(["replan", *options]) in (exit_status.DONE, exit_status.NOT_ALL)
+    replanned = read_replanned(written.read_bytes()).plan
+    given_paths = [p for p in replanned.paths if p.aim is Aim.GIVEN]
     tips = sorted(tuple(n["tip_mm"]) for n in needles)
-    assert np.allclose(sorted(p.tip_mm for p in kept), tips, atol=1e-6)
-    assert made.needle_set is not None and set(made.needle_set.order[:2]) == {p.id for p in kept}
-    assert made.verification is not None and made.verification.passed
+    assert np.allclose(sorted(p.tip_mm for p in given_paths), tips, atol=1e-6)
+    assert replanned.needle_set is not None and set(replanned.needle_set.order[:2]) == {
+        p.id for p in given_paths
+    }
+    assert replanned.verification is not None and replanned.verification.passed
 
 
 def test_a_chest_is_planned_over_rest_to_the_same_bytes(
@@ -204,8 +227,8 @@ def test_a_chest_is_planned_over_rest_to_the_same_bytes(
     assert answer.content == chest_plans["station_3A"].read_bytes()
     achieved = read_evaluation(evaluation.content).achieved
     assert planned.dose is not None and achieved.target.d90_gy < planned.dose.target.d90_gy
-    kept = [p for p in read_replanned(replanned.content).plan.paths if p.aim is Aim.GIVEN]
-    assert len(kept) == 2
+    given_paths = [p for p in read_replanned(replanned.content).plan.paths if p.aim is Aim.GIVEN]
+    assert len(given_paths) == 2
 
 
 @pytest.mark.parametrize("target", TARGETS)

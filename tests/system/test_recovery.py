@@ -29,12 +29,12 @@ def test_a_job_outlives_its_worker(service: Service, what: str) -> None:
         for process in busy:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        done = until_done(service, job)
-    assert done["attempt"] >= 2 and is_whole(service, done, 1)
+        final_state = until_done(service, job)
+    assert final_state["attempt"] >= 2 and is_whole(service, final_state, 1)
     if what == "sandbox.main":
         lines = [json.loads(t) for t in service.log.read_text(encoding="utf-8").splitlines() if t[:1] == "{"]
-        told = [line for line in lines if line["logger"] == "seedpath.jobs"]
-        assert [line["job_id"] for line in told] == [job.rpartition("/")[2]]
+        job_lines = [line for line in lines if line["logger"] == "seedpath.jobs"]
+        assert [line["job_id"] for line in job_lines] == [job.rpartition("/")[2]]
 
 
 def test_a_job_outlives_its_server(service: Service) -> None:
@@ -65,8 +65,8 @@ def test_a_server_ends_when_it_is_asked_to_and_jobs_go_on_at_its_next_start(serv
     assert "Traceback" not in log, log
     service.start()
     service.until_up()
-    done = until_done(service, job)
-    assert done["attempt"] >= 2 and is_whole(service, done, slow_work.LONG)
+    final_state = until_done(service, job)
+    assert final_state["attempt"] >= 2 and is_whole(service, final_state, slow_work.LONG)
 
 
 def test_whatever_is_killed_whenever_every_job_is_done_once(service: Service, marks: Path) -> None:
@@ -113,8 +113,8 @@ def test_of_two_servers_without_a_scheduler_one_does_the_jobs_and_the_other_take
             plans = case_of(client)
             jobs = [accepted(client, plans, seed) for seed in range(3)]
         for seed, job in enumerate(jobs):
-            done = until_done(second, job)
-            assert is_whole(service, done, seed) and done["attempt"] == 1
+            final_state = until_done(second, job)
+            assert is_whole(service, final_state, seed) and final_state["attempt"] == 1
         assert len(list(marks.glob("begun-*"))) == 3
         with second.client() as client:
             last = accepted(client, plans, slow_work.LONG)
@@ -148,8 +148,8 @@ def test_several_servers_are_one_service(tmp_path: Path, marks: Path, postgres: 
             with one.client() as client:
                 assert client.delete(withdrawn).json()["state"] == "cancelled"
         for seed, job in enumerate(jobs):
-            done = until_done(two, job)
-            assert is_whole(one, done, seed) and done["attempt"] == 1
+            final_state = until_done(two, job)
+            assert is_whole(one, final_state, seed) and final_state["attempt"] == 1
         # Nobody died, so that nothing was done twice, though two servers handed it over.
         assert sorted(p.name.split("-")[1] for p in marks.glob("begun-*") if "-9-" not in p.name) == list(
             "012345"
@@ -189,6 +189,6 @@ def test_a_database_that_is_away_for_ten_seconds_loses_nothing(
             time.sleep(max(0.0, 10.0 - (time.monotonic() - away)))
         finally:
             postgres.start()
-        done = until_done(service, job)
-        assert is_whole(service, done, 3)
+        final_state = until_done(service, job)
+        assert is_whole(service, final_state, 3)
         assert len(list(marks.glob("ended-3-*"))) == 1

@@ -44,10 +44,10 @@ def until_told(service: Service, *sentences: str) -> None:
     stopped = time.monotonic()
     for look in range(1, round(TOLD_S / LOOK_S) + 1):
         time.sleep(LOOK_S)
-        status, told = health(service)
+        status, detail = health(service)
         if status != 200:
             print(f"told at look {look}, {time.monotonic() - stopped:.1f} s after the stop")
-            assert any(sentence in told["detail"] for sentence in sentences), told
+            assert any(sentence in detail["detail"] for sentence in sentences), detail
             return
     pytest.fail(f"it was not told within {time.monotonic() - stopped:.1f} s")
 
@@ -80,8 +80,8 @@ def test_a_stopped_worker_is_replaced_and_its_job_begun_again(service: Service) 
     eventually(lambda: is_sound(service))
     assert not worker.is_running()
     for seed, job in zip((slow_work.LONG, 1), jobs, strict=True):
-        done = until_done(service, job)
-        assert is_whole(service, done, seed)
+        final_state = until_done(service, job)
+        assert is_whole(service, final_state, seed)
     # Its sandbox went with it.
     assert is_gone(sandbox.pid)
     assert health(service)[1]["workers"] == 1
@@ -97,8 +97,8 @@ def test_a_stopped_bench_is_replaced_and_its_job_begun_again(service: Service) -
         (sandbox,) = worker.children()
         sandbox.suspend()
         eventually(lambda: not sandbox.is_running())
-        done = until_done(service, job)
-        assert done["attempt"] == 2 and is_whole(service, done, slow_work.LONG)
+        final_state = until_done(service, job)
+        assert final_state["attempt"] == 2 and is_whole(service, final_state, slow_work.LONG)
         # Health is about workers, and this one was heard all the time.
         assert is_sound(service) and worker.is_running()
         # The sandboxes of the server itself: one that waits is replaced at once.
@@ -216,8 +216,8 @@ def test_scheduler_database_and_nanny_may_stand_still(
             server = psutil.Process(postgres.pid)
             with standing(server, *server.children(recursive=True)):
                 until_told(service, "The database has not answered")
-            done = until_done(service, job)
-            assert done["attempt"] == 1 and is_whole(service, done, slow_work.LONG)
+            final_state = until_done(service, job)
+            assert final_state["attempt"] == 1 and is_whole(service, final_state, slow_work.LONG)
             eventually(lambda: health(service)[1].get("workers") == 2)
             with standing(*_children("dask_worker")):
                 assert is_whole(service, until_done(service, accepted(client, plans, 1)), 1)

@@ -42,26 +42,27 @@ def main() -> int:
     parser.add_argument("kind", nargs="?", choices=sorted(KINDS))
     parser.add_argument("count", nargs="?", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="number of the first input")
-    asked = parser.parse_args()
-    if asked.kind is None:
+    arguments = parser.parse_args()
+    if arguments.kind is None:
         print(*sorted(KINDS), sep="\n")
         return 0
     warnings.simplefilter("error")
-    began, slowest, read, faults = time.monotonic(), (0.0, asked.seed), 0, 0
+    began, slowest, read, faults = time.monotonic(), (0.0, arguments.seed), 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        for tried in run(asked.kind, asked.count, asked.seed, Path(folder)):
+        for tried in run(arguments.kind, arguments.count, arguments.seed, Path(folder)):
             slowest = max(slowest, (tried.took_s, tried.seed))
             read += tried.read
             if tried.fault is not None:
                 faults += 1
                 print(tried.told(), flush=True)
-                if isinstance(tried.fault, Exception) and asked.count == 1:
+                if isinstance(tried.fault, Exception) and arguments.count == 1:
                     traceback.print_exception(tried.fault)
                 if faults == MOST_FAULTS:
                     break
     print(
-        f"{asked.kind}: inputs {asked.seed} to {tried.seed} in {time.monotonic() - began:.0f} s: {faults} "
-        f"faults, {read} read, the others refused; the slowest took {slowest[0]:.2f} s (seed {slowest[1]})."
+        f"{arguments.kind}: inputs {arguments.seed} to {tried.seed} in {time.monotonic() - began:.0f} s: "
+        f"{faults} faults, {read} read, the others refused; "
+        f"the slowest took {slowest[0]:.2f} s (seed {slowest[1]})."
     )
     return 1 if faults else 0
 

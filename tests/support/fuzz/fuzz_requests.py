@@ -53,60 +53,60 @@ TABLE_TOKENS = (
 
 
 def _requests(folder: Path) -> list[Path]:
-    found = [folder / "whole.json", folder / "few.json", folder / "weights.json"]
-    whole = request_to_json(honest_implant()[0].request)
-    found[0].write_text(json.dumps(whole, indent=1), encoding="utf-8")
-    found[1].write_text('{"target": {"structure": ["a", "b"]}, "roles": {"a": "target"}}', encoding="utf-8")
-    found[2].write_text(
+    files = [folder / "whole.json", folder / "few.json", folder / "weights.json"]
+    document = request_to_json(honest_implant()[0].request)
+    files[0].write_text(json.dumps(document, indent=1), encoding="utf-8")
+    files[1].write_text('{"target": {"structure": ["a", "b"]}, "roles": {"a": "target"}}', encoding="utf-8")
+    files[2].write_text(
         '{"ranking": {"weights": {"lung_length_mm": 1}}, "prescription": null}', encoding="utf-8"
     )
-    return found
+    return files
 
 
 def _rankings(folder: Path) -> list[Path]:
-    found = [folder / "order.json", folder / "weights.json"]
-    found[0].write_text('["lung_length_mm", "clearance_mm", "length_mm"]', encoding="utf-8")
-    found[1].write_text('{"weights": {"lung_length_mm": 1, "clearance_mm": 0.5}}', encoding="utf-8")
-    return found
+    files = [folder / "order.json", folder / "weights.json"]
+    files[0].write_text('["lung_length_mm", "clearance_mm", "length_mm"]', encoding="utf-8")
+    files[1].write_text('{"weights": {"lung_length_mm": 1, "clearance_mm": 0.5}}', encoding="utf-8")
+    return files
 
 
 def _plans(folder: Path) -> list[Path]:
-    found = [folder / "implant.json", folder / "paths.json"]
-    for path, plan in zip(found, (honest_implant()[0], honest_plan(patient())), strict=True):
+    files = [folder / "implant.json", folder / "paths.json"]
+    for path, plan in zip(files, (honest_implant()[0], honest_plan(patient())), strict=True):
         path.write_bytes(write_plan(plan))
-    return found
+    return files
 
 
 def _seeds(folder: Path) -> list[Path]:
-    found = folder / "seeds.json"
+    file = folder / "seeds.json"
     seeds = [{"position_mm": [1.5, -2, 30], "axis": [0, 0.6, 0.8]}, {"position_mm": [0, 0, 0]}]
-    found.write_text(json.dumps({"seeds": seeds}), encoding="utf-8")
-    return [found]
+    file.write_text(json.dumps({"seeds": seeds}), encoding="utf-8")
+    return [file]
 
 
 def _needles(folder: Path) -> list[Path]:
-    found = folder / "needles.json"
+    file = folder / "needles.json"
     needle = {"path_id": "n1", "entry_mm": [0.5, 100, 0], "tip_mm": [0, 0, 0]}
     unplanned = {"entry_mm": [10, 100, 0], "tip_mm": [10, 0, 0], "path_id": None}
     seeds = [{"position_mm": [0, 3, 0], "axis": None}]
-    found.write_text(json.dumps({"needles": [needle, unplanned], "seeds": seeds}), encoding="utf-8")
-    return [found]
+    file.write_text(json.dumps({"needles": [needle, unplanned], "seeds": seeds}), encoding="utf-8")
+    return [file]
 
 
 def _tables(folder: Path) -> list[Path]:
     for name in ("a.nii.gz", "b.nii.gz"):
         write_nifti(folder / name, body_labels(), extension=label_table())
     (folder / "request.json").write_text("{}", encoding="utf-8")
-    found = [folder / "cases.csv", folder / "short.csv"]
-    found[0].write_text(
+    files = [folder / "cases.csv", folder / "short.csv"]
+    files[0].write_text(
         "case,input,names,target,ct,request,mesh_axes\n"
         "one,a.nii.gz,,node_4R;heart,,request.json,\n"
         '"two, left",b.nii.gz,,,,,lps\n'
         "three,thorax,,,,,\n",
         encoding="utf-8",
     )
-    found[1].write_text("input\na.nii.gz\nb.nii.gz\n", encoding="utf-8")
-    return found
+    files[1].write_text("input\na.nii.gz\nb.nii.gz\n", encoding="utf-8")
+    return files
 
 
 def _read_request(path: Path) -> object:
@@ -120,8 +120,8 @@ def _read_plan(path: Path) -> object:
 
 def _check_plan(path: Path) -> object:
     plan = plan_file(path).plan
-    found = verify(plan, _chest(path.stem))
-    return own_block(plan.verification, found)
+    verification = verify(plan, _chest(path.stem))
+    return own_block(plan.verification, verification)
 
 
 @cache

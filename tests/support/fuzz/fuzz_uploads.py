@@ -59,10 +59,10 @@ def _zip(folder: str = "", method: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def _zips(folder: Path) -> list[Path]:
-    found = [folder / "packed.zip", folder / "stored.zip"]
-    found[0].write_bytes(_zip("patient 1/masks/"))
-    found[1].write_bytes(_zip(method=zipfile.ZIP_STORED))
-    return found
+    files = [folder / "packed.zip", folder / "stored.zip"]
+    files[0].write_bytes(_zip("patient 1/masks/"))
+    files[1].write_bytes(_zip(method=zipfile.ZIP_STORED))
+    return files
 
 
 def _forms(folder: Path) -> list[Path]:
@@ -76,12 +76,12 @@ def _forms(folder: Path) -> list[Path]:
         ],
         [("file", ("masks.zip", _zip())), ("ct", ("ct.nii", b""))],
     ]
-    found = []
+    files = []
     for n, parts in enumerate(sent):
         request = httpx.Request("POST", "http://x", files=parts, headers={"Content-Type": _TYPE})
-        found.append(folder / f"{n}.form")
-        found[-1].write_bytes(_TYPE.encode() + b"\n" + request.read())
-    return found
+        files.append(folder / f"{n}.form")
+        files[-1].write_bytes(_TYPE.encode() + b"\n" + request.read())
+    return files
 
 
 _TYPE = "multipart/form-data; boundary=b"
@@ -100,8 +100,8 @@ def _new_folder(path: Path) -> Iterator[Path]:
 
 def _refuse_outside(folder: Path) -> None:
     """Raise AssertionError for anything but the folder beside the files: a name led out of it."""
-    beside = {path.suffix for path in folder.parent.iterdir()}
-    assert beside <= {".zip", ".form", ".unpacked"}, beside
+    suffixes = {path.suffix for path in folder.parent.iterdir()}
+    assert suffixes <= {".zip", ".form", ".unpacked"}, suffixes
 
 
 def _unpacked(path: Path) -> object:

@@ -161,10 +161,10 @@ def _inserted(content: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
 
 
 def _ascii_number(content: bytes, rng: random.Random, _: Sequence[bytes]) -> bytes:
-    found = list(ASCII_NUMBER.finditer(content, _place(content, rng)))[:32]
-    if not found:
+    numbers = list(ASCII_NUMBER.finditer(content, _place(content, rng)))[:32]
+    if not numbers:
         return content
-    number = rng.choice(found)
+    number = rng.choice(numbers)
     return content[: number.start()] + rng.choice(ASCII_BOUNDARIES) + content[number.end() :]
 
 

@@ -135,22 +135,22 @@ class Oracle:
     """Brute force on one chest."""
 
     def __init__(self, chest: Chest) -> None:
-        made, request = chest.scene, chest.request
-        self.chest, self.grid = chest, made.grid
-        spacing = made.grid.spacing_mm
-        self.low, self.high = -0.5 * spacing, (np.array(made.grid.shape) - 0.5) * spacing
-        masks = {s.name: s.mask.layer == s.mask.label for s in made.structures}
-        body = made.body.layer == made.body.label
+        scene, request = chest.scene, chest.request
+        self.chest, self.grid = chest, scene.grid
+        spacing = scene.grid.spacing_mm
+        self.low, self.high = -0.5 * spacing, (np.array(scene.grid.shape) - 0.5) * spacing
+        masks = {s.name: s.mask.layer == s.mask.label for s in scene.structures}
+        body = scene.body.layer == scene.body.label
         target, lung = np.zeros_like(body), np.zeros_like(body)
-        for s in made.of_role(Role.TARGET):
+        for s in scene.of_role(Role.TARGET):
             target |= masks[s.name]
-        for s in made.of_role(Role.LUNG):
+        for s in scene.of_role(Role.LUNG):
             lung |= masks[s.name]
         self.target, self.lung = boxes_of(target, spacing), boxes_of(lung & ~target, spacing)
         self.body, self.air = boxes_of(body, spacing, True), boxes_of(~body, spacing, True)
         self.obstacles = [
             (request.clearance_of(s.name) + request.needle.radius_mm, boxes_of(masks[s.name], spacing))
-            for s in made.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+            for s in scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
         ]
 
     def judge(self, lines: Lines) -> Judged:
@@ -176,7 +176,7 @@ class Oracle:
         entry = np.where(met, np.maximum(first, tip[:, None]), np.inf).min(axis=1)
         edge = spans(Boxes(self.low[None], self.high[None]), lines)[1][:, 0]
         inside = entry >= np.minimum(edge, end)
-        again = length_in(self.body, lines, entry, hub_end)
+        reentry = length_in(self.body, lines, entry, hub_end)
         # The last voxel of the body on the way out: an outermost one is cut by the edge.
         last_in = lines.point + (np.minimum(entry, edge) - 1e-7)[:, None] * lines.outward
         index = np.floor(last_in / self.grid.spacing_mm + 0.5)
@@ -190,13 +190,13 @@ class Oracle:
         reasons[:, verdicts.TOO_LONG] = inside & (end <= edge)
         reasons[:, verdicts.CUT_EDGE] = (inside & (edge < end)) | (~inside & outermost)
         reasons[:, verdicts.TIP_OUTSIDE] = entry == tip
-        reasons[:, verdicts.RE_ENTERS] = ~inside & (again > 0.0)
+        reasons[:, verdicts.RE_ENTERS] = ~inside & (reentry > 0.0)
         reasons[:, verdicts.TABLE] = table < 0.0
         reasons[:, verdicts.BORE] = bore < 0.0
         reasons[:, verdicts.HUB_BLOCKED] = hub < 0.0
         # A line that misses the target has no needle: whatever else is said of it is as good a reason.
         reasons[missed] = np.arange(len(verdicts.VERDICTS)) != verdicts.SAFE
-        decide = [needle, hub, table, bore, entry - end, edge - end, entry - edge, chord - least, again]
+        decide = [needle, hub, table, bore, entry - end, edge - end, entry - edge, chord - least, reentry]
         decide += [chord, entry - tip]
         doubtful = np.any([(x != 0.0) & (np.abs(x) < TOLERANCE_MM) for x in decide], axis=0)
         lung = length_in(self.lung, lines, tip, entry)

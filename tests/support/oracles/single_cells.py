@@ -107,23 +107,23 @@ def sampled_margins(one: Patient, lines: Lines, s: np.ndarray, extra: float = 0.
 
 def with_needle(one: Patient, length: float) -> Patient:
     """The same with a needle of that length. [mm]"""
-    asked = replace(one.chest.request, needle=Needle(max_length_mm=length))
-    return Patient(Chest(one.chest.scene, asked), one.fields._replace(needle_length=length))
+    request = replace(one.chest.request, needle=Needle(max_length_mm=length))
+    return Patient(Chest(one.chest.scene, request), one.fields._replace(needle_length=length))
 
 
 def with_table(one: Patient, normal: np.ndarray, offset: float) -> Patient:
     """The same with the table's plane at `offset` along `normal`. [mm]"""
     pose = replace(one.chest.scene.pose, table=HalfSpace(normal, offset))
     need = one.chest.request.need_mm("table")
-    seen = one.fields._replace(table_normal=vector3(normal), table_offset=offset, table_need=need)
-    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), seen)
+    fields = one.fields._replace(table_normal=vector3(normal), table_offset=offset, table_need=need)
+    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), fields)
 
 
 def with_bore(one: Patient, centre: np.ndarray, radius: float) -> Patient:
     """The same in a bore along z about `centre`. [mm]"""
     pose = replace(one.chest.scene.pose, bore=Bore(centre, np.array([0.0, 0.0, 1.0]), radius))
-    seen = one.fields._replace(bore_centre=vector3(centre), bore_radius=radius)
-    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), seen)
+    fields = one.fields._replace(bore_centre=vector3(centre), bore_radius=radius)
+    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), fields)
 
 
 def along_x(one: Patient, gap: float = 32.0, before: float = 0.0) -> Blocks:
@@ -172,5 +172,5 @@ def proved(
     half = cell.half * wider
     centre = cell.centre + (half - cell.half)[:, [0, 0, 1, 1]]
     parent = Cells(cell.block, centre, half, np.array([[0.0, 0.0, tightest]]))
-    done = level.test_children(one.fields, b, parent, per_parent, 0.0)
-    return Proved(int(done.state[0]), float(done.radius_mm[0]), *done.depths_mm[0].tolist())
+    results = level.test_children(one.fields, b, parent, per_parent, 0.0)
+    return Proved(int(results.state[0]), float(results.radius_mm[0]), *results.depths_mm[0].tolist())

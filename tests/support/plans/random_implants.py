@@ -88,57 +88,57 @@ def trial(number: int) -> Trial:
     """Plan the implant of that number, and hold it against all that must be true of it; at times evaluate
     seeds that were shifted, and plan again around needles that were."""
     chest, rng = random_implant(number), np.random.default_rng([14, number])
-    made = plan(chest.scene, chest.request).plan
-    ends, faults = [str(made.outcome.status)], list(_faults_of_plan(chest.scene, made))
-    if made.needle_set is not None:
+    planned = plan(chest.scene, chest.request).plan
+    ends, faults = [str(planned.outcome.status)], list(_faults_of_plan(chest.scene, planned))
+    if planned.needle_set is not None:
         ends.append("implant")
         if rng.random() < EVALUATED:
             ends.append("evaluation")
-            faults += [f"evaluation: {fault}" for fault in _evaluated(chest.scene, made, rng)]
+            faults += [f"evaluation: {fault}" for fault in _evaluated(chest.scene, planned, rng)]
         if rng.random() < REPLANNED:
             ends.append("replanning")
-            faults += [f"replanning: {fault}" for fault in _replanned(chest.scene, made, rng)]
+            faults += [f"replanning: {fault}" for fault in _replanned(chest.scene, planned, rng)]
     return Trial(number, tuple(ends), tuple(faults))
 
 
-def _faults_of_plan(scene: Scene, made: Plan) -> Iterator[str]:
-    text = write_plan(made)
+def _faults_of_plan(scene: Scene, planned: Plan) -> Iterator[str]:
+    text = write_plan(planned)
     try:
         file = read_plan(text)
     except (NotJson, Refused) as refusal:
         yield f"not read back: {refusal}"
         return
-    if file.plan != made or file.claimed_sha256 != file.content_sha256 or write_plan(file.plan) != text:
+    if file.plan != planned or file.claimed_sha256 != file.content_sha256 or write_plan(file.plan) != text:
         yield "read back as another plan"
         yield from _refuted("as read", verify(file.plan, scene))
     # What was read is what was made, so that verifying it again would say the same.
-    yield from _refuted("as made", made.verification)
+    yield from _refuted("as made", planned.verification)
 
 
-def _refuted(when: str, held: Verification | None) -> Iterator[str]:
-    if held is None:
+def _refuted(when: str, verification: Verification | None) -> Iterator[str]:
+    if verification is None:
         yield f"{when}: not verified"
         return
-    for check in held.checks:
+    for check in verification.checks:
         if not check.passed:
-            told = f"{check.claimed} for {check.recomputed} within {check.tolerance:g}"
-            yield f"{when}: {check.name}, {check.subject}: {told}"
+            text = f"{check.claimed} for {check.recomputed} within {check.tolerance:g}"
+            yield f"{when}: {check.name}, {check.subject}: {text}"
 
 
-def _evaluated(scene: Scene, made: Plan, rng: np.random.Generator) -> Iterator[str]:
+def _evaluated(scene: Scene, planned: Plan, rng: np.random.Generator) -> Iterator[str]:
     """Seeds of the plan all moved one way, and each a little: found as far away as the body goes."""
-    assert made.needle_set is not None
+    assert planned.needle_set is not None
     way = rng.normal(size=3)
     way *= rng.choice([0.0, 3.0, 10.0, 35.0, 60.0]) / np.linalg.norm(way)
-    found: list[GivenSeed] = []
-    for seed in made.needle_set.seeds:
+    seeds_found: list[GivenSeed] = []
+    for seed in planned.needle_set.seeds:
         place = _point(np.array(seed.position_mm) + way + rng.normal(0.0, 1.5, 3))
-        known = [*found, GivenSeed(place, seed.axis if rng.random() < 0.8 else None)]
-        if _possible(scene, made.request, known):
-            found = known
-    if not found:
+        seeds_given = [*seeds_found, GivenSeed(place, seed.axis if rng.random() < 0.8 else None)]
+        if _possible(scene, planned.request, seeds_given):
+            seeds_found = seeds_given
+    if not seeds_found:
         return
-    evaluation = evaluate_implant(scene, made, plan_sha256(made), tuple(found))
+    evaluation = evaluate_implant(scene, planned, plan_sha256(planned), tuple(seeds_found))
     yield from _refuted("as made", evaluation.verification)
     if evaluation.supplement is not None:
         yield from (f"supplement: {fault}" for fault in _faults_of_plan(scene, evaluation.supplement))
@@ -149,27 +149,30 @@ def _evaluated(scene: Scene, made: Plan, rng: np.random.Generator) -> Iterator[s
         yield f"not read back: {refusal}"
 
 
-def _replanned(scene: Scene, made: Plan, rng: np.random.Generator) -> Iterator[str]:
+def _replanned(scene: Scene, planned: Plan, rng: np.random.Generator) -> Iterator[str]:
     """Some needles of the plan as measured, a few mm and degrees off, and some seeds of them already in."""
     needles: list[MeasuredNeedle] = []
-    for path in made.paths:
+    for path in planned.paths:
         if path.aim is not Aim.TARGET and (path.aim is Aim.GIVEN or rng.random() < 0.5):
             entry, tip = (
                 _point(np.array(end) + rng.normal(0.0, 2.0, 3)) for end in (path.entry_mm, path.tip_mm)
             )
-            if _leads_in(scene, made.request, GivenNeedle(entry, tip)):
+            if _leads_in(scene, planned.request, GivenNeedle(entry, tip)):
                 needles.append(MeasuredNeedle(path.id, entry, tip))
     seeds: list[GivenSeed] = []
-    for seed in () if made.needle_set is None else made.needle_set.seeds:
-        known = [*seeds, GivenSeed(_point(np.array(seed.position_mm) + rng.normal(0.0, 1.5, 3)), seed.axis)]
+    for seed in () if planned.needle_set is None else planned.needle_set.seeds:
+        seeds_given = [
+            *seeds,
+            GivenSeed(_point(np.array(seed.position_mm) + rng.normal(0.0, 1.5, 3)), seed.axis),
+        ]
         if rng.random() < 0.3 and _possible(
-            scene, made.request, [*made.request.needle_set.given_seeds, *known]
+            scene, planned.request, [*planned.request.needle_set.given_seeds, *seeds_given]
         ):
-            seeds = known
+            seeds = seeds_given
     if rng.random() < CLOSED:
         far = MappingProxyType({"default": 50.0})
-        made = replace(made, request=replace(made.request, clearance_mm=far))
-    replanned = replan(scene, made, plan_sha256(made), tuple(needles), tuple(seeds))
+        planned = replace(planned, request=replace(planned.request, clearance_mm=far))
+    replanned = replan(scene, planned, plan_sha256(planned), tuple(needles), tuple(seeds))
     yield from _refuted("as made", replanned.verification)
     yield from (f"plan: {fault}" for fault in _faults_of_plan(scene, replanned.plan))
     try:
@@ -263,11 +266,11 @@ def _with_given(rng: np.random.Generator, scene: Scene, request: Request) -> Req
         if rng.random() < 0.5 and _leads_in(scene, request, needle):
             needles.append(needle)
         place = _point(tip + rng.normal(0.0, 4.0, 3))
-        known = [*seeds, GivenSeed(place, _point(way) if rng.random() < 0.7 else None)]
-        if _possible(scene, request, known):
-            seeds = known
-    given = replace(request.needle_set, given_needles=tuple(needles), given_seeds=tuple(seeds))
-    return replace(request, needle_set=given)
+        given_seeds = [*seeds, GivenSeed(place, _point(way) if rng.random() < 0.7 else None)]
+        if _possible(scene, request, given_seeds):
+            seeds = given_seeds
+    needle_set = replace(request.needle_set, given_needles=tuple(needles), given_seeds=tuple(seeds))
+    return replace(request, needle_set=needle_set)
 
 
 def _possible(scene: Scene, request: Request, seeds: list[GivenSeed]) -> bool:
@@ -297,8 +300,8 @@ def _tried(number: int) -> Trial:
         return trial(number)
     except Exception as fault:
         last = traceback.extract_tb(fault.__traceback__)[-1]
-        told = f"{type(fault).__name__} in {last.name}, {last.filename}, line {last.lineno}: {fault}"
-        return Trial(number, ("exception",), (told,))
+        text = f"{type(fault).__name__} in {last.name}, {last.filename}, line {last.lineno}: {fault}"
+        return Trial(number, ("exception",), (text,))
 
 
 def main(first: int, count: int) -> int:
@@ -306,15 +309,15 @@ def main(first: int, count: int) -> int:
     begun, ends = perf_counter(), Counter[str]()
     failed = 0
     for number in range(first, first + count):
-        tried = _tried(number)
-        ends.update(tried.made)
-        failed += bool(tried.faults)
-        for fault in tried.faults:
+        outcome = _tried(number)
+        ends.update(outcome.made)
+        failed += bool(outcome.faults)
+        for fault in outcome.faults:
             print(f"{number}: {fault}", flush=True)
         if (number + 1 - first) % TOLD_EVERY == 0:
             print(f"{number + 1 - first} done, {failed} failed", file=sys.stderr, flush=True)
-    told = ", ".join(f"{n} {end}" for end, n in sorted(ends.items()))
-    print(f"{count} chests from {first} on: {told}; {failed} failed; {perf_counter() - begun:.0f} s")
+    counts_text = ", ".join(f"{n} {end}" for end, n in sorted(ends.items()))
+    print(f"{count} chests from {first} on: {counts_text}; {failed} failed; {perf_counter() - begun:.0f} s")
     return 1 if failed else 0
 
 

@@ -37,8 +37,8 @@ class Trial:
 def trial(number: int) -> Trial:
     """Plan the chest of that number, and hold the plan against all that must be true of it."""
     chest = random_chest(number)
-    made = plan(chest.scene, chest.request).plan
-    return Trial(number, str(made.outcome.status), tuple(_faults(chest, write_plan(made), number)))
+    planned = plan(chest.scene, chest.request).plan
+    return Trial(number, str(planned.outcome.status), tuple(_faults(chest, write_plan(planned), number)))
 
 
 def _faults(chest: Chest, text: bytes, number: int) -> Iterator[str]:
@@ -50,13 +50,13 @@ def _faults(chest: Chest, text: bytes, number: int) -> Iterator[str]:
     if file.claimed_sha256 != file.content_sha256 or write_plan(file.plan) != text:
         yield "read back as another plan"
     # The plan's own verification, and that of the plan as read.
-    for said, held in (("made", file.plan.verification), ("read", verify(file.plan, chest.scene))):
-        if held is None:
-            yield f"as {said}: not verified"
+    for when, verification in (("made", file.plan.verification), ("read", verify(file.plan, chest.scene))):
+        if verification is None:
+            yield f"as {when}: not verified"
             continue
-        for check in held.checks:
+        for check in verification.checks:
             if not check.passed:
-                yield f"as {said}: {check.name}, {check.subject}: {check.claimed} for {check.recomputed}"
+                yield f"as {when}: {check.name}, {check.subject}: {check.claimed} for {check.recomputed}"
     if " 0.0 mm" in file.plan.outcome.message:
         yield f"more than nothing, called 0.0: {file.plan.outcome.message}"
     for path in file.plan.paths:
@@ -72,20 +72,20 @@ def main(first: int, count: int) -> int:
     failed = 0
     for number in range(first, first + count):
         try:
-            tried = trial(number)
+            outcome = trial(number)
         except AnatomyError as refusal:
             # Of a chest that is refused no plan is made, and none is wrong.
             print(f"{number}: refused: {refusal}", flush=True)
             ends["refused"] += 1
             continue
-        ends[tried.status] += 1
-        failed += bool(tried.faults)
-        for fault in tried.faults:
+        ends[outcome.status] += 1
+        failed += bool(outcome.faults)
+        for fault in outcome.faults:
             print(f"{number}: {fault}", flush=True)
         if sum(ends.values()) % TOLD_EVERY == 0:
             print(f"{sum(ends.values())} done, {failed} failed", file=sys.stderr, flush=True)
-    told = ", ".join(f"{n} {status}" for status, n in sorted(ends.items()))
-    print(f"{count} plans from {first} on: {told}; {failed} failed; {perf_counter() - begun:.0f} s")
+    counts_text = ", ".join(f"{n} {status}" for status, n in sorted(ends.items()))
+    print(f"{count} plans from {first} on: {counts_text}; {failed} failed; {perf_counter() - begun:.0f} s")
     return 1 if failed else 0
 
 

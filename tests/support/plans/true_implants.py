@@ -66,11 +66,11 @@ def leaning(tip_B: Sequence[float], fan: float) -> np.ndarray:
 
 def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: np.ndarray) -> MeasuredPath:
     grid = scene.grid
-    found = Measurer(scene, request.needle_assembly).measure_from(
+    path = Measurer(scene, request.needle_assembly).measure_from(
         grid.to_patient(np.array(tip_B)), grid.vectors_to_patient(outward_B)
     )
-    assert found is not None
-    return found
+    assert path is not None
+    return path
 
 
 def drops(needle: MeasuredPath, stops_mm: Sequence[float]) -> tuple[SeedDrop, ...]:
@@ -91,10 +91,10 @@ def needle_paths(
     fan: float = FAN,
 ) -> list[Path]:
     """The planned needles and those given, by rank, numbered from 1."""
-    found = {measured(scene, request, tip, leaning(tip, fan)): Aim.PTV for tip in tips_B}
-    for given in request.needle_set.given_needles:
-        tip, entry = (scene.grid.to_box(np.array(p)) for p in (given.tip_mm, given.entry_mm))
-        found[measured(scene, request, tuple(tip), entry - tip)] = Aim.GIVEN
+    aims = {measured(scene, request, tip, leaning(tip, fan)): Aim.PTV for tip in tips_B}
+    for needle in request.needle_set.given_needles:
+        tip, entry = (scene.grid.to_box(np.array(p)) for p in (needle.tip_mm, needle.entry_mm))
+        aims[measured(scene, request, tuple(tip), entry - tip)] = Aim.GIVEN
     return [
         to_path(
             m,
@@ -103,10 +103,10 @@ def needle_paths(
             window="",
             approach="parasternal",
             pareto=False,
-            seeds=drops(m, stops_mm) if found[m] is Aim.PTV else (),
-            aim=found[m],
+            seeds=drops(m, stops_mm) if aims[m] is Aim.PTV else (),
+            aim=aims[m],
         )
-        for n, m in enumerate(ranked(list(found), request.path_order), start=1)
+        for n, m in enumerate(ranked(list(aims), request.path_order), start=1)
     ]
 
 
@@ -117,7 +117,9 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
     seeds = [
         PlacedSeed(p.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm) for p in paths for s in p.seeds
     ]
-    given = [PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds]
+    seeds_in_place = [
+        PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds
+    ]
     stated = NeedleSet(
         arrangement=str(request.needle_set.arrangement),
         path_ids=tuple(p.id for p in paths),
@@ -131,7 +133,7 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
         objective=cost,
         bound=0.75 * cost,
         gap=0.25,
-        seeds=(*seeds, *given),
+        seeds=(*seeds, *seeds_in_place),
         seeds_bound=len(seeds) // 2,
         seeds_gap=(len(seeds) - len(seeds) // 2) / len(seeds),
         v100_reachable=True,

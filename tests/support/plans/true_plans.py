@@ -123,7 +123,7 @@ def patient(
         mask = np.zeros(SHAPE, bool)
         mask[tuple(slice(a, b) for a, b in zip(first, last, strict=True))] = True
         structures.append(Structure(name, layers.add(name, mask), role))
-    made = scene(
+    full_scene = scene(
         Segmentation(grid, tuple(structures), (InputDigest("labels.nii.gz", "5e" * 32),)),
         targets=request.target.structures,
         pose=PoseInput(
@@ -137,7 +137,7 @@ def patient(
         name: Box(role, (np.array(first) - 0.5) * SPACING, (np.array(last) - 0.5) * SPACING)
         for name, (role, (first, last)) in organs.items()
     }
-    return Patient(made, boxes)
+    return Patient(full_scene, boxes)
 
 
 def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tuple] = LINES) -> Plan:

@@ -27,11 +27,11 @@ LOCK = "KERNELS_OF_TESTS_LOCK"
 def compiling() -> Iterator[None]:
     """The kernels are compiled meanwhile. Entered before the workers start, left when they have ended."""
     with tempfile.NamedTemporaryFile(prefix="kernels", suffix=".lock") as lock:
-        with Path(lock.name).open() as held:
+        with Path(lock.name).open() as lock_file:
             # The lock is that of the open file, which the process inherits and this one closes.
-            fcntl.flock(held, fcntl.LOCK_EX)
+            fcntl.flock(lock_file, fcntl.LOCK_EX)
             command = [sys.executable, str(TESTS / "run.py"), "compiled_once"]
-            process = subprocess.Popen(command, pass_fds=[held.fileno()], stdout=subprocess.DEVNULL)
+            process = subprocess.Popen(command, pass_fds=[lock_file.fileno()], stdout=subprocess.DEVNULL)
         os.environ[LOCK] = lock.name
         yield
         process.terminate()
@@ -53,9 +53,9 @@ def main() -> None:
 
     from planner.appraise import Appraiser
 
-    made = ball_plan()
-    ends = (np.array([getattr(path, name) for path in made.paths]) for name in ("entry_mm", "tip_mm"))
-    Appraiser(ball_scene(), made.request).appraise(*ends, [path.aim for path in made.paths])
+    planned = ball_plan()
+    ends = (np.array([getattr(path, name) for path in planned.paths]) for name in ("entry_mm", "tip_mm"))
+    Appraiser(ball_scene(), planned.request).appraise(*ends, [path.aim for path in planned.paths])
 
 
 if __name__ == "__main__":

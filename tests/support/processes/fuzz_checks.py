@@ -47,11 +47,11 @@ def refused_for_a_reason(
     meta = case.meta
     if meta is None or not meta.generation.mode.is_positive or response.status_code not in (400, 422):
         return
-    found = response.json()
-    if found["type"].rpartition("/")[2] in BY_MEANING:
+    document = response.json()
+    if document["type"].rpartition("/")[2] in BY_MEANING:
         return
-    unforeseen = [error for error in found["errors"] if not RELATIONS.search(error["detail"])]
-    assert found["errors"] and not unforeseen, f"The schema allows what is refused: {found}"
+    unforeseen = [error for error in document["errors"] if not RELATIONS.search(error["detail"])]
+    assert document["errors"] and not unforeseen, f"The schema allows what is refused: {document}"
 
 
 @schemathesis.check

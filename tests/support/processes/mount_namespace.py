@@ -16,7 +16,7 @@ def may_mount(tmp_path: Path) -> None:
     """Skips where no process can be given a view of its own of the disk: no other is read-only to root."""
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:
         pytest.skip("no unshare or nsenter on this machine: a read-only store is not tried")
-    tried = mount_namespace("mount", "--bind", str(tmp_path), str(tmp_path))
-    if tried.returncode != 0:
-        why = tried.stderr.strip()
+    completed = mount_namespace("mount", "--bind", str(tmp_path), str(tmp_path))
+    if completed.returncode != 0:
+        why = completed.stderr.strip()
         pytest.skip(f"no mount namespace for this user ({why}): a read-only store is not tried")

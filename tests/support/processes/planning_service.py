@@ -30,8 +30,8 @@ def service(tmp_path: Path, marks: Path) -> Iterator[Service]:
     data = tmp_path / "data"
     settings = {"SEEDPATH_DATA_DIR": str(data), slow_work.MARKS: str(marks)}
     settings |= {"SEEDPATH_MAX_JOBS": "500", "SEEDPATH_MAX_JOBS_OF_OWNER": "500"}
-    with running(Service(settings, tmp_path / "log")) as made:
-        yield made
+    with running(Service(settings, tmp_path / "log")) as running_service:
+        yield running_service
 
 
 def case_of(client: httpx.Client) -> str:
@@ -48,9 +48,9 @@ def accepted(client: httpx.Client, plans: str, seed: int) -> str:
 
 def until_done(service: Service, job: str) -> dict[str, Any]:
     eventually(lambda: (ask(service, job) or {"state": "?"})["state"] in ("done", "failed", "cancelled"))
-    found: dict[str, Any] = ask(service, job)
-    assert found["state"] == "done", found
-    return found
+    state: dict[str, Any] = ask(service, job)
+    assert state["state"] == "done", state
+    return state
 
 
 def until_running(service: Service, job: str) -> None:

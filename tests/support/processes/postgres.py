@@ -14,9 +14,9 @@ SUPERUSER = "seedpath"
 
 def programs() -> Path | None:
     """The folder of initdb and postgres; Debian keeps them off the PATH."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).resolve().parent
+    program = shutil.which("initdb")
+    if program is not None:
+        return Path(program).resolve().parent
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: float(p.parts[-3]))
     return debian[-1].parent if debian else None
 
@@ -58,13 +58,13 @@ def server(bin: Path) -> Iterator[Postgres]:
     user = "postgres" if os.geteuid() == 0 else None
     if user is not None:
         shutil.chown(folder, user)
-    made = Postgres(bin, folder, user)
+    postgres = Postgres(bin, folder, user)
     try:
-        made._run("initdb", "-U", SUPERUSER, "--auth=trust", "--no-sync", "-E", "UTF8")
-        made.start()
+        postgres._run("initdb", "-U", SUPERUSER, "--auth=trust", "--no-sync", "-E", "UTF8")
+        postgres.start()
         try:
-            yield made
+            yield postgres
         finally:
-            made.stop()
+            postgres.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

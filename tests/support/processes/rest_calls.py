@@ -44,11 +44,11 @@ def zipped(*files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 def until(client: httpx.Client, job: str, *states: str) -> dict[str, Any]:
     end = time.monotonic() + GENEROUS_S
     while time.monotonic() < end:
-        found: dict[str, Any] = client.get(job).json()
-        if found["state"] in states:
-            return found
+        state: dict[str, Any] = client.get(job).json()
+        if state["state"] in states:
+            return state
         time.sleep(0.02)
-    raise AssertionError(f"{job} never became one of {states}: {found}")
+    raise AssertionError(f"{job} never became one of {states}: {state}")
 
 
 def healthy(client: httpx.Client) -> dict[str, Any]:
@@ -57,14 +57,14 @@ def healthy(client: httpx.Client) -> dict[str, Any]:
     while (answer := client.get("/v1/health")).status_code != 200:
         assert problem(answer, "unavailable") and time.monotonic() < end
         time.sleep(0.1)
-    found: dict[str, Any] = answer.json()
-    return found
+    health: dict[str, Any] = answer.json()
+    return health
 
 
 def stored(data_dir: Path) -> list[str]:
     """What lies in the data folder, but for what the database and Dask put beside it while they run."""
-    found = (str(p.relative_to(data_dir)) for p in data_dir.rglob("*"))
-    return sorted(name for name in found if not name.startswith(("seedpath.sqlite-", "scratch/")))
+    paths = (str(p.relative_to(data_dir)) for p in data_dir.rglob("*"))
+    return sorted(name for name in paths if not name.startswith(("seedpath.sqlite-", "scratch/")))
 
 
 def client_of(base: str, token: str | None) -> httpx.Client:

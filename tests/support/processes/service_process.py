@@ -74,13 +74,13 @@ class Service:
     def processes(self, what: str) -> list[psutil.Process]:
         """Its processes of a kind: "spawn_main" are Dask's workers, "sandbox.main" the sandboxes."""
         assert self.process is not None
-        found = []
+        matching = []
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     if what in " ".join(child.cmdline()):
-                        found.append(child)
-        return found
+                        matching.append(child)
+        return matching
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.base, trust_env=False, timeout=GENEROUS_S)

@@ -52,9 +52,9 @@ def random_chest(number: int) -> Chest:
     layers = MaskLayers(grid.shape)
     parts = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in masks.items())
     pose = request.pose
-    asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
-    made = Segmentation(grid, parts, (InputDigest("labels.nii.gz", "5e" * 32),))
-    return Chest(scene(made, request.target.structures, request.roles, asked), request)
+    pose_input = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
+    segmentation = Segmentation(grid, parts, (InputDigest("labels.nii.gz", "5e" * 32),))
+    return Chest(scene(segmentation, request.target.structures, request.roles, pose_input), request)
 
 
 def _grid(rng: np.random.Generator) -> Grid:
@@ -125,9 +125,9 @@ def _few_voxels(grid: Grid, at_B: np.ndarray) -> np.ndarray:
 
 def _some(rng: np.random.Generator, mask: np.ndarray, count: int) -> np.ndarray:
     """A few single voxels of the mask, anywhere."""
-    found = np.argwhere(mask)
+    voxels = np.argwhere(mask)
     some = np.zeros(mask.shape, bool)
-    some[tuple(found[rng.integers(len(found), size=count)].T)] = True
+    some[tuple(voxels[rng.integers(len(voxels), size=count)].T)] = True
     return some
 
 

@@ -53,16 +53,16 @@ def random_needles(seed: int, count: int) -> Needles:
 def crowd(seed: int, count: int, hardware: Hardware = HARDWARE) -> Needles:
     """At most `count` needles that do not conflict, so close that hubs stand in the way of each other."""
     rng = np.random.default_rng(seed)
-    made = needles_at(
+    needles = needles_at(
         rng.normal(size=(count, 3)) * [8.0, 60.0, 8.0],
         np.array([0.0, -1.0, 0.0]) + 0.02 * rng.normal(size=(count, 3)),
         rng.uniform(30.0, 120.0, count),
     )
-    kept: list[int] = []
+    rows: list[int] = []
     for i in range(count):
-        if all(spare_mm(made, hardware, i, j) > 0.0 for j in kept):
-            kept.append(i)
-    return made.of(np.array(kept))
+        if all(spare_mm(needles, hardware, i, j) > 0.0 for j in rows):
+            rows.append(i)
+    return needles.of(np.array(rows))
 
 
 def ring(count: int, radius_mm: float, outward: float, turned: float) -> Needles:

@@ -42,9 +42,9 @@ def posed(grid: Grid, masks: Masks, request: Request) -> Chest:
     layers = MaskLayers(grid.shape)
     parts = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in masks.items())
     pose = request.pose
-    asked = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
+    pose_input = PoseInput(pose.position, pose.rotation_deg, pose.table, pose.bore_diameter_mm)
     inputs = (InputDigest("labels.nii.gz", "5e" * 32),)
-    return Chest(scene(Segmentation(grid, parts, inputs), pose=asked), request)
+    return Chest(scene(Segmentation(grid, parts, inputs), pose=pose_input), request)
 
 
 def masks_of(chest: Chest) -> dict[str, tuple[Role | None, np.ndarray]]:

@@ -48,10 +48,10 @@ def describe(case: Case) -> dict[str, Any]:
 def plan(case: Case, request: Request, report: Report) -> PlanningResult:
     del report
     digests = tuple(InputDigest(file["name"], file["sha256"]) for file in inputs(case))
-    made = replace(implant_plan(request), inputs=digests)
+    with_inputs = replace(implant_plan(request), inputs=digests)
     if request.random_seed == NO_SEED_MAY_STAND:
-        made = replace(made, needle_set=None, dose=None, robustness=None)
-    return PlanningResult(made, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
+        with_inputs = replace(with_inputs, needle_set=None, dose=None, robustness=None)
+    return PlanningResult(with_inputs, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
 
 
 def evaluate(

@@ -41,8 +41,8 @@ def describe(case: Case) -> dict[str, Any]:
 
 def plan(case: Case, request: Request, report: Report) -> PlanningResult:
     del report
-    made = replace(implant_plan(request), inputs=tuple(InputDigest(**file) for file in inputs(case)))
-    return PlanningResult(made, SkinAccess(np.array([[1.0, -2.0, 0.0]]), np.array([12.5])))
+    with_inputs = replace(implant_plan(request), inputs=tuple(InputDigest(**file) for file in inputs(case)))
+    return PlanningResult(with_inputs, SkinAccess(np.array([[1.0, -2.0, 0.0]]), np.array([12.5])))
 
 
 def evaluate(
@@ -60,17 +60,17 @@ def replan(case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, 
 WORK = Work(describe, plan, evaluate, replan)
 
 
-def appraise(report: Report, asked: NeedlesTask) -> AppraisalJson:
+def appraise(report: Report, task: NeedlesTask) -> AppraisalJson:
     """As it is done, but for the built-in thorax, which takes seconds to make: of it nothing is known."""
-    if isinstance(asked.case.source, str):
+    if isinstance(task.case.source, str):
         return AppraisalJson(
             b"", b'{"missing_structures":[],"notes":[],"skin_structures":[],"skin_source":""}'
         )
-    return appraise_task.appraise(report, asked)
+    return appraise_task.appraise(report, task)
 
 
-def cut(report: Report, asked: SliceTask) -> bytes:
+def cut(report: Report, task: SliceTask) -> bytes:
     """As it is done, but for the built-in thorax: of it nothing is shown."""
-    if isinstance(asked.case.source, str):
+    if isinstance(task.case.source, str):
         return b'{"structures":[],"slices":[]}'
-    return slices.cut(report, asked)
+    return slices.cut(report, task)

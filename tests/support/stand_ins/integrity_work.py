@@ -57,15 +57,15 @@ def replan(
     return instant_work.replan(case, claimed, plan_sha256, found, report)
 
 
-def appraise(report: ReportProgress, asked: NeedlesTask) -> AppraisalJson:
+def appraise(report: ReportProgress, task: NeedlesTask) -> AppraisalJson:
     del report
-    open_case(asked.case)
+    open_case(task.case)
     return AppraisalJson(b"", b'{"missing_structures":[],"notes":[],"skin_structures":[],"skin_source":""}')
 
 
-def cut(report: ReportProgress, asked: SliceTask) -> bytes:
+def cut(report: ReportProgress, task: SliceTask) -> bytes:
     del report
-    open_case(asked.case)
+    open_case(task.case)
     return b'{"structures":[],"slices":[]}'
 
 

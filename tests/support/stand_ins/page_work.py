@@ -16,12 +16,12 @@ from service.operations.job_tasks import Work
 
 def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> PlanningResult:
     # As where the scene is made: the request names its target.
-    asked = replace(request, target=replace(request.target, structures=("node_4R",)))
-    made = instant_work.plan(case, asked, report)
+    for_node = replace(request, target=replace(request.target, structures=("node_4R",)))
+    planned = instant_work.plan(case, for_node, report)
     needles = [wordy("N1", Aim.GIVEN), wordy("N2", Aim.PTV)]
     long = [wordy(f"P{n + 1}", Aim.TARGET) for n in range(12)] + needles
     roles = (("node_4R", "target"), ("aorta", "forbidden"))
-    return replace(made, plan=replace(made.plan, roles=roles, paths=tuple(long)))
+    return replace(planned, plan=replace(planned.plan, roles=roles, paths=tuple(long)))
 
 
 def wordy(id: str, aim: Aim) -> Path:

@@ -17,26 +17,26 @@ class Disk:
 
     def note(self, handle: int) -> None:
         """That an open file or folder was flushed."""
-        found = os.fstat(handle)
+        status = os.fstat(handle)
         if os.path.isdir(f"/proc/self/fd/{handle}"):
             names = frozenset((entry.name, entry.inode()) for entry in os.scandir(handle))
-            self._folders[found.st_ino] = names
+            self._folders[status.st_ino] = names
         else:
-            self._files[found.st_ino] = Path(f"/proc/self/fd/{handle}").read_bytes()
+            self._files[status.st_ino] = Path(f"/proc/self/fd/{handle}").read_bytes()
 
     def lost(self, folder: Path) -> list[Path]:
         """What may be lost of a folder: content that was not flushed, and names that came after it was."""
-        known = self._folders.get(folder.stat().st_ino, frozenset())
-        lost: list[Path] = []
+        entries = self._folders.get(folder.stat().st_ino, frozenset())
+        lost_paths: list[Path] = []
         for path in sorted(folder.iterdir()):
-            found = path.stat()
-            if (path.name, found.st_ino) not in known:
-                lost.append(path)
+            status = path.stat()
+            if (path.name, status.st_ino) not in entries:
+                lost_paths.append(path)
             elif path.is_dir():
-                lost += self.lost(path)
+                lost_paths += self.lost(path)
             elif not self.is_flushed(path):
-                lost.append(path)
-        return lost
+                lost_paths.append(path)
+        return lost_paths
 
     def is_flushed(self, file: Path) -> bool:
         """Whether the disk has a file's content."""
@@ -46,11 +46,11 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """The disk that this process flushes to. What SQLite flushes by itself is not seen."""
-    made, fsync = Disk(), os.fsync
+    disk_, fsync = Disk(), os.fsync
 
     def noting(handle: int) -> None:
         fsync(handle)
-        made.note(handle)
+        disk_.note(handle)
 
     monkeypatch.setattr(os, "fsync", noting)
-    return made
+    return disk_

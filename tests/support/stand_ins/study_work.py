@@ -52,18 +52,18 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
         raise ReadError(f"{case.source}", "it is no image", "Give one.")
     if how == BROKEN:
         raise RuntimeError("secret")
-    made = plan_work.planned(request) if how == NO_PATH else _planned(request, how)
+    planned = plan_work.planned(request) if how == NO_PATH else _planned(request, how)
     mark("ended", f"{how}-{what}")
-    return PlanningResult(made, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
+    return PlanningResult(planned, SkinAccess(np.zeros((0, 3)), np.zeros(0)))
 
 
 def _planned(request: Request, how: str) -> Plan:
     who = patient()
-    made = honest_plan(who)
-    paths = tuple(replace(p, rank=n) for n, p in enumerate(ranked(made.paths, request.path_order), 1))
+    planned = honest_plan(who)
+    paths = tuple(replace(p, rank=n) for n, p in enumerate(ranked(planned.paths, request.path_order), 1))
     status = Status.GOALS_NOT_MET if how == GOALS else Status.PLANNED
     return replace(
-        made,
+        planned,
         request=request,
         paths=paths,
         outcome=Outcome(status, "As planned."),
