@@ -10,7 +10,8 @@ from anatomy.geometry.masks import mask_from_bool
 from anatomy.readers.read import read
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Structure
-from planner.records.request import Request, SearchRequest
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
 
 FOLDER = Path(__file__).parents[2] / "shared" / "cases" / "c3n00249"
 TARGETS: Mapping[str, str] = {"4R": "station_4R", "3A": "station_3A", "lung": "lung_right_upper"}

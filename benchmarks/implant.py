@@ -39,14 +39,10 @@ from planner.records.dose import TargetDose
 from planner.records.paths import Aim
 from planner.records.plan import Plan
 from planner.records.progress import always
-from planner.records.request import (
-    GivenNeedle,
-    GivenSeed,
-    Goals,
-    Prescription,
-    Request,
-    TargetRequest,
-)
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.prescription import Goals, Prescription
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.search.scene_fields import search_fields
 
 NAME = "implant c3n00249"

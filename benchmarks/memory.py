@@ -23,7 +23,7 @@ from anatomy.readers.read import read
 from anatomy.scene import scene
 from planner.plan import plan
 from planner.records.progress import always
-from planner.records.request import Request
+from planner.records.request.request import Request
 
 labels, names, target = map(Path, sys.argv[1:])
 segmentation, targets = read(labels, names=names, targets=(target,))

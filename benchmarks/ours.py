@@ -11,7 +11,7 @@ from benchmarks.lines import Lines
 from planner.plan import plan
 from planner.records.plan import Plan
 from planner.records.progress import Phase, Progress
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.search.kernels.line import test_lines
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE

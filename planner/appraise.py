@@ -24,7 +24,8 @@ from planner.measuring.structure_sets import structure_sets
 from planner.records.appraisal import Appraisal, Lack, NearbyStructure, Reason, SkinLack
 from planner.records.defaults import least_chord_mm
 from planner.records.paths import CLEARANCE_CAP_MM, Aim
-from planner.records.request import Point, Request
+from planner.records.request.point import Point
+from planner.records.request.request import Request
 from planner.records.search import TABLE
 from planner.records.wording.appraisal import no_room_in_bore, no_way_to_skin, too_near
 from planner.search.kernels import appraise as kernel

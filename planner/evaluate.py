@@ -24,7 +24,9 @@ from planner.records.followup import EVALUATION_SCHEMA, MIN_SPOT_CC, Achieved, C
 from planner.records.organ_goals import refuse_impossible_goals
 from planner.records.plan import Plan
 from planner.records.progress import GoOn, Phase, Progress, always, part_of
-from planner.records.request import GivenSeed, Prescription, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
 from planner.records.wording.followup import implant_outcome
 from planner.verify import verify_evaluation
 

@@ -23,7 +23,7 @@ from planner.records.needle_set import NeedleSet
 from planner.records.paths import Path
 from planner.records.plan import SCHEMA, Plan
 from planner.records.progress import GoOn, Phase, PlanProgress, Progress, always
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.robustness import Robustness
 from planner.records.wording.implant import notes_on_ptv
 from planner.records.wording.outcome import outcome

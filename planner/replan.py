@@ -13,7 +13,8 @@ from planner.records.followup import REPLAN_SCHEMA, Changes, NeedleChange, Repla
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
 from planner.records.progress import GoOn, Phase, Progress, always, part_of
-from planner.records.request import GivenNeedle, GivenSeed, Point
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.point import Point
 from planner.records.wording.followup import change_sentences
 from planner.verify import verify_changes
 

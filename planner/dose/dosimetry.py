@@ -25,7 +25,7 @@ from planner.dose.tg43.in_seed import doses_outside, in_seed
 from planner.dose.tg43.seed_dose import SeedDose
 from planner.dose.volume_outside import outside_mm3
 from planner.records.dose import OrganDose, TargetDose, VolumeDose
-from planner.records.request import GivenSeed
+from planner.records.request.given import GivenSeed
 
 
 @dataclass(frozen=True, eq=False)

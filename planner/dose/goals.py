@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from planner.records.dose import GoalResult, OrganDose, TargetDose, VolumeDose
 from planner.records.organ_goals import GOAL_VOLUMES_CC, goal_dose_gy
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 
 
 def goal_results(

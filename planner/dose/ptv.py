@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
 from planner.records.defaults import refuse_unknown_cut_back
-from planner.records.request import TargetRequest
+from planner.records.request.target import TargetRequest
 
 ROUNDING = 1e-9
 """A centre exactly on the margin belongs to the PTV, also with the rounding of the grid's spacing."""

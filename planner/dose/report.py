@@ -31,7 +31,8 @@ from planner.records.dose import (
     PointKind,
 )
 from planner.records.organ_goals import REPORTED_ROLES
-from planner.records.request import GivenSeed, Prescription
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Prescription
 from planner.records.wording.dose_points import point_name
 from planner.sources.source import HOURS_PER_DAY
 

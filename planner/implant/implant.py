@@ -23,7 +23,9 @@ from planner.implant.set_rules import set_rules
 from planner.records.needle_set import REACH_MM
 from planner.records.paths import Path
 from planner.records.progress import GoOn, Phase, Progress
-from planner.records.request import GivenSeed, Prescription, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
 from planner.search.kernels.search_fields import SearchFields
 
 SEARCH_SHARE = 0.3

@@ -15,7 +15,8 @@ from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath
-from planner.records.request import GivenNeedle, GivenSeed, Request
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.request import Request
 
 LIKELY_SPAN_MM = 300.0
 """Seeds lie within this distance of the target. A seed that is farther away was found in another frame

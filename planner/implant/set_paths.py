@@ -11,7 +11,7 @@ from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.approach_names import approach_of
 from planner.paths.ranking import ranked
 from planner.records.paths import Aim, Path, SeedDrop
-from planner.records.request import Request
+from planner.records.request.request import Request
 
 
 def paths_of_set(

@@ -16,7 +16,9 @@ from planner.implant.too_close import close_seed_pairs, needles_of, too_near
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.paths import Aim, Path
-from planner.records.request import GivenSeed, Prescription, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
 from planner.records.wording.set_claims import set_claims
 
 

@@ -14,7 +14,8 @@ from planner.implant.needles.conflicts import Hardware, Needles, hardware_of, na
 from planner.measuring.clearance import Obstacles
 from planner.records.needle_set import NeedleParts, TooNear
 from planner.records.paths import Aim, Path
-from planner.records.request import GivenSeed, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.request import Request
 
 
 def too_near(scene: Scene, request: Request, paths: Sequence[Path]) -> tuple[TooNear, ...]:

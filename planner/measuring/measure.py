@@ -38,7 +38,7 @@ from planner.measuring.lung_passage import passage
 from planner.measuring.measured import MeasuredPath, _point
 from planner.measuring.voxel_walk import runs_along
 from planner.records.paths import CLEARANCE_CAP_MM
-from planner.records.request import NeedleAssembly
+from planner.records.request.needle import NeedleAssembly
 
 
 class Measurer:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from planner.records.paths import Aim, Crossing, Path, SeedDrop
-from planner.records.request import Point
+from planner.records.request.point import Point
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from scipy.stats import qmc
 
 from planner.paths.preference import preference
-from planner.records.request import PathOrder
+from planner.records.request.ranking import PathOrder
 from planner.search.kernels import line
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.kernels.verdicts import SAFE

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from planner.paths.ranking import ROUNDING_DECIMALS
-from planner.records.request import DEFAULT_RANKING, PathOrder
+from planner.records.request.ranking import DEFAULT_RANKING, PathOrder
 from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, MARGIN, PUNCTURES
 
 _COLUMNS = {

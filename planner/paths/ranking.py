@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
-from planner.records.request import PathOrder
+from planner.records.request.ranking import PathOrder
 from planner.scores import SCORES, Quantities, Score
 
 ROUNDING_DECIMALS = 6

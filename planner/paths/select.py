@@ -23,7 +23,9 @@ from planner.paths.seed_drops import seed_drops
 from planner.paths.skin_access import SkinAccess, area_mm2, skin_access
 from planner.paths.windows import windows
 from planner.records.paths import Path, Window
-from planner.records.request import PathOrder, Request, SearchRequest
+from planner.records.request.ranking import PathOrder
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
 from planner.records.wording.windows import window_text
 from planner.search.kernels.line import LENGTH, LUNG, TIP
 from planner.search.kernels.search_fields import SearchFields

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.records.paths import Aim, Crossing
-from planner.records.request import Point
+from planner.records.request.point import Point
 
 
 class Lack(StrEnum):

@@ -9,7 +9,8 @@ from anatomy.names.did_you_mean import did_you_mean
 from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.records.organ_goals import refuse_impossible_goals
-from planner.records.request import Request, TargetRequest
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.records.search import RESERVED
 
 

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from planner.records.bounds import NonNegative, Percent
 from planner.records.organ_limits import LimitComparison
-from planner.records.request import Point
+from planner.records.request.point import Point
 
 MEDIUM = "dose to water in water, TG-43"
 """What every dose here is: beside lung the true dose can differ by up to a quarter."""

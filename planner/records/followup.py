@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from planner.records.bounds import Count, NonNegative, Percent
 from planner.records.dose import GoalResult, OrganDose, TargetDose, VolumeDose
 from planner.records.plan import Outcome, Plan
-from planner.records.request import GivenSeed, Point
+from planner.records.request.given import GivenSeed
+from planner.records.request.point import Point
 from planner.records.verification import Verification
 
 MIN_SPOT_CC = 0.02

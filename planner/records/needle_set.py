@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.records.bounds import Count, NonNegative, Percent
-from planner.records.request import Point
+from planner.records.request.point import Point
 
 REACH_MM = 5.0
 """How far from the nearest seed a place can be and still count as reached: one seed of 0.6 mCi gives about

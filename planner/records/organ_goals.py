@@ -6,7 +6,7 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.errors import RequestError
 from planner.records.dose import OrganDose
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 
 REPORTED_ROLES = (Role.FORBIDDEN, Role.LUNG, Role.PASSABLE)
 """Roles of structures whose dose is reported: organs, not the target, skin or table."""

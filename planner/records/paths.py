@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from planner.records.bounds import Count, NonNegative
-from planner.records.request import Point
+from planner.records.request.point import Point
 
 PLEURAL_GAP_MM = 5.0
 """Two runs through lung that lie closer than this along the axis are one pleural puncture: segmented lobes

@@ -17,7 +17,7 @@ from anatomy.structures import InputDigest
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Path, Window
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.robustness import Robustness
 from planner.records.search import Blocker, NearestMiss, SearchReport
 from planner.records.verification import Verification

@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from planner.records.bounds import Count, NonNegative, Share
-from planner.records.request import Point
+from planner.records.request.point import Point
 
 DEFAULT, TABLE = "default", "table"
 """Keys of a request's clearances that name no structure: of all that have none of their own, and of a table

@@ -24,7 +24,7 @@ from planner.dose.dvh import (
 from planner.dose.tg43.in_seed import doses_outside, in_seed
 from planner.dose.tg43.kernel import dose_sum
 from planner.dose.tg43.seed_dose import SeedDose
-from planner.records.request import GivenSeed
+from planner.records.request.given import GivenSeed
 from planner.records.robustness import Spread
 
 POINTS = 4_000

@@ -23,7 +23,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float
 
-from planner.records.request import Placement
+from planner.records.request.robustness import Placement
 
 ENTRY, ENTRY_DIRECTION, TIP, TIP_DIRECTION, DEPTH, DEPTH_SIGN = range(6)
 """The meaning of each uniform number of a sample."""

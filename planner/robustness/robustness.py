@@ -11,7 +11,9 @@ from anatomy.structures import Role, Structure
 from planner.dose.tg43.seed_dose import SeedDose
 from planner.measuring.clearance import Obstacles
 from planner.records.paths import Aim, Path
-from planner.records.request import GivenSeed, Prescription, RobustnessRequest
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Prescription
+from planner.records.request.robustness import RobustnessRequest
 from planner.records.robustness import NeedleRisk, Robustness, Touch
 from planner.robustness.dose_spread import PtvDoseSamples, dose_samples, percentiles_of
 from planner.robustness.placement_errors import (

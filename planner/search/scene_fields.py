@@ -20,7 +20,8 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.measuring.tissue_codes import LUNG, VOID
 from planner.records.defaults import least_chord_mm
-from planner.records.request import Clearances, Request
+from planner.records.request.clearances import Clearances
+from planner.records.request.request import Request
 from planner.records.search import TABLE
 from planner.search.kernels.screen import screen
 from planner.search.kernels.search_fields import SearchFields, vector3

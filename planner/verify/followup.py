@@ -12,7 +12,8 @@ from planner.records.followup import Achieved, Changes, Evaluation, NeedleChange
 from planner.records.needle_set import PlacedSeed
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.request import Prescription, Request
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
 from planner.records.verification import Verification
 from planner.records.wording.followup import change_sentences, implant_outcome
 from planner.verify.claims import Claims

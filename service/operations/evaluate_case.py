@@ -5,7 +5,7 @@ from collections.abc import Callable
 from planner.records.followup import Evaluation
 from planner.records.plan import Plan
 from planner.records.progress import Progress
-from planner.records.request import GivenSeed
+from planner.records.request.given import GivenSeed
 from service.operations.case import Case
 from service.operations.plan_scene import refuse_unverified, scene_of_plan
 from service.operations.time_limit import go_on_until

@@ -9,7 +9,7 @@ from anatomy.errors import ReadError
 from anatomy.readers.mesh.mesh_axes import MeshAxes
 from planner.errors import RequestError
 from planner.records.plan import Plan
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.host.errors import BadFile
 from service.operations.case import BUILTINS, Case
 from service.schemas.json.strict import NotJson, Refused, read_model

@@ -8,7 +8,8 @@ from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.progress import Progress
-from planner.records.request import GivenSeed, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.request import Request
 from service.operations.case import Case
 from service.operations.describe_case import describe_case
 from service.operations.evaluate_case import evaluate_case

@@ -15,7 +15,7 @@ from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import Role, Segmentation
 from anatomy.thorax import thorax
 from planner.errors import RequestError
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.search import TABLE
 from service.host.damaged_file import refuse_damaged, refuse_others
 from service.operations.case import Case

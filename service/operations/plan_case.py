@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from anatomy.scene import Scene
 from planner.records.plan import Plan
 from planner.records.progress import GoOn, Progress
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.operations.case import Case
 from service.operations.open_case import open_scene
 from service.operations.plan_scene import refuse_unverified

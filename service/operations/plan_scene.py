@@ -11,7 +11,7 @@ from anatomy.errors import AnatomyError
 from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.records.plan import Plan
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.verification import Verification
 from service.host.errors import Unverified
 from service.operations.case import Case

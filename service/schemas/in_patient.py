@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from planner.records.request import GivenSeed
+from planner.records.request.given import GivenSeed
 from service.schemas.json.ranges import MAX_NEEDLES, MAX_SEEDS
 from service.schemas.json.strict import Strict
 from service.schemas.json.to_record import to_record

@@ -24,7 +24,7 @@ from anatomy.names.did_you_mean import did_you_mean
 from anatomy.readers.file_names import NIFTI_SUFFIXES, is_surface, organ_name
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
 from planner.errors import RequestError
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.host.errors import BadFile
 from service.operations.case import BUILTINS, Case
 from service.operations.input_files import BUILTIN_PREFIX, input_from, is_target_file, request_file

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from planner import SOFTWARE
 from planner.records.plan import Plan
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.schemas.request.writer import request_to_json
 from service.schemas.result_kinds import ResultKind
 from service.storage.job import Job, NewJob

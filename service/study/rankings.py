@@ -15,7 +15,7 @@ from typing import Any
 
 from anatomy.errors import ReadError
 from planner.errors import RequestError
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.operations.input_files import read_file
 from service.schemas.json.strict import Refused, parse, read_model
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest

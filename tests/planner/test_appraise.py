@@ -22,7 +22,10 @@ from planner.measuring.measured import MeasuredPath
 from planner.measuring.structure_sets import structure_sets
 from planner.records.appraisal import Appraisal, Lack, SkinLack
 from planner.records.paths import CLEARANCE_CAP_MM
-from planner.records.request import Needle, PoseRequest, Request, TargetRequest
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.records.search import TABLE as TABLE_NAME
 from planner.search.kernels import line
 from planner.search.kernels.verdicts import (

@@ -16,7 +16,7 @@ from planner.plan import plan
 from planner.records.appraisal import Appraisal, Lack
 from planner.records.paths import Aim, Path, SeedDrop
 from planner.records.plan import Plan
-from planner.records.request import Arrangement
+from planner.records.request.needle_set import Arrangement
 from planner.records.verification import Check
 from planner.search.kernels import line
 from planner.search.kernels.verdicts import SAFE

@@ -14,7 +14,10 @@ from planner.evaluate import evaluate_implant
 from planner.records.dose import GoalResult
 from planner.records.followup import EVALUATION_SCHEMA, MIN_SPOT_CC, Evaluation
 from planner.records.plan import Status
-from planner.records.request import GivenSeed, Goals, OrganGoal, Point, SeedRequest
+from planner.records.request.given import GivenSeed
+from planner.records.request.point import Point
+from planner.records.request.prescription import Goals, OrganGoal
+from planner.records.request.seeds import SeedRequest
 from planner.records.wording.followup import NOT_COMPARED, implant_outcome
 
 

@@ -37,14 +37,12 @@ from planner.paths.ranking import ranked
 from planner.plan import plan
 from planner.records.plan import Plan, Status
 from planner.records.progress import Phase, Progress, always
-from planner.records.request import (
-    Needle,
-    PoseRequest,
-    Request,
-    SearchRequest,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.search.kernels import line
 from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, TIP
 from planner.search.kernels.verdicts import SAFE

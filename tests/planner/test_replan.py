@@ -12,7 +12,8 @@ from planner.errors import RequestError
 from planner.records.followup import REPLAN_SCHEMA, Replanned
 from planner.records.paths import Aim, Path
 from planner.records.plan import Status
-from planner.records.request import GivenSeed, Point
+from planner.records.request.given import GivenSeed
+from planner.records.request.point import Point
 from planner.replan import MeasuredNeedle, _pairs, replan
 from service.cli.text.followup import replanned_text
 

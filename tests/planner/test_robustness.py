@@ -28,16 +28,12 @@ from planner.dose.tg43.in_seed import doses_outside, in_seed
 from planner.dose.tg43.seed_dose import SeedDose, seed_dose
 from planner.measuring.clearance import Obstacles
 from planner.records.paths import Aim, Path, SeedDrop
-from planner.records.request import (
-    GivenSeed,
-    Goals,
-    Placement,
-    Prescription,
-    Request,
-    RobustnessRequest,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Goals, Prescription
+from planner.records.request.request import Request
+from planner.records.request.robustness import Placement, RobustnessRequest
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.robustness import robustness as robustness_module
 from planner.robustness.dose_spread import POINTS, dose_samples, percentiles_of
 from planner.robustness.placement_errors import (

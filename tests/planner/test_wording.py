@@ -11,7 +11,10 @@ from true_plans import LINES, ORGANS, honest_plan, patient
 
 from planner.paths.search_report import proof_of
 from planner.records.needle_set import NeedleParts, TooNear
-from planner.records.request import NeedleSetRequest, Prescription, Request, TargetRequest
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.records.search import (
     CONSTRAINT_NAMES,
     Blocker,

@@ -9,7 +9,8 @@ from jaxtyping import Float, Float32
 
 from planner.dose.tg43.kernel import DoseKernel, dose_kernel, dose_kernel_1d, dose_matrix, dose_sum
 from planner.dose.tg43.strength import decayed_strength_u, strength_u
-from planner.records.request import GivenSeed, SeedRequest
+from planner.records.request.given import GivenSeed
+from planner.records.request.seeds import SeedRequest
 from planner.sources import source_named
 from planner.sources.source import Source
 

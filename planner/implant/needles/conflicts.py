@@ -15,7 +15,9 @@ from jaxtyping import Bool, Float, Int
 from anatomy.runtime.parallel import parallel_for
 from planner.implant.needles.pair_kernel import Sizes, clash, clash_range, stretch_distance2
 from planner.records.needle_set import NeedleParts
-from planner.records.request import Needle, NeedleSetRequest, PoseRequest
+from planner.records.request.needle import Needle
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.pose import PoseRequest
 
 ROUNDING_MM = 1e-7
 """Parts that are too near by less than this are accepted, so that rounding never decides on needles exactly

@@ -23,7 +23,8 @@ from planner.implant.needles.tracks import Tracks, candidate_rows, join_tracks, 
 from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath
 from planner.records.progress import GoOn, Phase
-from planner.records.request import Arrangement, Request
+from planner.records.request.needle_set import Arrangement
+from planner.records.request.request import Request
 from planner.search.kernels.search_fields import SearchFields
 from planner.search.scene_fields import with_target
 from planner.search.search import search

@@ -16,7 +16,7 @@ from anatomy.geometry.masks import VoxelMask
 from anatomy.scene import Scene
 from planner.implant.seeding.goals import PointGoal, target_goals
 from planner.records.organ_goals import GOAL_VOLUMES_CC, goal_volume_cc
-from planner.records.request import OrganGoal, Prescription
+from planner.records.request.prescription import OrganGoal, Prescription
 
 ORGAN_POINTS = 1_000
 """Number of points of an organ [U]."""

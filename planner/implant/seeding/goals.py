@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from planner.implant.seeding.goal_cost_kernel import GoalTable
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 
 MISSED_GOAL_COST = 50.0
 """Cost of missing a goal by a share of 1: far more than all points cost while the goal is met [U]."""

@@ -17,7 +17,8 @@ from planner.implant.seeding.aim_points import AimPoints, aim_points
 from planner.implant.seeding.goals import goal_table, shortfalls
 from planner.implant.seeding.placement_problem import PlacementProblem
 from planner.implant.seeding.slots import SeedSpacing, Slots
-from planner.records.request import GivenSeed, Prescription
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Prescription
 
 COARSE_POINTS, FINE_POINTS = 2_000, 6_000
 """Number of points of the PTV: while needles are exchanged, and for the placement to the millimetre [U]."""

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from anatomy.runtime.jit import jit
 from planner.implant.needles.tracks import Tracks
-from planner.records.request import SeedRequest
+from planner.records.request.seeds import SeedRequest
 
 ROUNDING_MM = 1e-6
 

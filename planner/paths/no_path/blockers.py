@@ -7,7 +7,7 @@ import numpy as np
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.measuring.clearance import Obstacles
-from planner.records.request import Clearances
+from planner.records.request.clearances import Clearances
 from planner.records.search import CONSTRAINT_NAMES, Blocker, Constraint
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.search_fields import SearchFields

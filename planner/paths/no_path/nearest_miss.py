@@ -21,7 +21,8 @@ from planner.measuring.clearance import Obstacles
 from planner.measuring.measure import measure
 from planner.measuring.measured import MeasuredPath
 from planner.paths.polish import THOROUGH, displaced_lines
-from planner.records.request import LONGEST_NEEDLE_MM, Clearances, NeedleAssembly
+from planner.records.request.clearances import Clearances
+from planner.records.request.needle import LONGEST_NEEDLE_MM, NeedleAssembly
 from planner.records.search import CONSTRAINT_NAMES, TABLE, Constraint, NearestMiss, Relaxation
 from planner.search.kernels import line
 from planner.search.kernels.search_fields import SearchFields

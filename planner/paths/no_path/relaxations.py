@@ -19,13 +19,10 @@ from planner.paths.polish import polish
 from planner.paths.preference import best_first
 from planner.records.paths import CLEARANCE_CAP_MM
 from planner.records.progress import GoOn, Progress
-from planner.records.request import (
-    LONGEST_NEEDLE_MM,
-    NEEDLE_LENGTH_POINTER,
-    PathOrder,
-    Request,
-    clearance_pointer,
-)
+from planner.records.request.clearances import clearance_pointer
+from planner.records.request.needle import LONGEST_NEEDLE_MM, NEEDLE_LENGTH_POINTER
+from planner.records.request.ranking import PathOrder
+from planner.records.request.request import Request
 from planner.records.search import CONSTRAINT_NAMES, DEFAULT, TABLE, Blocker, Constraint, Relaxation
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.search_fields import SearchFields

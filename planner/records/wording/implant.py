@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from planner.records.dose import DoseReport, GoalResult
 from planner.records.needle_set import REACH_MM, NeedleSet
 from planner.records.organ_limits import LimitComparison
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.robustness import Robustness
 from planner.records.wording.goals import goal_text
 from planner.records.wording.number_text import counted, share_text, sure_percent

@@ -5,7 +5,7 @@ from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Aim, Path
 from planner.records.plan import Outcome, Status
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.robustness import Robustness
 from planner.records.search import Blocker, NearestMiss, SearchReport
 from planner.records.wording.outcome_message import message_of

@@ -4,7 +4,7 @@ from anatomy.plausibility.expected_structures import LUNG_NAMES
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Aim, Path
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.robustness import Robustness
 from planner.records.search import DEFAULT, Blocker, Constraint, NearestMiss, Relaxation, SearchReport
 from planner.records.wording.implant import reached_text, worst_first

@@ -11,7 +11,7 @@ from anatomy.structures import Role
 from planner.records.dose import DoseReport, OrganDose, PointKind, TargetDose, VolumeDose
 from planner.records.needle_set import NeedleSet
 from planner.records.plan import Plan
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 from planner.records.wording.dose_points import point_name
 from planner.verify.claims import Claims
 from planner.verify.dose.coldest import coldest

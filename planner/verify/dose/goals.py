@@ -11,7 +11,7 @@ from math import log
 
 from planner.records.dose import DoseReport
 from planner.records.followup import Achieved
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 from planner.sources.source import Source
 from planner.verify.claims import Claims
 from planner.verify.tolerances import RATIO

@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from anatomy.runtime.parallel import parallel_for
 from planner.records.needle_set import PlacedSeed
-from planner.records.request import Point
+from planner.records.request.point import Point
 from planner.sources.source import Source
 from planner.verify.compiled import loop
 from planner.verify.dose.tg43 import direct_dose_gy

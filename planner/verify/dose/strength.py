@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from planner.records.dose import MEDIUM, DoseReport
 from planner.records.plan import Plan
-from planner.records.request import Prescription, SeedRequest
+from planner.records.request.prescription import Prescription
+from planner.records.request.seeds import SeedRequest
 from planner.sources.source import Source
 from planner.verify.claims import Claims
 from planner.verify.tolerances import RATIO

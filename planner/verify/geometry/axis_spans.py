@@ -7,7 +7,7 @@ import numpy as np
 from anatomy.geometry.surface import Surface
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
-from planner.records.request import Point
+from planner.records.request.point import Point
 from planner.verify.geometry.axis import BoxedAxis
 from planner.verify.geometry.meshes import spans_in_surface
 from planner.verify.geometry.spans import Spans, between, minus, union

@@ -13,7 +13,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float, Int
 
-from planner.records.request import Point
+from planner.records.request.point import Point
 from planner.verify.compiled import loop
 from planner.verify.geometry.spans import Spans, merged
 from planner.verify.geometry.voxels import interval_clip

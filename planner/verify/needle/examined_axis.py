@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from anatomy.scene import Scene
-from planner.records.request import Point, Request
+from planner.records.request.point import Point
+from planner.records.request.request import Request
 from planner.verify.claims import Claims
 from planner.verify.geometry.axis import BoxedAxis, axis_of
 from planner.verify.geometry.axis_spans import AxisSpans

@@ -9,7 +9,9 @@ import numpy as np
 from anatomy.scene import Scene
 from planner.records.paths import Aim
 from planner.records.plan import Plan
-from planner.records.request import NEEDLE_LENGTH_POINTER, Request, clearance_pointer
+from planner.records.request.clearances import clearance_pointer
+from planner.records.request.needle import NEEDLE_LENGTH_POINTER
+from planner.records.request.request import Request
 from planner.records.search import CONSTRAINT_NAMES, DEFAULT, TABLE, Constraint, NearestMiss, Relaxation
 from planner.verify.claims import Claims
 from planner.verify.needle.bore import bore_clearance_mm, check_bore

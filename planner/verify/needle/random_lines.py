@@ -15,7 +15,8 @@ from jaxtyping import Float
 from anatomy.scene import Scene
 from anatomy.structures import Role, Structure
 from planner.records.plan import Plan, Status
-from planner.records.request import LONGEST_NEEDLE_MM, Request
+from planner.records.request.needle import LONGEST_NEEDLE_MM
+from planner.records.request.request import Request
 from planner.verify.claims import Claims
 from planner.verify.geometry.axis import BoxedAxis
 from planner.verify.geometry.axis_spans import AxisSpans

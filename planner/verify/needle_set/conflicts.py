@@ -16,7 +16,8 @@ from jaxtyping import Float
 
 from planner.records.needle_set import NeedleParts
 from planner.records.paths import Path
-from planner.records.request import Point, Request
+from planner.records.request.point import Point
+from planner.records.request.request import Request
 from planner.verify.claims import Claims
 from planner.verify.geometry.axis_spans import point_of
 from planner.verify.geometry.segments import segment_segment2

@@ -7,7 +7,8 @@ import numpy as np
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.request import Arrangement, GivenNeedle
+from planner.records.request.given import GivenNeedle
+from planner.records.request.needle_set import Arrangement
 from planner.verify.claims import Claims
 from planner.verify.needle_set.conflicts import check_needles, needle_sizes_of
 from planner.verify.needle_set.template import check_bundle

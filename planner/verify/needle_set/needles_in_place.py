@@ -16,7 +16,8 @@ from scipy.spatial import cKDTree
 
 from planner.records.needle_set import NeedleParts, NeedleSet, TooNear
 from planner.records.paths import Aim, Path
-from planner.records.request import GivenSeed, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.request import Request
 from planner.verify.claims import Claims
 from planner.verify.needle.clearance import Passing
 from planner.verify.needle.examined_axis import ExaminedAxis

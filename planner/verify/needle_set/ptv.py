@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from anatomy.geometry.masks import VoxelMask, bounding_box
 from anatomy.scene import Scene
-from planner.records.request import TargetRequest
+from planner.records.request.target import TargetRequest
 from planner.verify.claims import Claims
 from planner.verify.tolerances import DISTANCE_MM
 

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
 
-from planner.records.request import Placement
+from planner.records.request.robustness import Placement
 
 MEAN_AND_SD_MM: Mapping[Placement, tuple[tuple[float, float], ...]] = MappingProxyType(
     {

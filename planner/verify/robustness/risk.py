@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.records.paths import Aim, Path
-from planner.records.request import Needle
+from planner.records.request.needle import Needle
 from planner.records.robustness import NeedleRisk
 from planner.verify.claims import Claims
 from planner.verify.geometry.voxels import voxels_of

@@ -15,7 +15,7 @@ from anatomy.scene import Scene
 from planner.records.needle_set import PlacedSeed
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 from planner.records.robustness import Robustness, Spread
 from planner.verify.claims import Claims
 from planner.verify.dose.dvh import SampledDoses, points_in

@@ -5,7 +5,8 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 
 from planner.records.plan import Plan
-from planner.records.request import Prescription, Request
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
 from planner.sources import SOURCES
 from planner.verify.claims import Claims
 

@@ -21,7 +21,7 @@ def _run(args: argparse.Namespace) -> int:
     refuse_bad_outputs(args.output, None, files_of(case_input.case))
     from anatomy.errors import StructureError
     from anatomy.names.did_you_mean import did_you_mean
-    from planner.records.request import Request
+    from planner.records.request.request import Request
     from service.cli.text.description import description_text
     from service.operations.describe_case import describe_case
     from service.schemas.json.canonical import text_of

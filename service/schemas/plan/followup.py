@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
-from planner.records.request import GivenSeed
+from planner.records.request.given import GivenSeed
 from service.schemas.json.records import STRICT, ReadAs
 from service.schemas.json.to_record import to_record
 from service.schemas.plan.fields import Sha256

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from anatomy.structures import InputDigest, Role
 from planner.records.plan import Plan
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.schemas.json.records import STRICT, ReadAs
 from service.schemas.plan.fields import Sha256
 from service.schemas.request.model import PlanRequest

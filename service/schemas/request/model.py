@@ -19,19 +19,17 @@ from pydantic import (
 from anatomy.names.did_you_mean import did_you_mean
 from anatomy.patient.pose import Position
 from anatomy.structures import Role
-from planner.records.gauge import OUTSIDE_MM
-from planner.records.request import (
-    DEFAULT_RANKING,
-    Needle,
-    NeedleSetRequest,
-    PoseRequest,
-    Prescription,
-    Request,
-    RobustnessRequest,
-    SearchRequest,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.gauge import OUTSIDE_MM
+from planner.records.request.needle import Needle
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.pose import PoseRequest
+from planner.records.request.prescription import Prescription
+from planner.records.request.ranking import DEFAULT_RANKING
+from planner.records.request.request import Request
+from planner.records.request.robustness import RobustnessRequest
+from planner.records.request.search import SearchRequest
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.scores import SCORES
 from service.schemas.json.ranges import MAX_NAMES
 from service.schemas.json.strict import Strict

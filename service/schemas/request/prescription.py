@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from planner.published_limits.tables import PROTOCOLS
-from planner.records.request import BedRequest, Goals, OrganGoal, Prescription, PriorExternal
+from planner.records.request.prescription import BedRequest, Goals, OrganGoal, Prescription, PriorExternal
 from service.schemas.json.ranges import MAX_NAMES
 from service.schemas.json.strict import Strict
 from service.schemas.request.fields import UNIQUE, WHOLE, Name, each_once, known_as, within

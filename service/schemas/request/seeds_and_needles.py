@@ -5,7 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from planner.records.request import Arrangement, NeedleSetRequest, Placement, RobustnessRequest, SeedRequest
+from planner.records.request.needle_set import Arrangement, NeedleSetRequest
+from planner.records.request.robustness import Placement, RobustnessRequest
+from planner.records.request.seeds import SeedRequest
 from planner.sources import SOURCES, source_named
 from service.schemas.json.ranges import MAX_NEEDLES, MAX_SEEDS
 from service.schemas.json.strict import Strict

@@ -9,14 +9,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from planner.records.request import (
-    NeedleSetRequest,
-    OrganGoal,
-    Prescription,
-    PriorExternal,
-    Request,
-    SeedRequest,
-)
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.prescription import OrganGoal, Prescription, PriorExternal
+from planner.records.request.request import Request
+from planner.records.request.seeds import SeedRequest
 
 
 def request_to_json(request: Request) -> dict[str, Any]:

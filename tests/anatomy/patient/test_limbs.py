@@ -11,7 +11,7 @@ from anatomy.patient.body.limbs import is_limb
 from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 from planner.appraise import Appraiser
-from planner.records.request import Request
+from planner.records.request.request import Request
 
 LIMBS = [
     *("arm_left", "Arms", "upper_arm", "lower arm R", "forearm", "Forearms", "hand_L", "elbow"),

@@ -25,7 +25,7 @@ from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 from planner.dose.ptv import beyond_view_mm
 from planner.records.plan import Plan
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 from planner.records.wording.implant import notes_on_ptv
 from planner.verify import verify
 from planner.verify.needle_set.ptv import beyond_view_mm as verified_beyond_view_mm

@@ -19,7 +19,7 @@ from anatomy.readers.read import read
 from anatomy.scene import Scene, scene
 from anatomy.structures import InputDigest, Segmentation, Structure
 from planner.appraise import Appraiser
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.verify.claims import Claims
 from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.track import check_from_skin

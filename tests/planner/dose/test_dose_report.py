@@ -15,15 +15,9 @@ from planner.dose.report import SHOWN_PART, dose_report
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.errors import RequestError
 from planner.records.dose import MEDIUM, DoseReport, OrganDose
-from planner.records.request import (
-    BedRequest,
-    GivenSeed,
-    Goals,
-    OrganGoal,
-    Prescription,
-    PriorExternal,
-    SeedRequest,
-)
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import BedRequest, Goals, OrganGoal, Prescription, PriorExternal
+from planner.records.request.seeds import SeedRequest
 
 
 @pytest.fixture(scope="module")

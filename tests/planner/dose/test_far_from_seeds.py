@@ -25,17 +25,13 @@ from planner.dose.tg43.seed_dose import seed_dose
 from planner.evaluate import evaluate_implant
 from planner.records.dose import TargetDose
 from planner.records.followup import Evaluation
-from planner.records.request import (
-    GivenSeed,
-    Goals,
-    OrganGoal,
-    Point,
-    PoseRequest,
-    Prescription,
-    Request,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.given import GivenSeed
+from planner.records.request.point import Point
+from planner.records.request.pose import PoseRequest
+from planner.records.request.prescription import Goals, OrganGoal, Prescription
+from planner.records.request.request import Request
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.verify import verify_evaluation
 
 MIDDLE_B = np.array([30.0, 30.0, 40.0])

@@ -10,7 +10,7 @@ import pytest
 import planner.sources.source as source_module
 from planner.dose.tg43.strength import U_PER_MCI
 from planner.errors import RequestError
-from planner.records.request import SeedRequest
+from planner.records.request.seeds import SeedRequest
 from planner.sources import SOURCES, Source, source_named
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.sources.source import Anisotropy, Anisotropy1D, RadialDose

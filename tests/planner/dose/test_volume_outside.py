@@ -20,7 +20,8 @@ from planner.dose.dosimetry import Dosimetry
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.dose.volume_outside import STEP_MM, cell_sides_mm, outside_mm3
 from planner.records.needle_set import PlacedSeed
-from planner.records.request import GivenSeed, SeedRequest
+from planner.records.request.given import GivenSeed
+from planner.records.request.seeds import SeedRequest
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify.dose.conformity import outside_mm3 as verified_outside_mm3
 from planner.verify.dose.conformity import widest_part_mm

@@ -33,22 +33,14 @@ from planner.records.organ_limits import Doubt
 from planner.records.paths import Aim, Path
 from planner.records.plan import Plan, Status
 from planner.records.progress import Phase, Progress, always
-from planner.records.request import (
-    Arrangement,
-    BedRequest,
-    GivenNeedle,
-    GivenSeed,
-    Goals,
-    Needle,
-    NeedleSetRequest,
-    OrganGoal,
-    Prescription,
-    PriorExternal,
-    Request,
-    SearchRequest,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.needle import Needle
+from planner.records.request.needle_set import Arrangement, NeedleSetRequest
+from planner.records.request.prescription import BedRequest, Goals, OrganGoal, Prescription, PriorExternal
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.records.wording.implant import limited_by
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.set_claims import set_claims

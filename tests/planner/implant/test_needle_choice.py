@@ -16,7 +16,7 @@ from planner.implant.set_rules import SetRules, set_rules
 from planner.plan import plan
 from planner.records.plan import Plan, Status
 from planner.records.progress import Phase, Progress
-from planner.records.request import NeedleSetRequest
+from planner.records.request.needle_set import NeedleSetRequest
 
 NONE = np.empty(0, int)
 

@@ -34,7 +34,8 @@ from planner.implant.needles.conflicts import (
     needles_between,
 )
 from planner.implant.needles.pair_kernel import stretch_distance2
-from planner.records.request import Needle, PoseRequest
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(0, 7)

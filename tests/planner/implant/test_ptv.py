@@ -11,7 +11,8 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.dose.ptv import ptv_of
 from planner.errors import RequestError
-from planner.records.request import Request, TargetRequest
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 
 SHAPE = (13, 12, 11)
 

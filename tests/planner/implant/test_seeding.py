@@ -36,14 +36,10 @@ from planner.implant.seeding.goals import (
 from planner.implant.seeding.placement_problem import SEED_COST, PlacementProblem
 from planner.implant.seeding.seed_placement import FINE_POINTS
 from planner.implant.seeding.slots import ROUNDING_MM, SeedSpacing, Slots, seed_spacing, slots_on
-from planner.records.request import (
-    GivenSeed,
-    Goals,
-    OrganGoal,
-    Prescription,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Goals, OrganGoal, Prescription
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 
 COVERAGE_RESERVE = 0.01
 

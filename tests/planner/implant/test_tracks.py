@@ -22,14 +22,11 @@ from planner.measuring.measure import Measurer
 from planner.plan import plan
 from planner.records.paths import Aim
 from planner.records.progress import always
-from planner.records.request import (
-    Arrangement,
-    Needle,
-    NeedleSetRequest,
-    Request,
-    SearchRequest,
-    TargetRequest,
-)
+from planner.records.request.needle import Needle
+from planner.records.request.needle_set import Arrangement, NeedleSetRequest
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
+from planner.records.request.target import TargetRequest
 from planner.search.kernels.line import LENGTH, QUANTITIES, TIP
 from planner.search.scene_fields import search_fields
 from planner.search.search import SafeLines

@@ -22,7 +22,9 @@ from planner.measuring.lung_passage import passage
 from planner.measuring.measure import Measurer, measure
 from planner.measuring.measured import MeasuredPath, to_path
 from planner.records.paths import CLEARANCE_CAP_MM, LOBE_RUN_MM, PLEURAL_GAP_MM, PLEURAL_RUN_MM, SeedDrop
-from planner.records.request import Needle, PoseRequest, Request
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 

@@ -16,7 +16,7 @@ from planner.measuring.measure import Measurer
 from planner.measuring.measured import MeasuredPath, to_path
 from planner.paths.no_path.nearest_miss import _leaving
 from planner.records.paths import LUNG_ROUNDING_MM
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.search import Proof, SearchReport
 from planner.records.wording.outcome_message import message_of
 from planner.search.kernels.line import FISSURES, LUNG, PUNCTURES

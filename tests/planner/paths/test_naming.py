@@ -15,7 +15,7 @@ from planner.measuring.measured import MeasuredPath
 from planner.paths.approach_names import approach_of, window_place
 from planner.paths.chest_wall import is_rib, points_between, rib_space
 from planner.records.paths import Crossing
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.wording.windows import window_text
 
 SHAPE, SPACING = (150, 120, 140), 2.0

@@ -17,7 +17,8 @@ from planner.paths.no_path.nearest_miss import nearest_miss
 from planner.plan import plan
 from planner.records.plan import Plan, Status
 from planner.records.progress import Phase
-from planner.records.request import Request, SearchRequest
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
 from planner.records.search import RESERVED, Constraint
 from planner.search.scene_fields import search_fields
 

@@ -11,7 +11,7 @@ from measured_paths import BASE, made, numbers
 
 from planner.paths.pareto import front, pareto_flags
 from planner.paths.ranking import ranked
-from planner.records.request import Request
+from planner.records.request.request import Request
 
 
 def beaten(values: np.ndarray) -> np.ndarray:

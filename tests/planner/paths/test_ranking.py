@@ -13,7 +13,8 @@ import planner.scores
 from planner.errors import RequestError
 from planner.measuring.measured import MeasuredPath
 from planner.paths.ranking import ranked, score_named
-from planner.records.request import DEFAULT_RANKING, Request
+from planner.records.request.ranking import DEFAULT_RANKING
+from planner.records.request.request import Request
 from planner.scores import RISK_MODELS, SCORES, Score
 from planner.scores.pneumothorax_odds import pneumothorax_odds
 

@@ -13,7 +13,9 @@ from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.structures import Role
 from planner.measuring.measure import measure
 from planner.paths.seed_drops import distal_ends, within_margin
-from planner.records.request import Request, SeedRequest, TargetRequest
+from planner.records.request.request import Request
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 

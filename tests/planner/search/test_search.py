@@ -28,7 +28,10 @@ from small_chests import (
 from anatomy.structures import Role
 from planner.measuring.measure import Measurer
 from planner.records.progress import Cancelled, Phase, Progress, always
-from planner.records.request import Needle, PoseRequest, Request, SearchRequest
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
 from planner.search.kernels import line
 from planner.search.kernels.line import CHORD, FISSURES, LENGTH, LUNG, PUNCTURES, QUANTITIES, TIP
 from planner.search.kernels.search_fields import SearchFields

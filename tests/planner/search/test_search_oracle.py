@@ -33,7 +33,10 @@ from small_chests import (
 
 from anatomy.structures import Role
 from planner.records.progress import always
-from planner.records.request import Needle, PoseRequest, Request, SearchRequest
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
 from planner.search.kernels import line, verdicts
 from planner.search.kernels.line import CHORD, LENGTH, LUNG, TIP
 from planner.search.kernels.search_fields import SearchFields

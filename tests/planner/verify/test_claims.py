@@ -31,7 +31,8 @@ from anatomy.structures import InputDigest, Role, Structure
 from planner.paths.search_report import proof_of
 from planner.records.paths import Crossing, Path
 from planner.records.plan import Plan, Status
-from planner.records.request import Prescription, Request
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
 from planner.records.search import Proof
 from planner.records.verification import Check, Verification
 from planner.verify import verify

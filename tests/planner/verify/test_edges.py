@@ -12,7 +12,8 @@ from true_plans import Patient, honest_plan, patient
 
 from planner.records.paths import Path, Window
 from planner.records.plan import Plan
-from planner.records.request import Prescription, PriorExternal, Request
+from planner.records.request.prescription import Prescription, PriorExternal
+from planner.records.request.request import Request
 from planner.records.search import Blocker, Constraint
 from planner.verify.claims import Claims
 from planner.verify.statements.numbers import MAX_COUNT, MAX_NUMBER, MAX_SAMPLES, check_numbers

@@ -18,7 +18,8 @@ from planner.evaluate import evaluate_implant
 from planner.records.followup import Changes, Evaluation, Replanned
 from planner.records.needle_set import PlacedSeed
 from planner.records.plan import Plan, Status
-from planner.records.request import GivenSeed, OrganGoal
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import OrganGoal
 from planner.records.verification import Verification
 from planner.records.wording.followup import implant_outcome
 from planner.replan import MeasuredNeedle, replan

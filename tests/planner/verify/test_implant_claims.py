@@ -25,16 +25,10 @@ from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.organ_limits import Doubt, LimitComparison
 from planner.records.paths import Aim, Path, SeedDrop
 from planner.records.plan import Plan, Status
-from planner.records.request import (
-    Arrangement,
-    BedRequest,
-    GivenSeed,
-    Goals,
-    NeedleSetRequest,
-    OrganGoal,
-    PriorExternal,
-    Request,
-)
+from planner.records.request.given import GivenSeed
+from planner.records.request.needle_set import Arrangement, NeedleSetRequest
+from planner.records.request.prescription import BedRequest, Goals, OrganGoal, PriorExternal
+from planner.records.request.request import Request
 from planner.records.wording.organ_limits import reason_of
 from planner.verify import verify
 from planner.verify.plan import NOT_RECOMPUTED

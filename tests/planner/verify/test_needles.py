@@ -24,7 +24,7 @@ from true_implants import honest_implant
 
 from planner.implant.needles.conflicts import Hardware, conflict_pairs
 from planner.implant.needles.insertion_order import insertion_order, must_precede
-from planner.records.request import Point
+from planner.records.request.point import Point
 from planner.records.verification import Check
 from planner.verify.claims import Claims
 from planner.verify.needle_set.conflicts import check_needles, gaps_in_place, needle_sizes_of

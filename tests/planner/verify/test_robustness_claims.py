@@ -26,7 +26,8 @@ from anatomy.structures import Role
 from planner.measuring.clearance import Obstacles
 from planner.records.paths import Aim
 from planner.records.plan import Plan
-from planner.records.request import Needle, Placement
+from planner.records.request.needle import Needle
+from planner.records.request.robustness import Placement
 from planner.records.robustness import NeedleRisk, Robustness, Spread, Touch
 from planner.robustness.placement_errors import ERRORS, displaced_needle, uniform_draws
 from planner.robustness.tolerance import tolerance_deg

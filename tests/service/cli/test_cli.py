@@ -22,7 +22,8 @@ from phantom import write_phantom
 from anatomy.structures import InputDigest
 from planner import SOFTWARE
 from planner.records.progress import Phase, Progress
-from planner.records.request import Request, TargetRequest
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.records.verification import Verification
 from service.cli import main as cli
 from service.cli.terminal import ProgressLines

@@ -20,7 +20,9 @@ from planner.errors import RequestError
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.progress import GoOn, Phase, Progress
-from planner.records.request import GivenSeed, SearchRequest, TargetRequest
+from planner.records.request.given import GivenSeed
+from planner.records.request.search import SearchRequest
+from planner.records.request.target import TargetRequest
 from planner.records.verification import Verification
 from planner.replan import MeasuredNeedle
 from service.cli import main as cli

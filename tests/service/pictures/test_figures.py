@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from anatomy.structures import Role
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.search import Proof, SearchReport
 from service.pictures.oblique_slice import along_needle, direction_letters
 from service.pictures.palette import NEEDLE, NO_LUNG, OF_ROLE, SEED

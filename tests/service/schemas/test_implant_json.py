@@ -13,7 +13,9 @@ from sample_implants import a_needle_set, a_path, a_replanning, an_evaluation, i
 from planner.records.followup import Evaluation, Replanned
 from planner.records.paths import Aim
 from planner.records.plan import Plan
-from planner.records.request import Arrangement, GivenNeedle, GivenSeed, NeedleSetRequest, Prescription
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.needle_set import Arrangement, NeedleSetRequest
+from planner.records.request.prescription import Prescription
 from service.schemas.json.records import adapter
 from service.schemas.json.strict import Refused
 from service.schemas.plan.file import plan_sha256, plan_to_json, read_plan, write_plan

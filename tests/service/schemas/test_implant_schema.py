@@ -10,20 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.published_limits.tables import PROTOCOLS
-from planner.records.request import (
-    Arrangement,
-    GivenNeedle,
-    GivenSeed,
-    Goals,
-    NeedleSetRequest,
-    OrganGoal,
-    Placement,
-    Prescription,
-    PriorExternal,
-    Request,
-    RobustnessRequest,
-    SeedRequest,
-)
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.needle_set import Arrangement, NeedleSetRequest
+from planner.records.request.prescription import Goals, OrganGoal, Prescription, PriorExternal
+from planner.records.request.request import Request
+from planner.records.request.robustness import Placement, RobustnessRequest
+from planner.records.request.seeds import SeedRequest
 from planner.sources import SOURCES
 from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, SeedsFound
 from service.schemas.json.ranges import FOUND_LIMITS, LIMITS

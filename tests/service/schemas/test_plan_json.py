@@ -19,7 +19,7 @@ from anatomy.structures import InputDigest
 from planner import SOFTWARE
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.search import Blocker, Constraint, NearestMiss, Proof, Relaxation, SearchReport
 from planner.records.verification import Check, Verification
 from service.schemas.json.strict import NotJson, Refused

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from anatomy.errors import MAX_FIELD_LENGTH
 from anatomy.patient.pose import Position
 from anatomy.structures import Role
-from planner.records.gauge import OUTSIDE_MM
-from planner.records.request import Needle, Prescription, Request
+from planner.records.request.gauge import OUTSIDE_MM
+from planner.records.request.needle import Needle
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
 from planner.scores import SCORES
 from service.schemas.json.messages import MAX_SHOWN
 from service.schemas.json.ranges import LIMITS

@@ -20,7 +20,7 @@ from postgres import Postgres
 from service_process import eventually
 from study_process import family, is_alive, started
 
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.cli import main as cli
 from service.cli import study_command
 from service.cli.study_command import settings_in

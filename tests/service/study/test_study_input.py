@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anatomy.errors import AnatomyError
-from planner.records.request import DEFAULT_RANKING, Request
+from planner.records.request.ranking import DEFAULT_RANKING
+from planner.records.request.request import Request
 from planner.scores import SCORES
 from service.host.errors import BadFile
 from service.operations.case import Case

@@ -16,7 +16,7 @@ from true_plans import honest_plan, patient
 
 from planner.records.paths import Path
 from planner.records.plan import Outcome, Plan, Status
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.scores import SCORES
 from service.cli.study_progress import CLEAR, OFTEN_S, SELDOM_S, ProgressBar
 from service.cli.text.study import all_planned, summary_text

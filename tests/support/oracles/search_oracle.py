@@ -7,7 +7,7 @@ from small_chests import Chest, Lines
 
 from anatomy.structures import Role
 from planner.records.defaults import least_chord_mm
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.search.kernels import verdicts
 
 TOLERANCE_MM = 1e-6

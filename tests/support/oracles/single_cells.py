@@ -17,7 +17,11 @@ from small_chests import Chest, Lines, posed, without_table
 
 from anatomy.patient.pose import Bore, HalfSpace
 from anatomy.structures import Role
-from planner.records.request import Needle, PoseRequest, Request, SearchRequest, TargetRequest
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
+from planner.records.request.target import TargetRequest
 from planner.search import level
 from planner.search.kernels.search_fields import SearchFields, vector3
 from planner.search.line_net import SIXTEENTHS, Blocks, Cells, lines_of

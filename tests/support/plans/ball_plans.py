@@ -12,17 +12,14 @@ from anatomy.scene import Scene
 from anatomy.structures import Role
 from planner.plan import plan
 from planner.records.plan import Plan
-from planner.records.request import (
-    Goals,
-    Needle,
-    NeedleSetRequest,
-    PoseRequest,
-    Prescription,
-    Request,
-    RobustnessRequest,
-    SearchRequest,
-    TargetRequest,
-)
+from planner.records.request.needle import Needle
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.pose import PoseRequest
+from planner.records.request.prescription import Goals, Prescription
+from planner.records.request.request import Request
+from planner.records.request.robustness import RobustnessRequest
+from planner.records.request.search import SearchRequest
+from planner.records.request.target import TargetRequest
 
 MIDDLE_B = np.array([41.0, 35.0, 37.0])
 """The ball's middle. [mm]"""

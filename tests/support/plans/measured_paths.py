@@ -8,7 +8,7 @@ from anatomy.scene import Scene
 from planner.measuring.measured import MeasuredPath
 from planner.paths.seed_drops import seed_drops
 from planner.records.paths import SeedDrop
-from planner.records.request import Request
+from planner.records.request.request import Request
 
 BASE = MeasuredPath(
     entry_mm=(0.0, 0.0, 0.0),

@@ -26,23 +26,15 @@ from planner.plan import plan
 from planner.records.organ_goals import REPORTED_ROLES
 from planner.records.paths import Aim
 from planner.records.plan import Plan
-from planner.records.request import (
-    DEFAULT_RANKING,
-    Arrangement,
-    GivenNeedle,
-    GivenSeed,
-    Goals,
-    NeedleSetRequest,
-    OrganGoal,
-    Placement,
-    Point,
-    Prescription,
-    PriorExternal,
-    Request,
-    RobustnessRequest,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.needle_set import Arrangement, NeedleSetRequest
+from planner.records.request.point import Point
+from planner.records.request.prescription import Goals, OrganGoal, Prescription, PriorExternal
+from planner.records.request.ranking import DEFAULT_RANKING
+from planner.records.request.request import Request
+from planner.records.request.robustness import Placement, RobustnessRequest
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.records.verification import Verification
 from planner.replan import MeasuredNeedle, replan
 from planner.sources import SOURCES

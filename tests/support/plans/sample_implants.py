@@ -30,7 +30,10 @@ from planner.records.needle_set import NeedleParts, NeedleSet, PlacedSeed, TooNe
 from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
 from planner.records.paths import Aim, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
-from planner.records.request import GivenSeed, Prescription, Request, TargetRequest
+from planner.records.request.given import GivenSeed
+from planner.records.request.prescription import Prescription
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.records.robustness import NeedleRisk, Robustness, Spread, Touch
 from planner.records.search import Proof, SearchReport
 from planner.records.verification import Check, Verification

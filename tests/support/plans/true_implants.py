@@ -27,16 +27,10 @@ from planner.paths.ranking import ranked
 from planner.records.needle_set import NeedleSet, PlacedSeed
 from planner.records.paths import Aim, Path, SeedDrop
 from planner.records.plan import Plan, Status
-from planner.records.request import (
-    GivenNeedle,
-    GivenSeed,
-    Goals,
-    NeedleSetRequest,
-    OrganGoal,
-    Prescription,
-    PriorExternal,
-    Request,
-)
+from planner.records.request.given import GivenNeedle, GivenSeed
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.prescription import Goals, OrganGoal, Prescription, PriorExternal
+from planner.records.request.request import Request
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.set_claims import set_claims
 from planner.robustness.robustness import robustness

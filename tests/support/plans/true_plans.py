@@ -22,15 +22,13 @@ from planner import SOFTWARE
 from planner.paths.search_report import proof_of
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
-from planner.records.request import (
-    Needle,
-    PoseRequest,
-    Request,
-    RobustnessRequest,
-    SearchRequest,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
+from planner.records.request.robustness import RobustnessRequest
+from planner.records.request.search import SearchRequest
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.records.search import Blocker, Constraint, Proof, SearchReport
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.search_claims import claims_of

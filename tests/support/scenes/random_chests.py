@@ -17,15 +17,13 @@ from anatomy.geometry.masks import MaskLayers
 from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
-from planner.records.request import (
-    DEFAULT_RANKING,
-    Needle,
-    PoseRequest,
-    Request,
-    SearchRequest,
-    SeedRequest,
-    TargetRequest,
-)
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.ranking import DEFAULT_RANKING
+from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 
 RANKINGS = (
     DEFAULT_RANKING,

@@ -8,7 +8,11 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
 from planner.implant.needles.conflicts import Hardware, Needles
-from planner.records.request import Needle, NeedleSetRequest, Point, PoseRequest, Request
+from planner.records.request.needle import Needle
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.point import Point
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
 
 HARDWARE = Hardware(200.0, 0.635, 30.0, 4.0, 1.0)
 BARE = Hardware(200.0, 0.635, 0.0, 0.635, 1.0)

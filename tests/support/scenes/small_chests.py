@@ -17,7 +17,10 @@ from anatomy.geometry.masks import MaskLayers
 from anatomy.patient.pose import Position
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
-from planner.records.request import Needle, PoseRequest, Request, TargetRequest
+from planner.records.request.needle import Needle
+from planner.records.request.pose import PoseRequest
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.search.kernels.line import LENGTH, TIP
 from planner.search.search import SafeLines
 

@@ -22,7 +22,8 @@ from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
-from planner.records.request import GivenSeed, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.request import Request
 from service.operations.case import Case
 from service.schemas.in_patient import NeedlesMeasured
 

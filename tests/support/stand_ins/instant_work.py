@@ -15,7 +15,8 @@ from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
 from planner.records.progress import Progress
-from planner.records.request import GivenSeed, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.request import Request
 from service.interactive import appraise_task, slices
 from service.interactive.appraise_task import AppraisalJson, NeedlesTask
 from service.interactive.slices import SliceTask

@@ -20,7 +20,8 @@ from case_files import NAMES, body_labels, write_names, write_nifti
 from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
-from planner.records.request import GivenSeed, Request
+from planner.records.request.given import GivenSeed
+from planner.records.request.request import Request
 from service.interactive import appraisers as appraising
 from service.interactive.appraise_task import AppraisalJson, NeedlesTask
 from service.interactive.slices import SliceTask

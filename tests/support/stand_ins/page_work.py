@@ -9,7 +9,7 @@ from sample_implants import a_path
 from planner.plan import PlanningResult
 from planner.records.paths import Aim, Path
 from planner.records.progress import Progress
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.operations.case import Case
 from service.operations.job_tasks import Work
 

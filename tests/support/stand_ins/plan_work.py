@@ -14,7 +14,7 @@ from planner.paths.skin_access import SkinAccess
 from planner.plan import PlanningResult
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.search import Proof, SearchReport
 from planner.records.verification import Check, Verification
 from service.operations.case import Case

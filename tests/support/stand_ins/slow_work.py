@@ -10,7 +10,7 @@ import plan_work
 
 from planner.plan import PlanningResult
 from planner.records.progress import Phase, Progress
-from planner.records.request import Request
+from planner.records.request.request import Request
 from service.operations.case import Case
 from service.operations.job_tasks import Work
 

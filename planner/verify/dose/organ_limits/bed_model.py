@@ -9,7 +9,7 @@
 from dataclasses import dataclass
 from math import log, sqrt
 
-from planner.records.request import BedRequest
+from planner.records.request.prescription import BedRequest
 from planner.sources.source import Source
 
 

@@ -17,7 +17,7 @@ from planner.published_limits.organs import ORGAN_OF_ROW
 from planner.published_limits.tables import PROTOCOLS
 from planner.records.dose import BedReport, OrganDose
 from planner.records.organ_limits import Doubt, LimitComparison
-from planner.records.request import Prescription
+from planner.records.request.prescription import Prescription
 from planner.records.wording.organ_limits import reason_of
 from planner.verify.claims import Claims
 from planner.verify.dose.organ_limits.bed_model import BedModel

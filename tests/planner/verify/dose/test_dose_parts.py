@@ -21,7 +21,8 @@ from planner.dose.sampling import FineRegion, sampled
 from planner.dose.tg43.in_seed import in_seed
 from planner.records.dose import OrganDose, PointDose, PointKind
 from planner.records.needle_set import PlacedSeed
-from planner.records.request import Request, TargetRequest
+from planner.records.request.request import Request
+from planner.records.request.target import TargetRequest
 from planner.sources import SOURCES
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify.claims import Claims

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from anatomy.geometry.masks import mask_from_bool
 from planner.plan import plan
 from planner.records.plan import Plan
-from planner.records.request import GivenSeed, NeedleSetRequest, Prescription, SeedRequest
+from planner.records.request.given import GivenSeed
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.prescription import Prescription
+from planner.records.request.seeds import SeedRequest
 from planner.sources.amersham_6711 import AMERSHAM_6711
 from planner.verify import verify
 from planner.verify.dose.grid_alignment import (

@@ -22,7 +22,7 @@ from planner.records import dose as dose_records
 from planner.records.dose import BedReport
 from planner.records.needle_set import PlacedSeed
 from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
-from planner.records.request import GivenSeed
+from planner.records.request.given import GivenSeed
 from planner.records.wording.organ_limits import reason_of
 from planner.verify.claims import Claims
 from planner.verify.dose.organ_limits.bed_model import bed_model_of

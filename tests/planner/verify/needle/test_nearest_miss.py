@@ -22,7 +22,7 @@ from true_plans import (
 
 from anatomy.structures import Role
 from planner.records.plan import Outcome, Plan, Status
-from planner.records.request import Request
+from planner.records.request.request import Request
 from planner.records.search import CONSTRAINT_NAMES, Constraint, NearestMiss, Relaxation
 from planner.verify import verify
 from planner.verify.claims import Claims

@@ -11,7 +11,9 @@ from measured_paths import seeds_along
 from anatomy.structures import Role
 from planner.measuring.measure import measure
 from planner.records.paths import SeedDrop
-from planner.records.request import Request, SeedRequest, TargetRequest
+from planner.records.request.request import Request
+from planner.records.request.seeds import SeedRequest
+from planner.records.request.target import TargetRequest
 from planner.verify.claims import Claims
 from planner.verify.geometry.voxels import voxels_of
 from planner.verify.needle.examined_axis import examined_axis

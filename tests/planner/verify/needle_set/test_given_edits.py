@@ -14,7 +14,10 @@ from ball_plans import asked, ball_scene
 from planner.plan import plan as make_plan
 from planner.records.needle_set import NeedleParts
 from planner.records.plan import Plan
-from planner.records.request import GivenNeedle, Goals, NeedleSetRequest, Prescription, SearchRequest
+from planner.records.request.given import GivenNeedle
+from planner.records.request.needle_set import NeedleSetRequest
+from planner.records.request.prescription import Goals, Prescription
+from planner.records.request.search import SearchRequest
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.set_claims import set_claims
 from planner.verify import verify

@@ -1,0 +1,3 @@
+"""Points: the type of a place or a direction in the patient."""
+
+Point = tuple[float, float, float]

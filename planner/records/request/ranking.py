@@ -1,0 +1,22 @@
+"""Ranking: in which order paths are returned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+DEFAULT_RANKING = (
+    "lung_length_mm",
+    "pleural_punctures",
+    "fissures_crossed",
+    "clearance_mm",
+    "length_mm",
+)
+
+
+@dataclass(frozen=True)
+class PathOrder:
+    """How paths are ordered: by `scores`, the first deciding; or by the weighted sum in `weights`, if there
+    are weights."""
+
+    scores: tuple[str, ...]
+    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

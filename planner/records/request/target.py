@@ -1,0 +1,20 @@
+"""The target: what is treated."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TargetRequest:
+    """What is treated. Several structures are treated as one target, their union.
+
+    An empty `structures` means: the structures whose role is target.
+    """
+
+    structures: tuple[str, ...] = ()
+    margin_mm: float = 5.0
+    """PTV = GTV + 5 mm (Dong 2021, 10.1111/1759-7714.13932)."""
+    min_chord_mm: float | None = None
+    """How far the needle runs in the target at least: a track that grazes it misses it at the first error of
+    the hand. None: a seed's length, or half the target's shortest side where that is less [U]."""
+    cut_back: tuple[str, ...] = ()
+    """Structures that the PTV leaves out: the margin does not reach into them."""
