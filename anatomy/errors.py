@@ -8,6 +8,9 @@ AnatomyError            bad input: which field, what was found there, what to do
 `-- SurfaceError        a mesh that bounds no volume
 """
 
+from collections.abc import Callable
+from enum import StrEnum
+
 MAX_FIELD_LENGTH, MAX_VALUE_LENGTH, MAX_REMEDY_LENGTH = 200, 500, 1200
 """Characters of each part of an error. A damaged file can hold a number of a million digits: repeating all of
 it would hide what is wrong."""
@@ -22,6 +25,20 @@ def shortened(text: str, most: int) -> str:
     return text[: most - len(gap) - end] + gap + text[-end:]
 
 
+class Companion(StrEnum):
+    """What may be given beside the input itself, as `anatomy.readers.read.read` calls it. How a user gives it
+    is for the user's interface to say."""
+
+    NAMES = "names"
+    TARGET = "target"
+    CT = "ct"
+    MESH_AXES = "mesh_axes"
+
+
+Remedy = str | tuple[str | Companion, ...]
+"""What to do about bad input: a text, or its pieces with the companions that it names among them."""
+
+
 class AnatomyError(ValueError):
     """Bad input, described so that the sender can correct it.
 
@@ -29,15 +46,30 @@ class AnatomyError(ValueError):
     `remedy` what to do about it. Each is shortened to a readable length.
     """
 
-    def __init__(self, field: str, value: str, remedy: str) -> None:
+    def __init__(self, field: str, value: str, remedy: Remedy) -> None:
         self.field = shortened(field, MAX_FIELD_LENGTH)
         self.value = shortened(value, MAX_VALUE_LENGTH)
-        self.remedy = shortened(remedy, MAX_REMEDY_LENGTH)
-        super().__init__(f"{self.field}: {self.value}. {self.remedy}")
+        self._remedy = remedy
+        super().__init__(self.text_by(str))
 
-    def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str, str, Remedy]]:
         """Pickle by the constructor's arguments, so that the error keeps its fields in another process."""
-        return (type(self), (self.field, self.value, self.remedy))
+        return (type(self), (self.field, self.value, self._remedy))
+
+    @property
+    def remedy(self) -> str:
+        """The remedy, with companions by their names in `anatomy.readers.read.read`."""
+        return self.remedy_by(str)
+
+    def text_by(self, name_of: Callable[[Companion], str]) -> str:
+        """Field, value and remedy in one text, in which `name_of` says how each companion is given."""
+        return f"{self.field}: {self.value}. {self.remedy_by(name_of)}"
+
+    def remedy_by(self, name_of: Callable[[Companion], str]) -> str:
+        """The remedy, in which `name_of` says how each companion is given."""
+        pieces = (self._remedy,) if isinstance(self._remedy, str) else self._remedy
+        text = "".join(name_of(piece) if isinstance(piece, Companion) else piece for piece in pieces)
+        return shortened(text, MAX_REMEDY_LENGTH)
 
 
 class ReadError(AnatomyError):

@@ -17,7 +17,7 @@ from itertools import pairwise, product
 import numpy as np
 from jaxtyping import Float
 
-from anatomy.errors import FrameMismatch
+from anatomy.errors import Companion, FrameMismatch, Remedy
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import centroid_P
 from anatomy.names.roles import SIDES, key_of, level_of, words_of
@@ -56,9 +56,12 @@ _RIBS = range(1, 10)
 
 _TURNED, _MIRRORED = frozenset(("across", "depth")), frozenset(("across",))
 _BACK_TO_FRONT, _UPSIDE_DOWN = frozenset(("depth",)), frozenset(("height",))
-_CAUSES = {
-    _TURNED: "The patient is rotated by 180 degrees, as when RAS is read as LPS: give meshes with "
-    "--mesh-axes ras, or correct the affine.",
+_CAUSES: dict[frozenset[str], Remedy] = {
+    _TURNED: (
+        "The patient is rotated by 180 degrees, as when RAS is read as LPS: give meshes with ",
+        Companion.MESH_AXES,
+        " ras, or correct the affine.",
+    ),
     _MIRRORED: "The patient is mirrored, or names of left and right are swapped: correct the affine or the "
     "names. Left and right are the patient's own.",
     _BACK_TO_FRONT: "The patient is mirrored from front to back: correct the affine or the axes of meshes.",

@@ -10,7 +10,7 @@ both, and the file's own is damaged        the given one, with a note
 
 from pathlib import Path
 
-from anatomy.errors import ReadError
+from anatomy.errors import Companion, ReadError
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import masks_from_labels
 from anatomy.readers.label_table import embedded_names, read_names
@@ -47,7 +47,7 @@ def _tables(path: Path, names: Path | None) -> tuple[dict[int, str], dict[int, s
             raise ReadError(
                 path.name,
                 "a label map needs the names of its labels, and it contains none",
-                'Give a JSON table such as {"1": "heart"} by --names.',
+                ('Give a JSON table such as {"1": "heart"} by ', Companion.NAMES, "."),
             )
         return table, table, ()
     from_file = read_names(names)

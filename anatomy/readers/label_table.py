@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
-from anatomy.errors import ReadError
+from anatomy.errors import Companion, ReadError
 from anatomy.names.background import names_background
 from anatomy.readers.label_values import MAX_LABEL, whole_number
 from anatomy.readers.size_limits import (
@@ -25,6 +25,7 @@ _MAX_LABEL_DIGITS = 20
 """Characters of a label as a number: far more than the largest label has."""
 
 _REMEDY = 'Give one JSON object such as {"1": "heart", "2": "aorta"}, with each label and name once.'
+_GIVE_NAMES = ("Give the names by ", Companion.NAMES, ".")
 
 
 def read_names(path: Path) -> dict[int, str]:
@@ -61,11 +62,11 @@ def embedded_names(extensions: Iterable[bytes], file: str) -> dict[int, str] | N
 def _labels(content: bytes, file: str) -> Iterable[tuple[str, str]]:
     """Key and text of each Label element in one XML document."""
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise ReadError(file, "its embedded label table declares entities", "Give the names by --names.")
+        raise ReadError(file, "its embedded label table declares entities", _GIVE_NAMES)
     try:
         root = ElementTree.fromstring(content.strip(b"\0 \r\n\t"))
     except (ElementTree.ParseError, LookupError, ValueError):  # no XML, or in an unknown encoding
-        raise ReadError(file, "its embedded label table is damaged", "Give the names by --names.") from None
+        raise ReadError(file, "its embedded label table is damaged", _GIVE_NAMES) from None
     for label in root.iter("Label"):
         yield label.get("Key", ""), "".join(label.itertext())
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anatomy.errors import FrameMismatch, ReadError, StructureError, SurfaceError
+from anatomy.errors import Companion, FrameMismatch, ReadError, StructureError, SurfaceError
 from anatomy.geometry.extents import refuse_far_apart
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import MaskLayers, mask_from_bool
@@ -111,7 +111,7 @@ def _settled_axes(
         raise ReadError(
             "mesh_axes",
             "the input has no surface, and only surfaces take mesh axes",
-            "Leave --mesh-axes out.",
+            ("Leave ", Companion.MESH_AXES, " out."),
         )
     return resolve_axes({file: axes_stated_in(file) for file in surfaces}, requested)
 

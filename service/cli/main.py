@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from anatomy.errors import AnatomyError
+from anatomy.errors import AnatomyError, Companion
 from anatomy.names.did_you_mean import did_you_mean
 from planner import SOFTWARE
 from service.cli.exit_status import BAD_INPUT, FAULT, INTERRUPTED
@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
         return status
-    except (AnatomyError, BadFile) as error:
+    except AnatomyError as error:
+        say(f"error: {error.text_by(_flag)}")
+        return BAD_INPUT
+    except BadFile as error:
         say(f"error: {error}")
         return BAD_INPUT
     except OSError as error:
@@ -62,6 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
+
+
+def _flag(companion: Companion) -> str:
+    """The flag by which a companion of the input is given (`service.cli.arguments.add_input`)."""
+    return f"--{companion.replace('_', '-')}"
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:

@@ -4,7 +4,6 @@ The worker writes it into its job, the web answers it. These sentences are part 
 are written here alone, from the errors' values.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,8 +27,6 @@ REQUEST_SECTIONS = (
 
 TABLES = ("clearance_mm", "roles", "prescription/organ_goals")
 """Where what follows is one name, whatever is in it."""
-
-_FLAG = re.compile(r"--(names|target|ct|mesh-axes)\b")
 
 
 def report_of(error: ServiceError) -> Report:
@@ -116,16 +113,15 @@ def input_report(error: AnatomyError, folder: Path, parts: Mapping[str, str], re
     """What is wrong with a case in `folder`, or with what is asked of it.
 
     `parts` says which part of the upload a file's name belongs to, `request_at` where in the body the request
-    stands. Paths lose the folder, and advice for the command line is turned into advice for the form. A file
-    of the store that is damaged is no fault of the case.
+    stands. Paths lose the folder. A companion of the input is a part of the form. A file of the store that is
+    damaged is no fault of the case.
     """
     if isinstance(error, DamagedFile):
         return damage_report(error)
     where, value, remedy = (
         text.replace(f"{folder}/", "").replace(str(folder), "the input")
-        for text in (error.field, error.value, error.remedy)
+        for text in (error.field, error.value, error.remedy_by("the part '{}'".format))
     )
-    remedy = _FLAG.sub(lambda flag: f"the part '{flag[1].replace('-', '_')}'", remedy)
     is_in_request = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
     at = request_at + _request_pointer(where) if is_in_request else f"/{parts.get(where, 'file')}"
     detail = f"{value}. {remedy}" if is_in_request else f"{where}: {value}. {remedy}"

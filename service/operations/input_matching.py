@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from anatomy.errors import ReadError
+from anatomy.errors import Companion, ReadError
 from anatomy.readers.file_names import organ_name
 from anatomy.structures import InputDigest
 
@@ -27,7 +27,7 @@ def refuse_left_out(
             raise ReadError(
                 file.name,
                 "the plan was made with this file, and it is not given",
-                f"Give all that the plan was made from, this one {_how(file.name, targets)}.",
+                ("Give all that the plan was made from, this one by ", _how(file.name, targets), "."),
             )
 
 
@@ -94,12 +94,12 @@ def _refuse_other_axes(claimed: Sequence[InputDigest], given: Sequence[InputDige
             raise ReadError(
                 file.name,
                 f"the plan was made with it in {plan_axes.upper()}, and it is read as {file.axes.upper()}",
-                f"Give --mesh-axes {plan_axes}.",
+                ("Give ", Companion.MESH_AXES, f" {plan_axes}."),
             )
 
 
-def _how(file: str, targets: Sequence[str]) -> str:
-    """The option for a companion file, from its name: a plan does not state the kind of each input."""
+def _how(file: str, targets: Sequence[str]) -> Companion:
+    """Which companion a file is, from its name: a plan does not state the kind of each input."""
     if file.lower().endswith(".json"):
-        return "by --names"
-    return "by --target" if organ_name(Path(file)) in targets else "by --ct"
+        return Companion.NAMES
+    return Companion.TARGET if organ_name(Path(file)) in targets else Companion.CT

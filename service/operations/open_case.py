@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from anatomy.errors import ReadError, StructureError
+from anatomy.errors import Companion, ReadError, StructureError
 from anatomy.names.did_you_mean import did_you_mean
 from anatomy.plausibility.sizes import refuse_unlikely_voxels
 from anatomy.readers.read import read
@@ -53,7 +53,7 @@ def open_case(case: Case) -> tuple[Segmentation, tuple[str, ...]]:
         raise ReadError(
             "mesh_axes",
             f"the built-in {case.source} has no surface, which takes them",
-            "Leave --mesh-axes out.",
+            ("Leave ", Companion.MESH_AXES, " out."),
         )
     return _BUILTINS[case.source](), ()
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from anatomy.errors import FrameMismatch, ReadError
+from anatomy.errors import Companion, FrameMismatch, ReadError
 from anatomy.remarks import listed
 
 STL_HEADER_BYTES = 80
@@ -87,7 +87,11 @@ def resolve_axes(
             raise FrameMismatch(
                 path.name,
                 f"it says SPACE={_shown(own)}, but {_shown(requested)} is requested",
-                "Leave --mesh-axes out, which is for files that state nothing, or correct the file's header.",
+                (
+                    "Leave ",
+                    Companion.MESH_AXES,
+                    " out, which is for files that state nothing, or correct the file's header.",
+                ),
             )
     silent = [path for path, own in stated.items() if own is None]
     ras = [path for path, own in stated.items() if own is MeshAxes.RAS]
@@ -95,7 +99,11 @@ def resolve_axes(
         raise FrameMismatch(
             silent[0].name,
             f"it does not say whether it is in LPS or RAS, and {ras[0].name} says RAS",
-            "Give --mesh-axes ras if both are in RAS; otherwise write SPACE=LPS into this file's header.",
+            (
+                "Give ",
+                Companion.MESH_AXES,
+                " ras if both are in RAS; otherwise write SPACE=LPS into this file's header.",
+            ),
         )
     return {path: own or requested or MeshAxes.LPS for path, own in stated.items()}, _notes(stated, requested)
 

@@ -185,10 +185,10 @@ def test_bad_names_tables(tmp_path: Path, content: bytes, message: str) -> None:
 
 
 def test_a_label_map_without_names_says_how_to_give_them(tmp_path: Path) -> None:
-    with pytest.raises(ReadError, match="--names"):
-        read(labels(tmp_path))
-    with pytest.raises(ReadError, match="--names"):
-        read(labels(tmp_path, extension=b"<CaretExtension></CaretExtension>"))
+    for file in (labels(tmp_path), labels(tmp_path, extension=b"<CaretExtension></CaretExtension>")):
+        with pytest.raises(ReadError, match=r"by names\.$") as refused:
+            read(file)
+        assert refused.value.text_by(lambda companion: f"<{companion}>").endswith("by <names>.")
 
 
 @pytest.mark.parametrize(

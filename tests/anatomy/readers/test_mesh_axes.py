@@ -191,7 +191,7 @@ def test_no_file_is_read_against_what_is_said_of_it(
 def test_a_plan_is_not_held_against_its_surfaces_in_other_axes() -> None:
     made = [InputDigest("heart.stl", "a", "ras")]
     refuse_left_out(made, made, ())
-    with pytest.raises(ReadError, match=r"in RAS, and it is read as LPS. Give --mesh-axes ras"):
+    with pytest.raises(ReadError, match=r"in RAS, and it is read as LPS. Give mesh_axes ras"):
         refuse_left_out(made, [InputDigest("heart.stl", "a", "lps")], ())
 
 
@@ -212,7 +212,8 @@ def test_axes_of_a_cohort(tmp_path: Path) -> None:
 def test_the_command_line_takes_axes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "heart", "stl", "SPACE=RAS", RAS)
     assert cli.main(["plan", str(file), "--mesh-axes", "lps"]) == exit_status.BAD_INPUT
-    assert "SPACE=RAS, but LPS is requested" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "SPACE=RAS, but LPS is requested" in message and "Leave --mesh-axes out" in message
 
 
 @pytest.mark.parametrize(("text", "axes"), [("RAS", "ras"), (" Lps\n", "lps"), ("las", None), ("", None)])
