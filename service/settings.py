@@ -36,6 +36,12 @@ PREFIX = "SEEDPATH_"
 FILE = "SEEDPATH_SETTINGS"
 """Names the TOML file."""
 
+TOGETHER = "settings"
+"""The field of an error about settings that do not fit together."""
+
+_CHANGE = "Change it, or leave it out for the default."
+_MAKE_A_KEY = "Make a key by `seedpath keys create`."
+
 THREADS = "SEEDPATH_THREADS"
 """How many threads a plan uses; read by the planner alone (`anatomy.runtime.parallel`)."""
 
@@ -168,9 +174,8 @@ class Settings(BaseModel):
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             if not _ORIGIN.fullmatch(origin):
-                raise ValueError(
-                    f"{origin!r} is no origin: give scheme, host and port alone, as in https://pacs.example:8443"
-                )
+                wrong = f"{origin!r} is no origin: give scheme, host and port alone, as in https://pacs.example:8443"
+                raise SettingsError(_variable("cors_origins"), wrong, _CHANGE)
         return value
 
     @field_validator("trusted_proxies")
@@ -180,9 +185,8 @@ class Settings(BaseModel):
             try:
                 ipaddress.ip_address(proxy)
             except ValueError:
-                raise ValueError(
-                    f"{proxy!r} is no address: give those of the proxies, as in 127.0.0.1, 10.0.0.7"
-                ) from None
+                wrong = f"{proxy!r} is no address: give those of the proxies, as in 127.0.0.1, 10.0.0.7"
+                raise SettingsError(_variable("trusted_proxies"), wrong, _CHANGE) from None
         return value
 
     @model_validator(mode="after")
@@ -190,46 +194,57 @@ class Settings(BaseModel):
         if self.scheduler is None:
             return self
         if "data_dir" not in self.model_fields_set:
-            raise ValueError(
-                "with a scheduler, its workers must see data_dir: name one that has the same path for all"
+            raise SettingsError(
+                TOGETHER,
+                "with a scheduler, its workers must see data_dir",
+                "Name one that has the same path for all.",
             )
         where = self.scheduler.partition("://")[2].rpartition(":")[0]
         if not (self.scheduler_is_private or self.scheduler.startswith("tls://") or is_loopback(where)):
-            raise ValueError(
-                f"whoever reaches the scheduler at {where!r} may run anything on its workers: use tls://, or "
-                "say scheduler_is_private=true where nobody else is on its network"
+            raise SettingsError(
+                TOGETHER,
+                f"whoever reaches the scheduler at {where!r} may run anything on its workers",
+                "Use tls://, or say scheduler_is_private=true where nobody else is on its network.",
             )
         if self.database.startswith("sqlite"):
-            raise ValueError(
-                "with a scheduler, SQLite's one file is not safe to share: name a PostgreSQL as database_url"
+            raise SettingsError(
+                TOGETHER,
+                "with a scheduler, SQLite's one file is not safe to share",
+                "Name a PostgreSQL as database_url.",
             )
         return self
 
     @model_validator(mode="after")
     def _nobody_else_is_let_in_unasked(self) -> "Settings":
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key go together: give both, or neither")
+            raise SettingsError(TOGETHER, "tls_certificate and tls_key go together", "Give both, or neither.")
         if self.behind_tls_proxy and self.keys_file is None:
-            raise ValueError(
+            raise SettingsError(
+                TOGETHER,
                 "behind a proxy everybody it serves comes from this machine, and without keys_file there is "
-                "no telling who may ask: make a key by `seedpath keys create`"
+                "no telling who may ask",
+                _MAKE_A_KEY,
             )
         if self.trusted_proxies and self.keys_file is None:
-            raise ValueError(
-                "what a proxy passes on is refused without keys_file, so that trusted_proxies means nothing: "
-                "make a key by `seedpath keys create`"
+            raise SettingsError(
+                TOGETHER,
+                "what a proxy passes on is refused without keys_file, so that trusted_proxies means nothing",
+                _MAKE_A_KEY,
             )
         if is_loopback(self.host):
             return self
         if self.keys_file is None:
-            raise ValueError(
+            raise SettingsError(
+                TOGETHER,
                 f"host {self.host!r} can be reached by others, and without keys_file there is no telling who "
-                "may ask: make a key by `seedpath keys create`, or listen on 127.0.0.1"
+                "may ask",
+                "Make a key by `seedpath keys create`, or listen on 127.0.0.1.",
             )
         if self.tls_certificate is None and not self.behind_tls_proxy:
-            raise ValueError(
-                f"host {self.host!r} can be reached by others, and keys would go there in the clear: "
-                "give tls_certificate and tls_key, or say behind_tls_proxy=true where a proxy has TLS"
+            raise SettingsError(
+                TOGETHER,
+                f"host {self.host!r} can be reached by others, and keys would go there in the clear",
+                "Give tls_certificate and tls_key, or say behind_tls_proxy=true where a proxy has TLS.",
             )
         return self
 
@@ -258,7 +273,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     together, and OSError for a file that cannot be read.
     """
     values = _from_file(environment[FILE]) if FILE in environment else {}
-    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    names = [_variable(name) for name in Settings.model_fields]
     for name, value in environment.items():
         if name.startswith(PREFIX) and name not in (FILE, THREADS):
             if name not in names:
@@ -268,6 +283,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[0]) from None
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
 
 
 def _from_file(path: str) -> dict[str, Any]:
@@ -284,12 +304,8 @@ def _from_file(path: str) -> dict[str, Any]:
 
 
 def _refusal(error: ErrorDetails) -> SettingsError:
-    message = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:
-        # Settings that do not fit together: what is wrong, and after the colon the remedy.
-        wrong, _, remedy = message.rpartition(": ")
-        return SettingsError("settings", wrong, f"{remedy[:1].upper()}{remedy[1:]}.")
-    name = f"{PREFIX}{str(error['loc'][0]).upper()}"
-    return SettingsError(
-        name, f"{message[:1].lower()}{message[1:]}", "Change it, or leave it out for the default."
-    )
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, SettingsError):
+        return cause
+    message = error["msg"]
+    return SettingsError(_variable(f"{error['loc'][0]}"), f"{message[:1].lower()}{message[1:]}", _CHANGE)

@@ -11,7 +11,7 @@ ServiceError
 
 The command line has two more, which are never answered over HTTP:
 
-BadFile             a JSON file of the user's cannot be used
+BadFile             JSON of the user's, in a file or an option, cannot be used
 Unverified          what was made does not pass its verification
 """
 
@@ -35,7 +35,7 @@ class UnusableUpload(ServiceError):
 
 
 class BadFile(ValueError):
-    """A JSON file of the user's that cannot be used."""
+    """JSON of the user's, in a file or an option, that cannot be used."""
 
 
 class Unverified(Exception):

@@ -16,6 +16,7 @@ from typing import Any
 from anatomy.errors import ReadError
 from planner.errors import RequestError
 from planner.records.request.request import Request
+from service.host.errors import BadFile
 from service.operations.input_files import read_file
 from service.schemas.json.strict import Refused, parse, read_model
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
@@ -48,7 +49,8 @@ class Ranking:
 def rankings(arguments: Sequence[str]) -> tuple[Ranking, ...]:
     """The rankings, in the order given.
 
-    Raises RequestError for one that is unknown or is given twice, ReadError and arguments.BadFile for a file.
+    Raises BadFile for one that is unknown or cannot be read, RequestError for one that is given twice, and
+    ReadError for a file that does not exist.
     """
     parsed: list[Ranking] = []
     for text in arguments:
@@ -116,8 +118,7 @@ def _read(text: str, name: str, content: Any) -> Ranking:
     try:
         return _of(name, content)
     except Refused as error:
-        wrong, _, remedy = error.errors[0].detail.partition(". ")
-        raise RequestError(f"{OPTION} {text}", wrong, remedy) from None
+        raise BadFile(f"{OPTION} {text}: {error.errors[0].detail}") from None
 
 
 def _of(name: str, content: Any) -> Ranking:

@@ -102,7 +102,7 @@ def unreadable(data: bytes, error: NotJson | Refused) -> Unreadable:
     made_by = _another_version(data)
     if made_by is not None:
         return Unreadable("plan", f"it was {made_by}", PLAN_AGAIN)
-    return Damaged("plan", f"its file is damaged: {str(error).rstrip('.')}", MAKE_AGAIN)
+    return Damaged("plan", "its file is damaged", f"{error} {MAKE_AGAIN}")
 
 
 def _another_version(data: bytes) -> str | None:
