@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from planner import SOFTWARE
+from planner import NAME, VERSION
 from planner.records.wording.number_text import counted
 from service.host.disk_errors import FULL
 from service.host.periodic_thread import run_bounded
@@ -89,10 +89,9 @@ def create_app(settings: Settings, work: Work = WORK) -> FastAPI:
         finally:
             await _close(state)
 
-    name, _, version = SOFTWARE.partition(" ")
     app = FastAPI(
-        title=name,
-        version=version,
+        title=NAME,
+        version=VERSION,
         description="Planner for CT-guided iodine-125 seed implantation. Research use.",
         openapi_url="/v1/openapi.json",
         # The interactive pages would load scripts from elsewhere.

@@ -17,7 +17,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from planner import SOFTWARE
+from planner import VERSION
 from service.host.loopback import is_loopback
 from service.logs.audit import has_place
 from service.logs.json_lines import AUDIT, in_line, request_id
@@ -63,7 +63,7 @@ PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-pr
 """Headers of proxies: behind a proxy, all its clients would be taken for this machine."""
 
 HEADERS = {
-    "Seedpath-Version": SOFTWARE.partition(" ")[2],
+    "Seedpath-Version": VERSION,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",

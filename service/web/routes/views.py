@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from planner import SOFTWARE
+from planner import VERSION
 from service.schemas.result_kinds import ResultKind
 from service.schemas.skin_access import SkinAccessModel, Triple
 from service.schemas.slices import MAX_SLICES_BYTES, SlicesBody, SlicesModel
@@ -56,8 +56,7 @@ async def case_shapes(request: Request, case_id: str) -> Response:
     """The structures of a case as triangle meshes to look at."""
     state, owner = state_of(request), owner_of(request)
     stored = await run_in_threadpool(state.library.case, owner, case_id)
-    version = SOFTWARE.partition(" ")[2]
-    etag = f'"shapes-{version}-{stored.record["id"]}"'
+    etag = f'"shapes-{VERSION}-{stored.record["id"]}"'
     not_modified = unless_known(request, etag)
     if not_modified is not None:
         return not_modified

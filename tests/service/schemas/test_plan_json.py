@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sample_implants import implant_plan
 
 from anatomy.structures import InputDigest
-from planner import SOFTWARE
+from planner import NAME, SOFTWARE, VERSION
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import SCHEMA, Outcome, Plan, Status
 from planner.records.request.request import Request
@@ -162,7 +162,8 @@ def test_the_hash_is_that_of_the_text_without_its_line() -> None:
 
 def test_the_software_is_the_distributions_version(repository: FilePath) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert f"{project['name']} {project['version']}" == SOFTWARE
+    assert (project["name"], project["version"]) == (NAME, VERSION)
+    assert f"{NAME} {VERSION}" == SOFTWARE
 
 
 def test_any_change_of_content_shows_in_the_hash() -> None:
