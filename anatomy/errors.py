@@ -39,22 +39,30 @@ Remedy = str | tuple[str | Companion, ...]
 """What to do about bad input: a text, or its pieces with the companions that it names among them."""
 
 
+RequestPath = tuple[str | int, ...]
+"""Where in a request a field stands: names of fields, and numbers of entries in lists."""
+
+
 class AnatomyError(ValueError):
     """Bad input, described so that the sender can correct it.
 
-    `field` names the input (a file, a structure, a request field), `value` says what was found there, and
-    `remedy` what to do about it. Each is shortened to a readable length.
+    `field` names the input (a file, a structure), or says where in the request it stands: then it is a path,
+    which `request_path` keeps. `value` says what was found there, and `remedy` what to do about it. Each is
+    shortened to a readable length.
     """
 
-    def __init__(self, field: str, value: str, remedy: Remedy) -> None:
-        self.field = shortened(field, MAX_FIELD_LENGTH)
+    def __init__(self, field: str | RequestPath, value: str, remedy: Remedy) -> None:
+        self.request_path = None if isinstance(field, str) else field
+        self.field = shortened(
+            field if isinstance(field, str) else "/".join(map(str, field)), MAX_FIELD_LENGTH
+        )
         self.value = shortened(value, MAX_VALUE_LENGTH)
         self._remedy = remedy
         super().__init__(self.text_by(str))
 
-    def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str, str, Remedy]]:
+    def __reduce__(self) -> tuple[type["AnatomyError"], tuple[str | RequestPath, str, Remedy]]:
         """Pickle by the constructor's arguments, so that the error keeps its fields in another process."""
-        return (type(self), (self.field, self.value, self._remedy))
+        return (type(self), (self.request_path or self.field, self.value, self._remedy))
 
     @property
     def remedy(self) -> str:

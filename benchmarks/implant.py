@@ -207,7 +207,7 @@ def greedy_filling(terms: Terms, plan: Plan, goal_percent: float) -> Entrant:
     """Our needles; seeds one by one at the free slot nearest to the coldest sample."""
     needles = [p for p in plan.paths if p.aim is Aim.PTV]
     given_needles = tuple(GivenNeedle(p.entry_mm, p.tip_mm) for p in needles)
-    measured = measured_needles(terms.scene, terms.request, given_needles, "needles of the plan")
+    measured = measured_needles(terms.scene, terms.request, given_needles, ("needles",))
     tracks = given_tracks(measured, terms.ptv, terms.scene.grid, terms.request.seeds.source.seed_length_mm)
     slots = slots_on(tracks, SEED_STEP_MM)
     chosen = np.zeros(len(slots), bool)

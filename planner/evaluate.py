@@ -50,11 +50,11 @@ def evaluate_implant(
     request = plan.request
     prescription = request.prescription
     if prescription is None:
-        raise RequestError("prescription", "the plan has none", "Make a plan with a prescription.")
+        raise RequestError(("prescription",), "the plan has none", "Make a plan with a prescription.")
     refuse_impossible_goals(scene, prescription)
     if not seeds:
-        raise RequestError("seeds", "no seed is given", "Give the positions found on the CT.")
-    refuse_impossible_seeds(scene, seeds, request.seeds.source.seed_diameter_mm, "seeds")
+        raise RequestError(("seeds",), "no seed is given", "Give the positions found on the CT.")
+    refuse_impossible_seeds(scene, seeds, request.seeds.source.seed_diameter_mm, ("seeds",))
     # The result does not depend on the order in which they were found.
     seeds = tuple(sorted(seeds, key=lambda seed: (seed.position_mm, seed.axis or ())))
     go_on(Progress(Phase.FIELDS, 0.0, "dose of the seeds found"))

@@ -60,11 +60,11 @@ def replan(
     for n, needle in enumerate(needles):
         if needle.path_id is not None and needle.path_id not in planned_ids:
             raise RequestError(
-                f"needles/{n}/path_id", f"the plan has no {needle.path_id!r}", "Name one of its."
+                ("needles", n, "path_id"), f"the plan has no {needle.path_id!r}", "Name one of its."
             )
-    refuse_impossible_seeds(scene, seeds, plan.request.seeds.source.seed_diameter_mm, "seeds")
+    refuse_impossible_seeds(scene, seeds, plan.request.seeds.source.seed_diameter_mm, ("seeds",))
     given_needles = tuple(GivenNeedle(n.entry_mm, n.tip_mm) for n in needles)
-    measured_needles(scene, plan.request, given_needles, "needles")
+    measured_needles(scene, plan.request, given_needles, ("needles",))
     needle_set = replace(
         plan.request.needle_set,
         given_needles=given_needles,

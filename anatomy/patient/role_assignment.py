@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from anatomy.errors import StructureError
 from anatomy.names.did_you_mean import did_you_mean
 from anatomy.names.roles import role_of
+from anatomy.patient.target import TARGET_FIELD
 from anatomy.structures import Role, Segmentation, Structure
 
 DERIVE = "derive"
@@ -41,12 +42,10 @@ def requested_roles(
     requested = {name: _role(name, role, known) for name, role in roles.items()}
     for name in targets:
         if name not in known:
-            raise StructureError(
-                "target/structure", f"{name!r} is not in the input", did_you_mean(name, known)
-            )
+            raise StructureError(TARGET_FIELD, f"{name!r} is not in the input", did_you_mean(name, known))
         if requested.get(name, Role.TARGET) is not Role.TARGET:
             raise StructureError(
-                f"roles/{name}",
+                ("roles", name),
                 f"{str(requested[name])!r}, but {name!r} is requested as the target",
                 "Leave the role out, or name another target.",
             )
@@ -54,11 +53,11 @@ def requested_roles(
     if table != DERIVE:
         if table not in known:
             raise StructureError(
-                "pose/table", f"{table!r} is not in the input", did_you_mean(table, [DERIVE, *known])
+                _TABLE_FIELD, f"{table!r} is not in the input", did_you_mean(table, [DERIVE, *known])
             )
         if requested.get(table, Role.OUTSIDE) is not Role.OUTSIDE:
             raise StructureError(
-                "pose/table",
+                _TABLE_FIELD,
                 f"{table!r} is also requested as {str(requested[table])!r}, and a table is outside the body",
                 f"Name another structure, or use {DERIVE!r}.",
             )
@@ -66,12 +65,14 @@ def requested_roles(
     return requested
 
 
+_TABLE_FIELD = ("pose", "table")
+
 _OF_A_BODY = (Role.SKIN, Role.PASSABLE, Role.TARGET)
 """The roles that the whole body may have. As a target it is refused later, for its size."""
 
 
 def _role(name: str, role: str, known: tuple[str, ...]) -> Role:
-    field = f"roles/{name}"
+    field = ("roles", name)
     if name not in known:
         raise StructureError(field, f"{name!r} is not in the input", did_you_mean(name, known))
     if role not in list(Role):

@@ -21,7 +21,7 @@ MIN_CONTACT = 0.25
 """A target that touches the body with at least this share of its surface belongs to it; a target in the air
 next to it touches it with less [U]."""
 
-TARGET_FIELD = "target/structure"
+TARGET_FIELD = ("target", "structure")
 """The request field that names the target."""
 
 _DIRECTIONS = (("right", "left"), ("anterior", "posterior"), ("caudal", "cranial"))

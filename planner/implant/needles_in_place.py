@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anatomy.errors import RequestPath
 from anatomy.geometry.masks import points_inside
 from anatomy.scene import Scene
 from planner.errors import RequestError
@@ -24,7 +25,7 @@ LIKELY_SPAN_MM = 300.0
 
 
 def refuse_impossible_seeds(
-    scene: Scene, seeds: Sequence[GivenSeed], seed_diameter_mm: float, field: str
+    scene: Scene, seeds: Sequence[GivenSeed], seed_diameter_mm: float, field: RequestPath
 ) -> None:
     """Raise RequestError for the first seed of a `field` whose stated position is impossible."""
     centres = np.array([s.position_mm for s in seeds], float).reshape(-1, 3)
@@ -33,7 +34,7 @@ def refuse_impossible_seeds(
         0.5 * (np.array(target.lower) + np.array(target.upper) - 1) * scene.grid.spacing_mm
     )
     for n, centre in enumerate(centres):
-        where = f"{field}/{n}/position_mm"
+        where = (*field, n, "position_mm")
         if float(np.linalg.norm(centre - middle)) > LIKELY_SPAN_MM:
             raise RequestError(
                 where,
@@ -66,11 +67,11 @@ def all_seeds(
 
 def measured_given_needles(scene: Scene, request: Request) -> tuple[MeasuredPath, ...]:
     """The given needles of a request, by `measured_needles`."""
-    return measured_needles(scene, request, request.needle_set.given_needles, "needle_set/given_needles")
+    return measured_needles(scene, request, request.needle_set.given_needles, ("needle_set", "given_needles"))
 
 
 def measured_needles(
-    scene: Scene, request: Request, needles: Sequence[GivenNeedle], field: str
+    scene: Scene, request: Request, needles: Sequence[GivenNeedle], field: RequestPath
 ) -> tuple[MeasuredPath, ...]:
     """The needles of a `field`, measured from their tips, in order.
 
@@ -83,10 +84,10 @@ def measured_needles(
             field, f"there are {len(needles)}, and max_needles is {most}", "Allow more, or give fewer."
         )
     measurer = Measurer(scene, request.needle_assembly)
-    return tuple(_measured(measurer, needle, f"{field}/{n}") for n, needle in enumerate(needles))
+    return tuple(_measured(measurer, needle, (*field, n)) for n, needle in enumerate(needles))
 
 
-def _measured(measurer: Measurer, needle: GivenNeedle, where: str) -> MeasuredPath:
+def _measured(measurer: Measurer, needle: GivenNeedle, where: RequestPath) -> MeasuredPath:
     tip, entry = np.array(needle.tip_mm, float), np.array(needle.entry_mm, float)
     if not float(np.linalg.norm(entry - tip)) > 0.0:
         raise RequestError(where, "entry and tip coincide", "Measure again.")
@@ -107,10 +108,10 @@ def refuse_impossible(scene: Scene, request: Request) -> None:
     for field, objects in (("given_needles", settings.given_needles), ("given_seeds", settings.given_seeds)):
         if objects and request.prescription is None:
             raise RequestError(
-                f"needle_set/{field}",
+                ("needle_set", field),
                 "it is part of an implant, and none is prescribed",
                 "Give a prescription, or leave it out.",
             )
     diameter_mm = request.seeds.source.seed_diameter_mm
-    refuse_impossible_seeds(scene, settings.given_seeds, diameter_mm, "needle_set/given_seeds")
+    refuse_impossible_seeds(scene, settings.given_seeds, diameter_mm, ("needle_set", "given_seeds"))
     measured_given_needles(scene, request)

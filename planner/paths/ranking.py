@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from math import fsum
 from typing import TypeVar
 
+from anatomy.errors import RequestPath
 from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
 from planner.records.request.ranking import PathOrder
@@ -20,7 +21,7 @@ ROUNDING_DECIMALS = 6
 P = TypeVar("P", bound=Quantities)
 
 
-def score_named(name: str, field: str = "ranking") -> Score:
+def score_named(name: str, field: str | RequestPath = ("ranking",)) -> Score:
     """The score of that name. Raises RequestError, naming `field` of the request and all known scores."""
     for score in SCORES:
         if score.name == name:

@@ -34,7 +34,7 @@ def resolved(scene: Scene, request: Request) -> Request:
     for s in scene.structures:
         if s.name in RESERVED:
             raise RequestError(
-                f"clearance_mm/{s.name}", f"the structure {s.name!r} has the name of a setting", "Rename it."
+                ("clearance_mm", s.name), f"the structure {s.name!r} has the name of a setting", "Rename it."
             )
     return replace(request, target=replace(request.target, min_chord_mm=chord_mm))
 
@@ -44,5 +44,5 @@ def refuse_unknown_cut_back(scene: Scene, cut_back: Sequence[str]) -> None:
     for name in cut_back:
         if name not in scene.names():
             raise RequestError(
-                "target/cut_back", f"there is no structure {name!r}", did_you_mean(name, scene.names())
+                ("target", "cut_back"), f"there is no structure {name!r}", did_you_mean(name, scene.names())
             )

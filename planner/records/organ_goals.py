@@ -22,7 +22,7 @@ def refuse_impossible_goals(scene: Scene, prescription: Prescription | None) -> 
     goals = () if prescription is None else prescription.organ_goals
     organs = [s.name for s in scene.of_role(*REPORTED_ROLES)]
     for name in sorted(goals):
-        field = f"prescription/organ_goals/{name}"
+        field = ("prescription", "organ_goals", name)
         if name not in scene.names():
             raise RequestError(field, "there is no such structure", did_you_mean(name, scene.names()))
         structure = scene.structure(name)

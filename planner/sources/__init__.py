@@ -33,7 +33,7 @@ def source_named(name: str) -> Source:
         if source.name == name:
             return source
     names = [source.name for source in SOURCES]
-    raise RequestError("seeds/model", f"{name!r} is not a known source", did_you_mean(name, names))
+    raise RequestError(("seeds", "model"), f"{name!r} is not a known source", did_you_mean(name, names))
 
 
 __all__ = ["SOURCES", "Source", "source_named"]

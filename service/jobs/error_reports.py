@@ -7,7 +7,7 @@ are written here alone, from the errors' values.
 from collections.abc import Mapping
 from pathlib import Path
 
-from anatomy.errors import AnatomyError
+from anatomy.errors import MAX_FIELD_LENGTH, AnatomyError, shortened
 from planner.records.wording.number_text import counted
 from service.host.damaged_file import DamagedFile
 from service.host.disk_errors import NO_ROOM
@@ -18,15 +18,6 @@ from service.schemas import result_kinds
 from service.schemas.json.strict import FieldError, pointer
 from service.settings import MIB
 from service.storage import errors as storage
-
-REQUEST_SECTIONS = (
-    *("target", "needle", "clearance_mm", "roles", "pose", "search", "ranking", "seeds"),
-    *("needle_set", "prescription", "robustness", "needles"),
-)
-"""What a body may hold: a request's parts, and what was found in a patient."""
-
-TABLES = ("clearance_mm", "roles", "prescription/organ_goals")
-"""Where what follows is one name, whatever is in it."""
 
 
 def report_of(error: ServiceError) -> Report:
@@ -113,8 +104,8 @@ def input_report(error: AnatomyError, folder: Path, parts: Mapping[str, str], re
     """What is wrong with a case in `folder`, or with what is asked of it.
 
     `parts` says which part of the upload a file's name belongs to, `request_at` where in the body the request
-    stands. Paths lose the folder. A companion of the input is a part of the form. A file of the store that is
-    damaged is no fault of the case.
+    stands. A companion of the input is a part of the form. A path of this machine leaves no error: the folder
+    is cut from texts. A file of the store that is damaged is no fault of the case.
     """
     if isinstance(error, DamagedFile):
         return damage_report(error)
@@ -122,18 +113,11 @@ def input_report(error: AnatomyError, folder: Path, parts: Mapping[str, str], re
         text.replace(f"{folder}/", "").replace(str(folder), "the input")
         for text in (error.field, error.value, error.remedy_by("the part '{}'".format))
     )
-    is_in_request = where.partition("/")[0] in REQUEST_SECTIONS and where not in parts
-    at = request_at + _request_pointer(where) if is_in_request else f"/{parts.get(where, 'file')}"
-    detail = f"{value}. {remedy}" if is_in_request else f"{where}: {value}. {remedy}"
-    return Report("unusable-input", f"{where}: {value}. {remedy}", (FieldError(at, detail),))
-
-
-def _request_pointer(where: str) -> str:
-    """The JSON pointer to the field that an error names."""
-    for table in TABLES:
-        if where.startswith(f"{table}/"):
-            return pointer((*table.split("/"), where.removeprefix(f"{table}/")))
-    return pointer(where.split("/"))
+    wrong, whole = f"{value}. {remedy}", f"{where}: {value}. {remedy}"
+    if error.request_path is None:
+        return Report("unusable-input", whole, (FieldError(f"/{parts.get(where, 'file')}", whole),))
+    at = request_at + shortened(pointer(error.request_path), MAX_FIELD_LENGTH)
+    return Report("unusable-input", whole, (FieldError(at, wrong),))
 
 
 def disk_report(error: OSError) -> Report:

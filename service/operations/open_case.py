@@ -87,10 +87,10 @@ def _refuse_unknown_names(request: Request, structures: Sequence[str]) -> None:
     for name in request.clearance_mm:
         if name not in known_names:
             raise RequestError(
-                f"clearance_mm/{name}", "there is no such structure", did_you_mean(name, known_names)
+                ("clearance_mm", name), "there is no such structure", did_you_mean(name, known_names)
             )
     for name in request.target.cut_back:
         if name not in structures:
             raise RequestError(
-                "target/cut_back", f"there is no structure {name!r}", did_you_mean(name, structures)
+                ("target", "cut_back"), f"there is no structure {name!r}", did_you_mean(name, structures)
             )

@@ -35,7 +35,7 @@ def scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
         raise AnatomyError("verification", f"the plan is not verified: {lacks}", "Make the plan again.")
     if claimed.request.prescription is None:
         raise RequestError(
-            "prescription",
+            ("prescription",),
             "the plan has none, so there is no dose to hold an implant against",
             "Make a plan with a prescription.",
         )

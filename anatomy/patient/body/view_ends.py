@@ -104,7 +104,7 @@ def _refuse_beyond(target: VoxelMask, axis: int, first: int, stop: int, cuts_mm:
     if lost:
         places = " and ".join(f"{z_mm:.1f}" for z_mm in cuts_mm)
         raise StructureError(
-            "target",
+            ("target",),
             f"{lost} of its {np.count_nonzero(voxels)} voxels lie beyond the body, which ends flat at z = "
             f"{places} mm: they would not be treated",
             "Segment the body on all slices of the target.",

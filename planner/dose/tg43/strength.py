@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from math import exp, isfinite, log
 from types import MappingProxyType
 
+from anatomy.errors import RequestPath
 from anatomy.names.did_you_mean import did_you_mean
 from planner.errors import RequestError
 
 U_PER_MCI: Mapping[str, float] = MappingProxyType({"I-125": 1.270, "Pd-103": 1.293})
 """Air-kerma strength of 1 mCi apparent activity, by nuclide."""
 
-ACTIVITY_FIELD = "seeds/activity_mci"
-CALIBRATION_FIELD = "seeds/calibration_date"
+ACTIVITY_FIELD = ("seeds", "activity_mci")
+CALIBRATION_FIELD = ("seeds", "calibration_date")
 
 
 def strength_u(nuclide: str, activity_mci: float) -> float:
@@ -50,7 +51,7 @@ def decayed_strength_u(strength_u: float, half_life_d: float, days: float) -> fl
     return _checked(strength_u, ACTIVITY_FIELD, "U") * exp(-log(2.0) * days / half_life_d)
 
 
-def _checked(value: float, field: str, unit: str) -> float:
+def _checked(value: float, field: RequestPath, unit: str) -> float:
     if not (isfinite(value) and value > 0.0):
         raise RequestError(
             field,
@@ -64,6 +65,6 @@ def _factor(nuclide: str) -> float:
     factor = U_PER_MCI.get(nuclide)
     if factor is None:
         raise RequestError(
-            "seeds/model", f"no U for each mCi of {nuclide}", did_you_mean(nuclide, list(U_PER_MCI))
+            ("seeds", "model"), f"no U for each mCi of {nuclide}", did_you_mean(nuclide, list(U_PER_MCI))
         )
     return factor

@@ -267,7 +267,7 @@ def _with_given(rng: np.random.Generator, scene: Scene, request: Request) -> Req
 
 def _possible(scene: Scene, request: Request, seeds: list[GivenSeed]) -> bool:
     try:
-        refuse_impossible_seeds(scene, seeds, request.seeds.source.seed_diameter_mm, "seeds")
+        refuse_impossible_seeds(scene, seeds, request.seeds.source.seed_diameter_mm, ("seeds",))
     except RequestError:
         return False
     return True
@@ -275,7 +275,7 @@ def _possible(scene: Scene, request: Request, seeds: list[GivenSeed]) -> bool:
 
 def _leads_in(scene: Scene, request: Request, needle: GivenNeedle) -> bool:
     try:
-        measured_needles(scene, request, (needle,), "needles")
+        measured_needles(scene, request, (needle,), ("needles",))
     except RequestError:
         return False
     return True

@@ -64,7 +64,7 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
             report(Progress(Phase.SEARCH, 0.25, ""))
             time.sleep(LONG_S)
         case n if n == REFUSED:
-            raise RequestError("target/structure", "'x' is not in the input", "Known: y.")
+            raise RequestError(("target", "structure"), "'x' is not in the input", "Known: y.")
         case n if n == BROKEN:
             raise RuntimeError("secret")
         case n if n == KILLED:
