@@ -21,7 +21,7 @@ from planner.records.defaults import resolved
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Path
-from planner.records.plan import SCHEMA, Plan
+from planner.records.plan import NO_OUTCOME, SCHEMA, Plan
 from planner.records.progress import GoOn, Phase, PlanProgress, Progress, always
 from planner.records.request.request import Request
 from planner.records.robustness import Robustness
@@ -94,8 +94,9 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
     summary = _implant_summary(scene, request, fields, selected, go_on)
     paths = (*selected.paths, *summary.needles)
 
-    # Plan: everything above in one record, in which every claim is verified by other mathematics.
-    unverified = Plan(
+    # Plan: everything above in one record with its outcome, in which every claim is verified by other
+    # mathematics.
+    without_outcome = Plan(
         schema=SCHEMA,
         software=SOFTWARE,
         frame="LPS",
@@ -106,17 +107,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
         skin_source=skin_text(scene.skin_structures),
         missing_structures=scene.missing,
         notes=(*scene.notes, *_notes(scene, request)),
-        outcome=outcome(
-            scene,
-            request,
-            report,
-            paths,
-            blockers,
-            miss,
-            summary.needle_set,
-            summary.dose,
-            summary.robustness,
-        ),
+        outcome=NO_OUTCOME,
         search=report,
         paths=paths,
         windows=selected.windows,
@@ -127,6 +118,7 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
         robustness=summary.robustness,
         verification=None,
     )
+    unverified = replace(without_outcome, outcome=outcome(without_outcome))
     go_on(Progress(Phase.VERIFY, 0.0, "every claim"))
     verified = replace(unverified, verification=verify(unverified, scene))
     go_on(Progress(Phase.VERIFY, 1.0, "every claim"))

@@ -42,6 +42,10 @@ class Outcome:
     message: str
 
 
+NO_OUTCOME = Outcome(Status.NO_PATH, "")
+"""Of a plan whose outcome is not determined: it is said of all the rest."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The whole answer. `request` has every default resolved; `roles` is every structure's role as used.

@@ -4,17 +4,21 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from bare_plans import BARE_PLAN, COMPLETE
 from hypothesis import given
 from hypothesis import strategies as st
 from sample_implants import a_dose, a_needle_set, a_robustness
 from true_plans import LINES, ORGANS, honest_plan, patient
 
 from planner.paths.search_report import proof_of
-from planner.records.needle_set import NeedleParts, TooNear
+from planner.records.dose import DoseReport
+from planner.records.needle_set import NeedleParts, NeedleSet, TooNear
+from planner.records.plan import NO_OUTCOME, Outcome, Plan, Status
 from planner.records.request.needle_set import NeedleSetRequest
 from planner.records.request.prescription import Prescription
 from planner.records.request.request import Request
 from planner.records.request.target import TargetRequest
+from planner.records.robustness import Robustness
 from planner.records.search import (
     CONSTRAINT_NAMES,
     Blocker,
@@ -25,14 +29,21 @@ from planner.records.search import (
     SearchReport,
 )
 from planner.records.wording.implant import reached_text, worst_first
+from planner.records.wording.outcome import outcome
 from planner.records.wording.outcome_message import message_of
 from planner.records.wording.search_claims import claims_of, radius_text
 from planner.records.wording.set_claims import set_claims, too_near_text
 
 ASKED = Request(target=TargetRequest(("node_4R",)))
 PRESCRIBED = replace(ASKED, prescription=Prescription())
-COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, 0.0, Proof.NONE_STAYS_SAFE, ())
 HERE = (0.0, 0.0, 0.0)
+
+
+def prescribed(
+    needles: NeedleSet | None = None, dose: DoseReport | None = None, robustness: Robustness | None = None
+) -> Plan:
+    """A plan with that implant, where one is prescribed."""
+    return replace(BARE_PLAN, request=PRESCRIBED, needle_set=needles, dose=dose, robustness=robustness)
 
 
 @given(st.floats(1e-6, 100.0))
@@ -69,7 +80,23 @@ def test_only_a_whole_search_claims_anything_proved(
 
 def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
     blockers = (Blocker(Constraint.CLEARANCE, "aorta", 0.6), Blocker(Constraint.BORE, "bore", 0.4))
-    return message_of(ASKED, search, (), blockers, miss, ("body",), ("heart",))
+    return message_of(
+        replace(
+            BARE_PLAN,
+            request=ASKED,
+            search=search,
+            blocked_by=blockers,
+            nearest_miss=miss,
+            missing_structures=("heart",),
+        )
+    )
+
+
+def test_a_message_does_not_depend_on_the_outcome_that_the_plan_has() -> None:
+    plan = honest_plan(patient())
+    other = Outcome(Status.GOALS_NOT_MET, "No path was found.")
+    assert message_of(replace(plan, outcome=other)) == message_of(replace(plan, outcome=NO_OUTCOME))
+    assert outcome(replace(plan, outcome=other)) == outcome(plan)
 
 
 def test_without_a_path_the_message_names_target_radius_and_blockers() -> None:
@@ -158,7 +185,15 @@ def test_what_a_path_must_be_doubted_for_is_said_beside_it(
     who = patient({name: organ for name, organ in ORGANS.items() if "lung" not in name})
     paths = honest_plan(who, lines={"anterior": LINES["anterior"]}).paths
     search = replace(COMPLETE, safe_lines=3, least_lung_mm=0.0)
-    assert message_of(ASKED, search, paths, (), None, skin, missing).endswith(said)
+    plan = replace(
+        BARE_PLAN,
+        request=ASKED,
+        search=search,
+        paths=paths,
+        skin_structures=skin,
+        missing_structures=missing,
+    )
+    assert message_of(plan).endswith(said)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +248,7 @@ def test_given_needles_in_organs_are_the_first_words_of_an_implant(near: tuple[T
         "Given needles too near: N1, given, touches or runs through vena_cava, where 2 mm are asked for; "
         "N3, given, passes 0.7 mm from aorta, where 2 mm are asked for; and 2 more."
     )
-    worst = worst_first(PRESCRIBED, needles, a_dose(), a_robustness())
+    worst = worst_first(prescribed(needles, a_dose(), a_robustness()))
     assert [one.split(":")[0] for one in worst[2:4]] == ["Goals not met", "Organ limits exceeded"]
     assert worst[0] == said and len(worst) == 5
 
@@ -221,13 +256,13 @@ def test_given_needles_in_organs_are_the_first_words_of_an_implant(near: tuple[T
 def test_of_given_needles_as_asked_nothing_is_said() -> None:
     needles = replace(a_needle_set(), given_too_near=(), given_seed_pairs_near=0)
     for worst in (
-        worst_first(PRESCRIBED, needles, a_dose(), None),
-        worst_first(PRESCRIBED, None, None, None),
+        worst_first(prescribed(needles, a_dose())),
+        worst_first(prescribed()),
     ):
         assert worst and not any("too near" in said or "given seeds" in said for said in worst)
     one = replace(needles, given_too_near=(FAR,))
     # 1.96 mm is not 2.
-    assert worst_first(PRESCRIBED, one, a_dose(), None)[0] == (
+    assert worst_first(prescribed(one, a_dose()))[0] == (
         "Given needles too near: N2, given, passes 1.9 mm from heart, where 2 mm are asked for."
     )
 
@@ -240,7 +275,7 @@ def test_given_seeds_that_may_be_one_are_said_before_the_doses_that_they_add_to(
     pairs: int, said: str
 ) -> None:
     needles = replace(a_needle_set(), given_seed_pairs_near=pairs)
-    near, twice, goals, *_ = worst_first(PRESCRIBED, needles, a_dose(), a_robustness())
+    near, twice, goals, *_ = worst_first(prescribed(needles, a_dose(), a_robustness()))
     assert near.startswith("Given needles") and goals.startswith("Goals not met")
     assert twice.startswith(said) and twice in set_claims(needles, (), ())
 
@@ -250,7 +285,8 @@ def test_one_of_something_is_not_said_in_the_plural() -> None:
         a_needle_set(), path_ids=("N1",), seeds=a_needle_set().seeds[:1], seeds_bound=1, tracks_considered=1
     )
     single = replace(PRESCRIBED, needle_set=NeedleSetRequest(max_needles=1))
-    text = " ".join([*reached_text(single, one, a_dose()), *set_claims(one, (), ())])
+    plan = replace(prescribed(one, a_dose()), request=single)
+    text = " ".join([*reached_text(plan), *set_claims(one, (), ())])
     for words in (
         *("1 needle and 1 seed give D90", "No more than 1 needle was allowed.", "Of the 1 track considered,"),
         "V100 needs 1 seed on these needles",

@@ -75,7 +75,7 @@ def change_sentences(
     dropped_count = sum(c.after_id is None for c in changes)
     idle = [p.id for p in after.paths if p.aim is Aim.GIVEN and not p.seeds]
     sentences = [
-        *worst_first(after.request, after.needle_set, after.dose, after.robustness),
+        *worst_first(after),
         f"{counted(kept_count, 'needle')} kept or moved, {new_count} new, {dropped_count} no longer planned.",
         f"D90 {d90_before_gy:.1f} Gy before, {d90_after_gy:.1f} Gy after.",
     ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from planner.records.dose import DoseReport, GoalResult
 from planner.records.needle_set import REACH_MM, NeedleSet
 from planner.records.organ_limits import LimitComparison
+from planner.records.plan import Plan
 from planner.records.request.request import Request
 from planner.records.robustness import Robustness
 from planner.records.wording.goals import goal_text
@@ -22,20 +23,19 @@ ROBUST_SHARE = 0.95
 """Where goals are reached in less of the samples, errors of placement are said first [U]."""
 
 
-def worst_first(
-    request: Request, needles: NeedleSet | None, dose: DoseReport | None, robustness: Robustness | None
-) -> list[str]:
-    """What must be known first of an implant that is prescribed: given needles that lie too near, given seeds
-    that may be one, goals not met, organ limits exceeded, and errors of placement that undo it. Nothing where
-    there is no such news."""
-    if request.prescription is None:
+def worst_first(plan: Plan) -> list[str]:
+    """What must be known first of a plan's implant, where one is prescribed: given needles that lie too near,
+    given seeds that may be one, goals not met, organ limits exceeded, and errors of placement that undo it.
+    Nothing where there is no such news."""
+    needles, dose = plan.needle_set, plan.dose
+    if plan.request.prescription is None:
         return []
     if dose is None:
         # Whether places for seeds were looked for, and how far that got, is in no record.
         return ["Goals not met: no seed is planned."]
     missed = [goal_text(goal) for goal in dose.goals if not goal.met]
     goals = [f"Goals not met: {'; '.join(missed)}."] if missed else []
-    return [*_too_near(needles), *given_twice(needles), *goals, *_exceeded(dose), *_undone(robustness)]
+    return [*_too_near(needles), *given_twice(needles), *goals, *_exceeded(dose), *_undone(plan.robustness)]
 
 
 def harm_of(dose: DoseReport, robustness: Robustness | None, when: str = "") -> list[str]:
@@ -77,8 +77,9 @@ def _undone(robustness: Robustness | None, when: str = "") -> list[str]:
     ]
 
 
-def reached_text(request: Request, needles: NeedleSet | None, dose: DoseReport | None) -> list[str]:
-    """What the implant reaches, and what limits it where that is not enough."""
+def reached_text(plan: Plan) -> list[str]:
+    """What the implant of a plan reaches, and what limits it where that is not enough."""
+    request, needles, dose = plan.request, plan.needle_set, plan.dose
     if request.prescription is None:
         return []
     if dose is None or needles is None:

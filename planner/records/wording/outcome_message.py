@@ -1,12 +1,9 @@
 """Wording: the sentences of a plan, from its records alone. Verification writes them again and compares."""
 
 from anatomy.plausibility.expected_structures import LUNG_NAMES
-from planner.records.dose import DoseReport
-from planner.records.needle_set import NeedleSet
-from planner.records.paths import Aim, Path
-from planner.records.request.request import Request
-from planner.records.robustness import Robustness
-from planner.records.search import DEFAULT, Blocker, Constraint, NearestMiss, Relaxation, SearchReport
+from planner.records.paths import Aim
+from planner.records.plan import Plan
+from planner.records.search import DEFAULT, Constraint, NearestMiss, Relaxation
 from planner.records.wording.implant import reached_text, worst_first
 from planner.records.wording.lung import a_path, through
 from planner.records.wording.number_text import mm_text, sentence, share_text
@@ -16,58 +13,46 @@ MISSING_NAMED = 4
 """Missing organs that a message names; the plan lists all."""
 
 
-def message_of(
-    request: Request,
-    search: SearchReport,
-    paths: tuple[Path, ...],
-    blockers: tuple[Blocker, ...],
-    miss: NearestMiss | None,
-    skin_structures: tuple[str, ...],
-    missing_structures: tuple[str, ...],
-    needle_set: NeedleSet | None = None,
-    dose: DoseReport | None = None,
-    robustness: Robustness | None = None,
-) -> str:
+def message_of(plan: Plan) -> str:
     """How planning ended, the worst first: what given needles lie too near to, what the implant does not
     reach, what it exceeds, what errors of placement leave of it; then what was found, what to do about it,
-    and what a path must be doubted for."""
-    target = " or ".join(request.target.structures) or "the target"
-    radius = radius_text(search.covering_radius_mm)
-    ranked = [path for path in paths if path.aim is Aim.TARGET]
-    worst = worst_first(request, needle_set, dose, robustness)
-    reached = reached_text(request, needle_set, dose)
-    cautions = _cautions(skin_structures, missing_structures)
+    and what a path must be doubted for.
+
+    Of `plan`, its own outcome is not read.
+    """
+    missing = plan.missing_structures
+    target = " or ".join(plan.request.target.structures) or "the target"
+    radius = radius_text(plan.search.covering_radius_mm)
+    ranked = [path for path in plan.paths if path.aim is Aim.TARGET]
+    worst, reached = worst_first(plan), reached_text(plan)
+    cautions = _cautions(plan.skin_structures, missing)
     if ranked:
         count = "one path" if len(ranked) == 1 else f"{len(ranked)} distinct paths"
-        early = "" if search.complete else f" The search ended early, at a covering radius of {radius}."
-        crosses = through(ranked[0].lung_length_mm, missing_structures)
+        early = "" if plan.search.complete else f" The search ended early, at a covering radius of {radius}."
+        crosses = through(ranked[0].lung_length_mm, missing)
         best_path = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}"
         # Alone, it goes on after the status.
         opening = sentence(best_path) if worst else f"{best_path}."
         return " ".join([*worst, f"{opening}{early}", *reached, *cautions])
-    none = _none_found(target, radius, search, blockers, miss, missing_structures)
+    none = _none_found(plan, target, radius)
     # What is in already is told of all the same.
-    return " ".join(none if dose is None else [*worst, *reached, *none, *cautions])
+    return " ".join(none if plan.dose is None else [*worst, *reached, *none, *cautions])
 
 
-def _none_found(
-    target: str,
-    radius: str,
-    search: SearchReport,
-    blockers: tuple[Blocker, ...],
-    miss: NearestMiss | None,
-    missing: tuple[str, ...],
-) -> list[str]:
+def _none_found(plan: Plan, target: str, radius: str) -> list[str]:
     """That no path was found, or shown that there is none, and what to do about it."""
-    if not search.complete:
+    if not plan.search.complete:
         return [
             f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
             "Paths may exist: allow more time, or name a smaller target."
         ]
-    blocked = ", ".join(f"{b.structure} {share_text(b.share)}" for b in blockers[:3])
+    blocked = ", ".join(f"{b.structure} {share_text(b.share)}" for b in plan.blocked_by[:3])
     mostly = f" Blocked mostly by {blocked}." if blocked else ""
-    safe = f"stays safe when displaced by {radius}" if search.covering_radius_mm > 0.0 else "is safe"
-    return [f"Shown: no path to {target} {safe}.{mostly}", *_miss_text(miss, missing)]
+    safe = f"stays safe when displaced by {radius}" if plan.search.covering_radius_mm > 0.0 else "is safe"
+    return [
+        f"Shown: no path to {target} {safe}.{mostly}",
+        *_miss_text(plan.nearest_miss, plan.missing_structures),
+    ]
 
 
 def _cautions(skin_structures: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:

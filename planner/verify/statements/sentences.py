@@ -50,16 +50,4 @@ def _check_message(claims: Claims, plan: Plan) -> None:
     claims.same("goals with an unknown name", "outcome", "none", unknown)
     if unknown != "none":
         return
-    message = message_of(
-        plan.request,
-        plan.search,
-        plan.paths,
-        plan.blocked_by,
-        plan.nearest_miss,
-        plan.skin_structures,
-        plan.missing_structures,
-        plan.needle_set,
-        plan.dose,
-        plan.robustness,
-    )
-    claims.same("the message is the outcome's", "outcome", plan.outcome.message, message)
+    claims.same("the message is the outcome's", "outcome", plan.outcome.message, message_of(plan))

@@ -720,20 +720,20 @@ def test_with_the_ptv_as_target_the_search_fields_are_those_of_a_scene_with_that
 
 
 def said(**changes: object) -> str:
-    planned = ball_plan()
     needles = replace(a_needle_set(), **{k: v for k, v in changes.items() if k == "reachable_percent"})
     goals = changes.get("goals", a_dose().goals)
-    return message_of(
-        changes.get("request", ASKED),
-        planned.search,
-        planned.paths,
-        (),
-        None,
-        ("body",),
-        (),
-        needles,
-        replace(a_dose(), goals=goals),
+    plan = replace(
+        ball_plan(),
+        request=changes.get("request", ASKED),
+        blocked_by=(),
+        nearest_miss=None,
+        skin_structures=("body",),
+        missing_structures=(),
+        needle_set=needles,
+        dose=replace(a_dose(), goals=goals),
+        robustness=None,
     )
+    return message_of(plan)
 
 
 def test_a_message_names_each_goal_that_is_missed_with_what_was_asked_for():

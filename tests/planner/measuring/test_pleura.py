@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bare_plans import BARE_PLAN
 from box_scenes import box_mask, grid_of, made_scene, pose_P
 from random_chests import random_chest
 from small_chests import Chest, random_lines
@@ -210,7 +211,7 @@ def test_a_clip_of_lung_is_told_as_it_is_and_a_puncture_only_where_it_can_be(
     assert_agreed(made, Request(), measured)
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
     search = SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ())
-    assert words in message_of(Request(), search, (path,), (), None, (), ())
+    assert words in message_of(replace(BARE_PLAN, search=search, paths=(path,), skin_structures=()))
 
 
 def test_no_void_is_found_where_there_is_none() -> None:

@@ -1,7 +1,9 @@
+from dataclasses import replace
 from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
+from bare_plans import BARE_PLAN
 from drawn_chest import CENTRE_P, DIRECTION, chest, colour_at, near, pixels
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +13,7 @@ from matplotlib.image import imread
 
 from anatomy.structures import Role
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
-from planner.records.plan import SCHEMA, Outcome, Plan, Status
-from planner.records.request.request import Request
+from planner.records.plan import Outcome, Plan, Status
 from planner.records.search import Proof, SearchReport
 from service.pictures.oblique_slice import along_needle, direction_letters
 from service.pictures.palette import NEEDLE, NO_LUNG, OF_ROLE, SEED
@@ -52,17 +53,10 @@ def a_plan() -> Plan:
         pareto=True,
         seeds=seeds,
     )
-    return Plan(
-        schema=SCHEMA,
+    return replace(
+        BARE_PLAN,
         software="test",
-        frame="LPS",
-        inputs=(),
-        request=Request(),
-        roles=(),
-        skin_structures=("body",),
         skin_source="",
-        missing_structures=(),
-        notes=(),
         outcome=Outcome(Status.PLANNED, ""),
         search=SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ()),
         paths=(path,),
@@ -76,12 +70,6 @@ def a_plan() -> Plan:
                 12.5,
             ),
         ),
-        blocked_by=(),
-        nearest_miss=None,
-        needle_set=None,
-        dose=None,
-        robustness=None,
-        verification=None,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bare_plans import BARE_PLAN
 from hypothesis import given
 from hypothesis import strategies as st
 from sample_implants import implant_plan
@@ -18,8 +19,7 @@ from sample_implants import implant_plan
 from anatomy.structures import InputDigest
 from planner import NAME, SOFTWARE, VERSION
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
-from planner.records.plan import SCHEMA, Outcome, Plan, Status
-from planner.records.request.request import Request
+from planner.records.plan import Outcome, Plan, Status
 from planner.records.search import Blocker, Constraint, NearestMiss, Proof, Relaxation, SearchReport
 from planner.records.verification import Check, Verification
 from service.schemas.json.strict import NotJson, Refused
@@ -91,15 +91,10 @@ def a_plan(**changes: Any) -> Plan:
             ),
         ),
     )
-    plan = Plan(
-        schema=SCHEMA,
-        software=SOFTWARE,
-        frame="LPS",
+    plan = dataclasses.replace(
+        BARE_PLAN,
         inputs=(InputDigest("labels.nii.gz", "0" * 64),),
-        request=Request(),
         roles=(("node_4R", "target"), ("Aorta ä", "forbidden")),
-        skin_structures=("body",),
-        skin_source="Skin is the surface of body.",
         missing_structures=("azygos vein",),
         notes=("x is empty and was left out.",),
         outcome=Outcome(Status.PLANNED, "1 path."),
@@ -117,9 +112,6 @@ def a_plan(**changes: Any) -> Plan:
         ),
         blocked_by=(Blocker(Constraint.CLEARANCE, "aorta", 0.25),),
         nearest_miss=miss,
-        needle_set=None,
-        dose=None,
-        robustness=None,
         verification=Verification(
             True,
             (Check("length_mm", "p1", 60.0, 60.0, 1e-6, True), Check("sha", "in", "a", "a", 0.0, True)),

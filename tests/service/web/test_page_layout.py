@@ -24,7 +24,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from sample_implants import ASKED, a_dose, a_needle_set, a_robustness
+from sample_implants import ASKED, a_dose, a_needle_set
 
 from planner.records.dose import GoalResult
 from planner.records.needle_set import NeedleParts, TooNear
@@ -151,7 +151,7 @@ def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     for one, words in zip(said, WORST_FIRST, strict=True):
         assert one.startswith(words[0]) and all(more in one for more in words[1:]), one
     # A plan's message has them in the same order.
-    message = " ".join(worst_first(ASKED, a_needle_set(), a_dose(), a_robustness()))
+    message = " ".join(worst_first(implant_plan(ASKED)))
     places = [message.index(words) for words in IN_THE_MESSAGE]
     assert len(places) == len(said) and places == sorted(places)
     expect(news.locator("ul").last).to_contain_text(

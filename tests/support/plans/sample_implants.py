@@ -3,7 +3,8 @@ what is tested with them is how they are written, shown and kept."""
 
 from dataclasses import replace
 
-from planner import SOFTWARE
+from bare_plans import BARE_PLAN
+
 from planner.records.dose import (
     MEDIUM,
     BedReport,
@@ -29,7 +30,7 @@ from planner.records.followup import (
 from planner.records.needle_set import NeedleParts, NeedleSet, PlacedSeed, TooNear
 from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
 from planner.records.paths import Aim, Path, SeedDrop, Window, WindowPlace
-from planner.records.plan import SCHEMA, Outcome, Plan, Status
+from planner.records.plan import Outcome, Plan, Status
 from planner.records.request.given import GivenSeed
 from planner.records.request.prescription import Prescription
 from planner.records.request.request import Request
@@ -229,17 +230,10 @@ def a_robustness() -> Robustness:
 
 def implant_plan(request: Request = ASKED, status: Status = Status.PLANNED) -> Plan:
     """One ranked path that is a needle too, and one needle that is not ranked."""
-    return Plan(
-        schema=SCHEMA,
-        software=SOFTWARE,
-        frame="LPS",
-        inputs=(),
+    return replace(
+        BARE_PLAN,
         request=request,
         roles=(("node", "target"),),
-        skin_structures=("body",),
-        skin_source="Skin is the surface of body.",
-        missing_structures=(),
-        notes=(),
         outcome=Outcome(status, "2 needles, 4 seeds."),
         search=SearchReport(1000, 10, 5, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ()),
         paths=(
@@ -256,8 +250,6 @@ def implant_plan(request: Request = ASKED, status: Status = Status.PLANNED) -> P
                 12.5,
             ),
         ),
-        blocked_by=(),
-        nearest_miss=None,
         needle_set=a_needle_set(),
         dose=a_dose(),
         robustness=a_robustness(),

@@ -188,19 +188,7 @@ def in_words(plan: Plan) -> Plan:
     assert plan.dose is not None
     met = all(goal.met for goal in plan.dose.goals)
     status = Status.PLANNED if met else Status.GOALS_NOT_MET
-    message = message_of(
-        plan.request,
-        plan.search,
-        plan.paths,
-        plan.blocked_by,
-        plan.nearest_miss,
-        plan.skin_structures,
-        plan.missing_structures,
-        plan.needle_set,
-        plan.dose,
-        plan.robustness,
-    )
-    return replace(plan, outcome=replace(plan.outcome, status=status, message=message))
+    return replace(plan, outcome=replace(plan.outcome, status=status, message=message_of(plan)))
 
 
 def implanted(

@@ -11,6 +11,7 @@ from math import asin, atan2, degrees, fsum
 from types import MappingProxyType
 
 import numpy as np
+from bare_plans import BARE_PLAN
 
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import MaskLayers
@@ -18,10 +19,9 @@ from anatomy.names.roles import SIDES
 from anatomy.patient.notes import skin_text
 from anatomy.scene import PoseInput, Scene, scene
 from anatomy.structures import InputDigest, Role, Segmentation, Structure
-from planner import SOFTWARE
 from planner.paths.search_report import proof_of
 from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
-from planner.records.plan import SCHEMA, Outcome, Plan, Status
+from planner.records.plan import Outcome, Plan, Status
 from planner.records.request.needle import Needle
 from planner.records.request.pose import PoseRequest
 from planner.records.request.request import Request
@@ -144,10 +144,8 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
     paths = [replace(p, pareto=not any(beats(q, p) for q in paths)) for p in paths]
     paths = sorted(paths, key=quantities)
     paths = [replace(p, rank=n) for n, p in enumerate(paths, start=1)]
-    plan = Plan(
-        schema=SCHEMA,
-        software=SOFTWARE,
-        frame="LPS",
+    plan = replace(
+        BARE_PLAN,
         inputs=who.scene.inputs,
         request=request,
         roles=tuple((s.name, str(s.role)) for s in who.scene.structures),
@@ -163,11 +161,6 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
             Blocker(Constraint.CLEARANCE, "vertebrae", 0.25),
             Blocker(Constraint.CLEARANCE if who.scene.pose.table is None else Constraint.TABLE, "table", 0.5),
         ),
-        nearest_miss=None,
-        needle_set=None,
-        dose=None,
-        robustness=None,
-        verification=None,
     )
     return in_words(plan, who)
 
@@ -182,20 +175,11 @@ def window_of(path: Path) -> Window:
 def in_words(plan: Plan, who: Patient) -> Plan:
     """The plan, with the sentences that its numbers call for: what is changed on purpose is to be the only
     fault."""
-    message = message_of(
-        plan.request,
-        plan.search,
-        plan.paths,
-        plan.blocked_by,
-        plan.nearest_miss,
-        plan.skin_structures,
-        plan.missing_structures,
-    )
     search = plan.search
     proves = proof_of(search.complete, search.covering_radius_mm, search.safe_lines)
     search = replace(search, surface_slack_mm=who.scene.surface_slack_mm, proves=proves)
     search = replace(search, claims=claims_of(search, who.scene.missing))
-    return replace(plan, outcome=replace(plan.outcome, message=message), search=search)
+    return replace(plan, outcome=replace(plan.outcome, message=message_of(plan)), search=search)
 
 
 def quantities(p: Path) -> tuple[float, ...]:

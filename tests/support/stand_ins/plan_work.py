@@ -3,16 +3,17 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from bare_plans import BARE_PLAN
 
 from anatomy.errors import ReadError
-from planner import SOFTWARE
 from planner.errors import RequestError
 from planner.paths.skin_access import SkinAccess
 from planner.plan import PlanningResult
-from planner.records.plan import SCHEMA, Outcome, Plan, Status
+from planner.records.plan import Outcome, Plan, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request.request import Request
 from planner.records.search import Proof, SearchReport
@@ -26,26 +27,12 @@ LONG_S = 600.0
 
 
 def planned(request: Request) -> Plan:
-    return Plan(
-        schema=SCHEMA,
-        software=SOFTWARE,
-        frame="LPS",
-        inputs=(),
+    return replace(
+        BARE_PLAN,
         request=request,
-        roles=(),
-        skin_structures=("body",),
         skin_source="",
-        missing_structures=(),
-        notes=(),
         outcome=Outcome(Status.NO_PATH, "Nothing was searched."),
         search=SearchReport(0, 0, 0, 2.0, True, 0.0, None, 0.0, Proof.NONE_STAYS_SAFE, ()),
-        paths=(),
-        windows=(),
-        blocked_by=(),
-        nearest_miss=None,
-        needle_set=None,
-        dose=None,
-        robustness=None,
         verification=Verification(True, (Check("a claim", "plan", "held", "held", 0.0, True),), ()),
     )
 

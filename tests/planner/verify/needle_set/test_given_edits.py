@@ -67,20 +67,8 @@ def in_words(plan: Plan) -> Plan:
     """The plan with the sentences that its records call for."""
     assert plan.needle_set is not None
     claims = set_claims(plan.needle_set, plan.paths, plan.missing_structures)
-    needles = replace(plan.needle_set, claims=claims)
-    message = message_of(
-        plan.request,
-        plan.search,
-        plan.paths,
-        plan.blocked_by,
-        plan.nearest_miss,
-        plan.skin_structures,
-        plan.missing_structures,
-        needles,
-        plan.dose,
-        plan.robustness,
-    )
-    return replace(plan, needle_set=needles, outcome=replace(plan.outcome, message=message))
+    plan = replace(plan, needle_set=replace(plan.needle_set, claims=claims))
+    return replace(plan, outcome=replace(plan.outcome, message=message_of(plan)))
 
 
 def the_message(content: dict[str, Any]) -> None:
