@@ -1,4 +1,4 @@
-// The page: panels wired to the state, and the state kept in the address, so that a reload shows the same.
+// The page: connects the panels to the state, and keeps the state in the address, so that a reload shows the same.
 
 import { alertOf, guarded } from "./shared/alerts.js";
 import { get, useKey } from "./shared/api.js";
@@ -20,16 +20,16 @@ import { on, state } from "./state.js";
 import { startTheme } from "./theme.js";
 
 function remember() {
-  const shown = new URLSearchParams();
-  if (state.patient !== null) shown.set("case", state.patient.id);
-  if (state.plan !== null) shown.set("plan", state.plan.plan_sha256);
-  history.replaceState(null, "", `?${shown}`);
+  const parameters = new URLSearchParams();
+  if (state.patient !== null) parameters.set("case", state.patient.id);
+  if (state.plan !== null) parameters.set("plan", state.plan.plan_sha256);
+  history.replaceState(null, "", `?${parameters}`);
 }
 
 async function restore() {
-  const shown = new URLSearchParams(location.search);
-  if (shown.has("case")) await openPatient(shown.get("case"));
-  if (shown.has("plan") && state.patient?.id === shown.get("case")) await openPlan(shown.get("plan"));
+  const parameters = new URLSearchParams(location.search);
+  if (parameters.has("case")) await openPatient(parameters.get("case"));
+  if (parameters.has("plan") && state.patient?.id === parameters.get("case")) await openPlan(parameters.get("plan"));
 }
 
 async function start() {

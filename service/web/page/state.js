@@ -1,13 +1,13 @@
-// State: what the page shows, in one place. Panels listen for what they draw.
+// State: what the page shows, in one place. A panel listens for changes of what it draws.
 
 /**
  * patient     the case as GET /v1/cases/{id} answers it, or null
  * shapes      its structures as meshes
  * plan        the plan, and `access` its skin access map or null
  * path        the id of the path that was picked, or null
- * needle      {entry_mm, tip_mm, aim} as a hand holds it; the aim is that of a plan's paths: "target", "ptv", "given"
- * appraisal   what the service says of that needle, or null while it has said nothing of it
- * unanswered  why it says nothing, or null
+ * needle      the needle that the user positions, {entry_mm, tip_mm, aim}; aim as in a plan's paths: "target", "ptv", "given"
+ * appraisal   the service's appraisal of that needle, or null while there is none
+ * unanswered  why there is no appraisal, or null
  */
 export const state = {
   patient: null,
@@ -20,7 +20,7 @@ export const state = {
   unanswered: null,
 };
 
-/** What is shown of a patient, of whom nothing is known yet. */
+/** The state of a patient before its shapes and plans are loaded. */
 export const NOTHING = { shapes: null, plan: null, access: null, path: null, needle: null };
 
 const listeners = [];
@@ -31,11 +31,11 @@ export function on(names, listener) {
 }
 
 /**
- * Change the state, then tell those who listen for any of it, once each. A needle that is held elsewhere has
- * no verdict: the one before it must not be taken for its own.
+ * Change the state, then call each listener of any changed name once. A needle that has moved has no
+ * appraisal: the appraisal of its old position must not be shown for the new one.
  */
-export function set(given) {
-  const changes = "needle" in given ? { appraisal: null, unanswered: null, ...given } : given;
+export function set(values) {
+  const changes = "needle" in values ? { appraisal: null, unanswered: null, ...values } : values;
   Object.assign(state, changes);
   const faults = [];
   for (const { names, listener } of listeners) {
@@ -43,17 +43,17 @@ export function set(given) {
     try {
       listener();
     } catch (fault) {
-      // The others must not go on to show what was before.
+      // The other panels must not continue to show the old state.
       faults.push(fault);
     }
   }
   if (faults.length) throw faults[0];
 }
 
-/** What says which paths are safe: the parts of the plan's request that matter for a needle. */
+/** The parts of the plan's request that decide whether a needle is safe. */
 export function request() {
-  const asked = state.plan === null ? {} : state.plan.request;
-  return Object.fromEntries(MATTERS.filter((name) => name in asked).map((name) => [name, asked[name]]));
+  const planRequest = state.plan === null ? {} : state.plan.request;
+  return Object.fromEntries(SAFETY_PARTS.filter((name) => name in planRequest).map((name) => [name, planRequest[name]]));
 }
 
-const MATTERS = ["target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"];
+const SAFETY_PARTS = ["target", "needle", "clearance_mm", "roles", "pose", "seeds", "search"];

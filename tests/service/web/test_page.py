@@ -97,7 +97,7 @@ def _page(browser: Browser, base: str, token: str | None, **how: Any) -> Iterato
 
 def give_key(page: Page, token: str) -> None:
     page.get_by_label("API key").fill(token)
-    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Use this key").click()
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_slices_hold_the_target_and_lines_of_dose(shown):
         # A line of dose is thin and smoothed: near its colour is its colour.
         assert pixels_near(canvas, "--isodose") > 50
         assert pixels_near(canvas, "--target") > 50
-    expect(shown.locator("#slices")).to_contain_text("Lines of dose")
+    expect(shown.locator("#slices")).to_contain_text("Isodose lines")
     middle = shown.locator("#slices canvas").first
     middle.hover()
     expect(shown.locator("#slices output").first).to_contain_text("Gy")
@@ -535,7 +535,7 @@ def test_where_no_path_is_safe_the_page_shows_what_comes_nearest(shown):
 
 @pytest.mark.long
 def test_the_built_in_thorax_is_drawn_and_its_planning_withdrawn(page):
-    page.get_by_role("button", name="Take the built-in thorax").click()
+    page.get_by_role("button", name="Use the built-in thorax").click()
     page.wait_for_selector("#scene-plot .main-svg")
     page.get_by_role("button", name="Plan", exact=True).click()
     page.get_by_role("button", name="Cancel").click()
@@ -544,11 +544,11 @@ def test_the_built_in_thorax_is_drawn_and_its_planning_withdrawn(page):
 
 
 def test_fields_that_are_wrong_are_named(shown):
-    shown.get_by_text("Everything else, as JSON").click()
-    shown.get_by_label("Fields here win").fill('{"search": {"max_paths": 10, "wrong": 1}}')
+    shown.get_by_text("All other fields, as JSON").click()
+    shown.get_by_label("Fields here override").fill('{"search": {"max_paths": 10, "wrong": 1}}')
     shown.get_by_role("button", name="Plan", exact=True).click()
     expect(shown.locator("#alert")).to_contain_text("/search/wrong")
-    shown.get_by_label("Fields here win").fill("{")
+    shown.get_by_label("Fields here override").fill("{")
     shown.get_by_role("button", name="Plan", exact=True).click()
     expect(shown.locator("#alert")).to_contain_text("cannot be read")
 

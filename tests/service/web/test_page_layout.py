@@ -433,17 +433,17 @@ def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once
     page.route_web_socket("**/paths", answer)
     page.goto(address(base, plans[0]))
     verdict = page.locator("#verdict")
-    expect(verdict).to_contain_text("Safe as asked as a path to the target")
+    expect(verdict).to_contain_text("Safe as requested as a path to the target")
     expect(verdict).to_contain_text("not kept clear of: pulmonary artery.")
     page.locator("#paths input[value=N1]").check()
-    expect(verdict).to_contain_text("In place, clear as asked as a needle that is in")
+    expect(verdict).to_contain_text("In place, clear as requested as a needle in place")
     # 1.96 is not 2.0.
-    expect(page.locator("#found dl")).to_contain_text("1.96 mm to aorta")
+    expect(page.locator("#figures dl")).to_contain_text("1.96 mm to aorta")
     page.get_by_text("Near the needle").click()
-    expect(page.locator("#found table").first).to_contain_text("✕ aorta1.962.00")
+    expect(page.locator("#figures table").first).to_contain_text("✕ aorta1.962.00")
     page.locator("#pad button").first.focus()
     page.keyboard.press("ArrowRight")
-    expect(verdict).to_contain_text("Safe as asked as a needle of the set")
+    expect(verdict).to_contain_text("Safe as requested as a needle of the set")
     assert aims[-2:] == ["given", "ptv"]
     page.locator("#paths input[value=N2]").check()
     page.locator("#paths input[value=N1]").check()
@@ -451,13 +451,13 @@ def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once
     page.get_by_text("Points, mm, LPS").click()
     page.get_by_label("Tip, left (L)").fill("81")
     page.get_by_label("Tip, left (L)").press("Tab")
-    expect(verdict).to_contain_text("Safe as asked as a needle of the set")
+    expect(verdict).to_contain_text("Safe as requested as a needle of the set")
     assert aims[-1] == "ptv"
 
 
 def test_cases_are_found_again_by_name(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
     page.goto(base)
-    picker = page.get_by_label("Cases that are here")
+    picker = page.get_by_label("Stored cases")
     expect(picker.locator("option")).to_have_count(1)
     expect(picker.locator("option")).to_contain_text("Built-in thorax: 1 structure;")
     page.get_by_role("button", name="Open", exact=True).click()

@@ -1,4 +1,4 @@
-// Dose: goals and what was reached, and how much of each volume gets how much.
+// Dose: goals and values reached, and dose-volume histograms.
 
 import { byId, counted, fill, h, number, plain, spoken, table } from "../shared/dom.js";
 import { goalInWords } from "../shared/goals.js";
@@ -7,7 +7,7 @@ import { CONFIG, axis, colour, layout, onTheme } from "../theme.js";
 
 const TREATED = ["PTV", "GTV"];
 const ORGANS_DRAWN = 8;
-/** The dose axis ends at this part of the prescription. */
+/** The dose axis ends at this multiple of the prescribed dose. */
 const SHOWN_TO = 3;
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const COLOURS = ["#D55E00", "#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#8C8C8C"];
@@ -32,10 +32,10 @@ function draw() {
       "p",
       {},
       `${spoken(dose.medium)}, ${counted(state.plan.needle_set.seeds.length, "seed")} ${dose.source} of `,
-      `${number(dose.air_kerma_strength_u, 3)} U. Beside lung the true dose can differ by up to a quarter.`,
+      `${number(dose.air_kerma_strength_u, 3)} U. Near lung the true dose can differ by up to a quarter.`,
     ),
     plot,
-    h("div", { class: "scroll" }, table("Goals", ["goal", "of", "wanted", "reached", "met"], dose.goals.map(goal))),
+    h("div", { class: "scroll" }, table("Goals", ["goal", "of", "required", "reached", "met"], dose.goals.map(goal))),
     h("div", { class: "scroll" }, table("Volumes", ["volume", "cc", "D90 Gy", "V100 %", "V150 %", "V200 %"], volumes(dose))),
     h(
       "details",
@@ -73,7 +73,7 @@ function drawCurves() {
   const dose = state.plan?.dose ?? null;
   if (dose === null) return;
   const rank = new Map(dose.organs.map((o) => [o.structure, hottest(o)]));
-  const beside = dose.dvh
+  const organCurves = dose.dvh
     .filter((c) => !TREATED.includes(c.structure))
     .sort((a, b) => (rank.get(b.structure) ?? 0) - (rank.get(a.structure) ?? 0))
     .slice(0, ORGANS_DRAWN);
@@ -92,11 +92,11 @@ function drawCurves() {
       ...dose.dvh
         .filter((c) => TREATED.includes(c.structure))
         .map((c) => curve(c, c.structure, { color: colour("target"), width: 4, dash: c.structure === "PTV" ? "solid" : "dash" })),
-      ...beside.map((c, n) => curve(c, plain(c.structure), { color: COLOURS[n % COLOURS.length], width: 2, dash: DASHES[n % DASHES.length] })),
+      ...organCurves.map((c, n) => curve(c, plain(c.structure), { color: COLOURS[n % COLOURS.length], width: 2, dash: DASHES[n % DASHES.length] })),
     ],
     layout({
       xaxis: axis("dose, Gy", { range: [0, SHOWN_TO * dose.prescribed_gy] }),
-      yaxis: axis("volume that gets it or more, %", { range: [0, 101] }),
+      yaxis: axis("volume with at least this dose, %", { range: [0, 101] }),
       shapes: [{ type: "line", x0: dose.prescribed_gy, x1: dose.prescribed_gy, y0: 0, y1: 1, yref: "paper", line: { color: colour("ink"), dash: "dot" } }],
       annotations: [{ x: dose.prescribed_gy, y: 1, yref: "paper", yanchor: "bottom", showarrow: false, text: `prescribed ${dose.prescribed_gy} Gy` }],
       margin: { l: 56, r: 12, t: 28, b: 48 },

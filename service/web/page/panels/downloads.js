@@ -1,4 +1,4 @@
-// Downloads: what the API holds of this plan, as files. A key goes with the request, so links alone would not do.
+// Downloads: files of this plan from the API. Requests need the key as a header, which plain links cannot send.
 
 import { guarded } from "../shared/alerts.js";
 import { blob } from "../shared/api.js";

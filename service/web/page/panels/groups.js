@@ -1,4 +1,4 @@
-// Groups: structures gathered for the eye, by what their names say. Colours carry no verdict.
+// Groups: structures that are shown together, by their names. Colours say nothing about safety.
 
 /** Id, label, colour, opacity in 3D, whether shown at first, and which names belong to it. */
 const GROUPS = [
@@ -13,7 +13,7 @@ const GROUPS = [
   ["skin", "skin", "#C9A58B", 0.1, true, null],
 ];
 
-/** What is drawn behind comes last: Plotly draws in this order, and skin hides nothing. */
+/** In the order in which Plotly draws: skin comes last, so that it hides nothing. */
 export const groups = GROUPS.map(([id, label, colour, opacity, shown, names]) => ({ id, label, colour, opacity, shown, names }));
 
 const BY_ROLE = { target: "target", lung: "lung", outside: "outside", skin: "skin" };

@@ -1,4 +1,4 @@
-// Outcome: the worst news first, then how planning ended, what was searched, and what that proves.
+// Outcome: the worst news first, then how planning ended, what was searched, and what the search proves.
 
 import { byId, counted, fill, h, number } from "../shared/dom.js";
 import { crossed, lacking } from "../shared/lung.js";
@@ -28,7 +28,7 @@ function draw() {
       `${search.lines_tested.toLocaleString("en")} lines searched to a covering radius of `,
       `${number(search.covering_radius_mm)} mm, ${search.complete ? "complete" : "not complete"}.`,
     ),
-    h("details", {}, h("summary", {}, "What that proves"), h("ul", {}, ...search.claims.map((claim) => h("li", {}, claim)))),
+    h("details", {}, h("summary", {}, "What the search proves"), h("ul", {}, ...search.claims.map((claim) => h("li", {}, claim)))),
     verification?.passed ? h("p", {}, `Verified: all ${verification.checks.length} checks hold.`) : null,
     implant(plan),
   );
@@ -47,6 +47,6 @@ function implant(plan) {
       `Objective ${number(set.objective)} mm, bound ${number(set.bound)} mm.`,
     ),
     set.order.length ? h("p", {}, `Insert in this order: ${set.order.join(", ")}.`) : null,
-    h("details", {}, h("summary", {}, "What is proved of the set"), h("ul", {}, ...set.claims.map((claim) => h("li", {}, claim)))),
+    h("details", {}, h("summary", {}, "What is proved about the set"), h("ul", {}, ...set.claims.map((claim) => h("li", {}, claim)))),
   );
 }

@@ -1,4 +1,4 @@
-// Pareto: what paths trade against each other. Paths on the front are beaten by none in everything.
+// Pareto: two quantities of the paths against each other. No other path is better in all quantities than one on the front.
 
 import { byId, fill, h } from "../shared/dom.js";
 import { on, set, state } from "../state.js";
@@ -12,7 +12,7 @@ const QUANTITIES = {
   fissures_crossed: "fissures crossed",
 };
 
-const chosen = { x: "lung_length_mm", y: "clearance_mm" };
+const axes = { x: "lung_length_mm", y: "clearance_mm" };
 const plot = h("div", { class: "plot", id: "pareto-plot" });
 
 /** Draw the plot whenever a plan is shown, or another path is picked. */
@@ -22,44 +22,44 @@ export function startPareto() {
   onTheme(draw);
 }
 
-const shown = () => (state.plan?.paths ?? []).filter((p) => p.aim === "target");
+const rankedPaths = () => (state.plan?.paths ?? []).filter((p) => p.aim === "target");
 
 function build() {
-  if (shown().length === 0) {
+  if (rankedPaths().length === 0) {
     byId("pareto").hidden = true;
     return;
   }
   const picker = (which, label) => {
-    const made = h(
+    const select = h(
       "select",
       {},
-      ...Object.entries(QUANTITIES).map(([name, text]) => h("option", { value: name, selected: chosen[which] === name }, text)),
+      ...Object.entries(QUANTITIES).map(([name, text]) => h("option", { value: name, selected: axes[which] === name }, text)),
     );
-    made.addEventListener("change", () => {
-      chosen[which] = made.value;
+    select.addEventListener("change", () => {
+      axes[which] = select.value;
       draw();
     });
-    return h("label", { class: "inline" }, label, made);
+    return h("label", { class: "inline" }, label, select);
   };
   fill(byId("pareto"), h("p", {}, picker("x", "Across"), " ", picker("y", "Up")), plot);
   draw();
 }
 
 function draw() {
-  const paths = shown();
+  const paths = rankedPaths();
   if (paths.length === 0) return;
-  const group = (name, wanted, symbol) => {
-    const members = paths.filter(wanted);
+  const group = (name, belongs, symbol) => {
+    const members = paths.filter(belongs);
     return {
       type: "scatter",
       mode: "markers+text",
       name,
-      x: members.map((p) => p[chosen.x]),
-      y: members.map((p) => p[chosen.y]),
+      x: members.map((p) => p[axes.x]),
+      y: members.map((p) => p[axes.y]),
       text: members.map((p) => String(p.rank)),
       textposition: "top center",
       customdata: members.map((p) => p.id),
-      hovertemplate: `path %{text}<br>%{x:.1f} ${QUANTITIES[chosen.x]}<br>%{y:.1f} ${QUANTITIES[chosen.y]}<extra></extra>`,
+      hovertemplate: `path %{text}<br>%{x:.1f} ${QUANTITIES[axes.x]}<br>%{y:.1f} ${QUANTITIES[axes.y]}<extra></extra>`,
       marker: {
         symbol,
         size: members.map((p) => (p.id === state.path ? 17 : 11)),
@@ -69,10 +69,10 @@ function draw() {
   };
   Plotly.react(
     plot,
-    [group("on the front", (p) => p.pareto, "diamond"), group("beaten by another", (p) => !p.pareto, "circle-open")],
+    [group("on the front", (p) => p.pareto, "diamond"), group("another path is better", (p) => !p.pareto, "circle-open")],
     layout({
-      xaxis: axis(QUANTITIES[chosen.x]),
-      yaxis: axis(QUANTITIES[chosen.y]),
+      xaxis: axis(QUANTITIES[axes.x]),
+      yaxis: axis(QUANTITIES[axes.y]),
       legend: { orientation: "h", y: 1.12 },
       height: 380,
     }),

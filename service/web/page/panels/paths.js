@@ -1,4 +1,4 @@
-// Paths: the ranked table. A row is picked by its radio button, so arrow keys go from path to path.
+// Paths: the ranked table. A radio button selects a row, so arrow keys go from path to path.
 
 import { byId, fill, h, number, spoken } from "../shared/dom.js";
 import { ofLung } from "../shared/lung.js";
@@ -20,7 +20,7 @@ const COLUMNS = [
   ["Pareto", (p) => (p.pareto ? "front" : "")],
 ];
 
-/** Draw the table whenever a plan is shown, and mark the path that was picked. */
+/** Draw the table whenever a plan is shown, and mark the picked path. */
 export function startPaths() {
   on(["plan"], draw);
   on(["path"], mark);
@@ -59,23 +59,23 @@ function draw() {
 function row(path, name) {
   const pick = () => set({ path: path.id, needle: { entry_mm: path.entry_mm, tip_mm: path.tip_mm, aim: path.aim } });
   const radio = h("input", { type: "radio", name: "path", value: path.id, on: { change: pick } });
-  const made = h(
+  const tableRow = h(
     "tr",
     { "data-path": path.id },
     h("th", { scope: "row" }, h("label", { class: "inline" }, radio, name)),
     ...COLUMNS.map(([, text]) => h("td", {}, text(path))),
   );
-  made.addEventListener("click", () => {
+  tableRow.addEventListener("click", () => {
     radio.focus({ preventScroll: true });
     if (!radio.checked) radio.click();
   });
-  return made;
+  return tableRow;
 }
 
 function mark() {
-  for (const made of byId("paths").querySelectorAll("tr[data-path]")) {
-    const picked = made.dataset.path === state.path;
-    made.classList.toggle("picked", picked);
-    made.querySelector("input").checked = picked;
+  for (const tableRow of byId("paths").querySelectorAll("tr[data-path]")) {
+    const picked = tableRow.dataset.path === state.path;
+    tableRow.classList.toggle("picked", picked);
+    tableRow.querySelector("input").checked = picked;
   }
 }

@@ -1,4 +1,4 @@
-// Patient: the built-in thorax, an upload, or a case that is there already.
+// Patient: the built-in thorax, an upload, or a stored case.
 
 import { guarded } from "../shared/alerts.js";
 import { get, post, remove, upload } from "../shared/api.js";
@@ -9,7 +9,7 @@ const MOST_LISTED = 50;
 
 let opened = null;
 
-/** Show a case, without a plan. Of several that are picked one after the other, the last. */
+/** Show a case, without a plan. If several are opened one after the other, the last is shown. */
 export async function openPatient(id) {
   opened = id;
   const patient = await get(`cases/${id}`);
@@ -21,36 +21,36 @@ export async function openPatient(id) {
   if (state.patient?.id === id) set({ shapes });
 }
 
-/** Draw the panel, with the cases that are there. */
+/** Draw the panel, with the stored cases. */
 export const startPatient = () => draw();
 
 async function draw() {
   const { items } = await get(`cases?limit=${MOST_LISTED}`);
   const focused = document.activeElement?.id;
   fill(byId("patient"), builtin(), uploading(), items.length ? listed(items) : null, described());
-  // What was pressed is drawn anew: whoever works by keyboard stays where he was.
+  // The pressed button is drawn again: keyboard users must not lose the focus.
   if (focused) document.getElementById(focused)?.focus();
 }
 
 function builtin() {
   const take = guarded(async () => openPatient((await post("cases", { builtin: "thorax" })).id));
-  return h("p", {}, h("button", { id: "builtin", on: { click: take } }, "Take the built-in thorax"));
+  return h("p", {}, h("button", { id: "builtin", on: { click: take } }, "Use the built-in thorax"));
 }
 
 function uploading() {
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   const send = guarded(async (event) => {
     event.preventDefault();
-    const given = new FormData(event.target);
+    const fields = new FormData(event.target);
     const form = new FormData();
-    // A file that was not picked has no size, axes that were not said no letters.
-    for (const [name, value] of given) if (value.size > 0 || value.length > 0) form.append(name, value);
+    // Leave out files that were not picked (size 0) and axes that were not chosen (empty text).
+    for (const [name, value] of fields) if (value.size > 0 || value.length > 0) form.append(name, value);
     bar.hidden = false;
     try {
-      const made = await upload("cases", form, (share) => {
+      const added = await upload("cases", form, (share) => {
         bar.value = share;
       });
-      await openPatient(made.id);
+      await openPatient(added.id);
     } finally {
       bar.hidden = true;
     }
@@ -65,16 +65,16 @@ function uploading() {
       { id: "upload", on: { submit: send } },
       file("file", "Label map, .seg.nrrd, or a zip of masks or surfaces", { required: true }),
       file("names", "Names of labels (.json), if the map has none", { accept: ".json" }),
-      file("target", "Target masks, if the target is none of the structures", { multiple: true }),
-      file("ct", "CT on the same grid, to look at"),
+      file("target", "Target masks, if no structure is the target", { multiple: true }),
+      file("ct", "CT on the same grid, for display"),
       h(
         "label",
         {},
-        "Axes of surfaces whose files do not say",
+        "Axes of surfaces, if the files do not state them",
         h(
           "select",
           { name: "mesh_axes" },
-          h("option", { value: "" }, "not said (taken as LPS)"),
+          h("option", { value: "" }, "not stated (read as LPS)"),
           h("option", { value: "lps" }, "LPS"),
           h("option", { value: "ras" }, "RAS"),
         ),
@@ -94,10 +94,10 @@ function listed(items) {
     ...items.map((item) => h("option", { value: item.id, selected: item.id === state.patient?.id }, name(item))),
   );
   const open = guarded(() => openPatient(picker.value));
-  return h("p", {}, h("label", {}, "Cases that are here", picker), h("button", { id: "open", class: "quiet", on: { click: open } }, "Open"));
+  return h("p", {}, h("label", {}, "Stored cases", picker), h("button", { id: "open", class: "quiet", on: { click: open } }, "Open"));
 }
 
-/** A case by its name, targets and structures. */
+/** A case in words: its name, targets and structures. */
 function inWords({ name, builtin, files, structures, targets }) {
   const called = builtin ? `Built-in ${name}` : files > 1 ? `${name} and ${files - 1} more` : name;
   return `${called}: ${targets.length ? `${targets.map(spoken).join(", ")}; ` : ""}${counted(structures, "structure")}`;

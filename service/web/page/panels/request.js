@@ -1,4 +1,4 @@
-// Request: what is asked of a plan. Common fields have their own inputs; the rest can be given as JSON.
+// Request: the form for a plan. Common fields have their own inputs; all others can be given as JSON.
 
 import { Mistake, guarded } from "../shared/alerts.js";
 import { byId, fill, h, spoken } from "../shared/dom.js";
@@ -7,7 +7,7 @@ import { on, state } from "../state.js";
 
 const POSITIONS = ["supine", "prone", "left_lateral", "right_lateral"];
 
-/** Inputs: label, the place in the request, default, least, most, step. Defaults are the service's own. */
+/** Inputs: label, place in the request, default, minimum, maximum, step. Defaults are those of the service. */
 const NUMBERS = [
   ["Margin around the target, mm", ["target", "margin_mm"], 5, 0, 30, 0.5],
   ["Clearance from forbidden organs, mm", ["clearance_mm", "default"], 2, 0, 20, 0.5],
@@ -33,9 +33,9 @@ function draw() {
     return;
   }
   const dose = h("fieldset", {}, h("legend", {}, "Implant"), ...DOSE.map(numberInput));
-  const planted = h("input", { type: "checkbox", name: "planted", checked: true });
-  planted.addEventListener("change", () => {
-    dose.disabled = !planted.checked;
+  const implant = h("input", { type: "checkbox", name: "implant", checked: true });
+  implant.addEventListener("change", () => {
+    dose.disabled = !implant.checked;
   });
   fill(
     panel,
@@ -45,49 +45,49 @@ function draw() {
       h("label", {}, "Target", h("select", { name: "target" }, ...targets())),
       h("label", {}, "Position", h("select", { name: "position" }, ...POSITIONS.map((p) => h("option", { value: p }, spoken(p))))),
       ...NUMBERS.map(numberInput),
-      h("label", { class: "inline" }, planted, "Needles, seeds and dose, not paths alone"),
+      h("label", { class: "inline" }, implant, "Plan needles, seeds and dose, not only paths"),
       dose,
       h(
         "details",
         {},
-        h("summary", {}, "Everything else, as JSON; of the plan shown, if there is one"),
-        h("label", {}, "Fields here win over those above", h("textarea", { name: "json", rows: 6, spellcheck: "false", placeholder: '{"roles": {"pleural_effusion": "passable"}}' })),
+        h("summary", {}, "All other fields, as JSON (from the shown plan, if there is one)"),
+        h("label", {}, "Fields here override those above", h("textarea", { name: "json", rows: 6, spellcheck: "false", placeholder: '{"roles": {"pleural_effusion": "passable"}}' })),
       ),
       h("button", { id: "plan" }, "Plan"),
     ),
   );
 }
 
-/** Show what the plan was asked for, so that asking again changes only what is changed. */
+/** Fill the form from the plan's request, so that the next request differs only in what the user changes. */
 function fillFromPlan() {
   if (state.plan === null) return;
-  const asked = state.plan.request;
+  const request = state.plan.request;
   const form = byId("request").querySelector("form");
-  showTarget(form.elements.target, asked.target.structure);
-  form.elements.position.value = asked.pose.position;
-  if ((asked.prescription !== null) !== form.elements.planted.checked) form.elements.planted.click();
-  const rest = structuredClone(asked);
-  delete rest.target.structure;
-  delete rest.pose.position;
+  showTarget(form.elements.target, request.target.structure);
+  form.elements.position.value = request.pose.position;
+  if ((request.prescription !== null) !== form.elements.implant.checked) form.elements.implant.click();
+  const others = structuredClone(request);
+  delete others.target.structure;
+  delete others.pose.position;
   for (const [, [part, field]] of [...NUMBERS, ...DOSE]) {
-    if (asked[part] === null) continue;
-    form.elements[`${part}/${field}`].value = asked[part][field];
-    delete rest[part][field];
+    if (request[part] === null) continue;
+    form.elements[`${part}/${field}`].value = request[part][field];
+    delete others[part][field];
   }
-  // Without a prescription the box above says so.
-  if (rest.prescription === null) delete rest.prescription;
-  form.elements.json.value = JSON.stringify(rest, null, 1);
+  // That there is no prescription is shown by the checkbox.
+  if (others.prescription === null) delete others.prescription;
+  form.elements.json.value = JSON.stringify(others, null, 1);
 }
 
-/** Pick what a plan treats; what is none of the structures alone gets an option of its own. */
+/** Select the target of a plan; several targets, or all, get an option of their own. */
 function showTarget(picker, structure) {
   const value = JSON.stringify(structure);
-  if (![...picker.options].some((option) => option.value === value)) picker.prepend(h("option", { value }, named(structure)));
+  if (![...picker.options].some((option) => option.value === value)) picker.prepend(h("option", { value }, targetText(structure)));
   picker.value = value;
 }
 
-/** A target as people say it: one structure, several, or all that have the role. */
-export const named = (structure) => (structure === null ? "every target" : [structure].flat().map(spoken).join(" and "));
+/** A target in words: one structure, several, or all that have the role. */
+export const targetText = (structure) => (structure === null ? "every target" : [structure].flat().map(spoken).join(" and "));
 
 function targets() {
   const { structures, targets: first } = state.patient;
@@ -102,28 +102,28 @@ function numberInput([label, place, value, min, max, step]) {
 
 async function send(event) {
   event.preventDefault();
-  const given = new FormData(event.target);
-  const asked = { target: { structure: JSON.parse(given.get("target")) }, pose: { position: given.get("position") } };
+  const fields = new FormData(event.target);
+  const request = { target: { structure: JSON.parse(fields.get("target")) }, pose: { position: fields.get("position") } };
   for (const [, [part, field]] of [...NUMBERS, ...DOSE]) {
-    // Inputs that are disabled are no part of the form's data.
-    asked[part] = { ...asked[part], [field]: Number(event.target.elements[`${part}/${field}`].value) };
+    // Disabled inputs are not in the form's data.
+    request[part] = { ...request[part], [field]: Number(event.target.elements[`${part}/${field}`].value) };
   }
-  const whole = merged(asked, parsed(given.get("json")));
-  if (!given.has("planted")) whole.prescription = null;
-  await order(whole);
+  const complete = merged(request, parsed(fields.get("json")));
+  if (!fields.has("implant")) complete.prescription = null;
+  await order(complete);
 }
 
-/** The object that a text means. Throws Mistake where it means none. */
+/** The object that a JSON text describes; empty for an empty text. Throws Mistake if it is not an object. */
 function parsed(text) {
   if (text.trim() === "") return {};
-  let found;
+  let value;
   try {
-    found = JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw new Mistake(`The JSON of the request cannot be read: ${error.message}`);
   }
-  if (!isObject(found)) throw new Mistake("The JSON of the request must be an object, as {…}.");
-  return found;
+  if (!isObject(value)) throw new Mistake("The JSON of the request must be an object, as {…}.");
+  return value;
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);

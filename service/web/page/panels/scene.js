@@ -1,9 +1,9 @@
-// Scene: the patient in 3D, with the skin access map, the plan's needles and seeds, and the needle in hand.
+// Scene: the patient in 3D, with the skin access map, the plan's needles and seeds, and the needle that is moved.
 
 import { byId, fill, h, plain } from "../shared/dom.js";
 import { groupOf, groups } from "./groups.js";
 import { ofLung } from "../shared/lung.js";
-import { hold } from "./needle.js";
+import { moveNeedle } from "./needle.js";
 import { on, state } from "../state.js";
 import { CONFIG, colour, layout, onTheme } from "../theme.js";
 import { add, minus, rounded, times, unit } from "../shared/vectors.js";
@@ -15,26 +15,26 @@ const VIEWS = {
   back: [0, 1, 0.1],
   feet: [0, -0.1, -1],
 };
-/** How far the needle in hand is drawn outside the skin, mm. */
+/** How far the moved needle is drawn outside the skin, mm. */
 const OUTSIDE_MM = 40;
-/** A needle that moves is drawn when it rests so long, ms: the library sends all meshes to the screen again. */
+/** The needle is drawn after this time without a change, ms: Plotly draws all meshes again each time. */
 const REST_MS = 150;
 /** Half the length of a 6711 seed, mm: 10.1118/1.1646040, figure 1. */
 const HALF_SEED_MM = 2.25;
 
 const shown = Object.fromEntries([...groups.map((g) => [g.id, g.shown]), ["access", true], ["needles", true], ["seeds", true]]);
 const plot = h("div", { id: "scene-plot", class: "plot" });
-/** A pointer that goes farther between down and up turns the view, CSS pixels. */
-const STILL_PX = 5;
-/** Plotly tells of what is under a pointer a frame later, ms. */
-const TOLD_MS = 60;
+/** A pointer that moves farther between press and release turns the view, CSS pixels. */
+const CLICK_PX = 5;
+/** Plotly reports what is under the pointer one frame later, ms. */
+const CLICK_DELAY_MS = 60;
 
-let drawn = null;
-let resting = 0;
+let traceNames = null;
+let drawTimer = 0;
 let pressed = null;
 let pointed = null;
 
-/** Draw the scene whenever any of it changes. */
+/** Draw the scene whenever a part of it changes. */
 export function startScene() {
   on(["patient"], () => {
     byId("scene").hidden = true;
@@ -69,9 +69,9 @@ function toggles() {
 }
 
 function swatch(of) {
-  const made = h("span", { class: "swatch", "aria-hidden": "true" });
-  made.style.background = of;
-  return made;
+  const element = h("span", { class: "swatch", "aria-hidden": "true" });
+  element.style.background = of;
+  return element;
 }
 
 function views() {
@@ -88,7 +88,7 @@ const camera = (name) => {
   return { eye: { x, y, z }, up: name === "feet" ? { x: 0, y: -1, z: 0 } : { x: 0, y: 0, z: 1 }, projection: { type: "orthographic" } };
 };
 
-/** The role of a structure: as the plan used it, else as its name implies. */
+/** The role of a structure: from the plan, else from the structure's name. */
 const roleOf = (shape) => state.plan?.roles[shape.structure] ?? shape.role;
 
 function meshes() {
@@ -128,16 +128,16 @@ function meshes() {
 function access() {
   const map = state.access;
   const visible = shown.access && map !== null;
-  const of = (name, chosen, marker) => ({
+  const of = (name, rows, marker) => ({
     type: "scatter3d",
     mode: "markers",
     name,
     visible,
-    x: chosen.map((n) => map.entry_mm[n][0]),
-    y: chosen.map((n) => map.entry_mm[n][1]),
-    z: chosen.map((n) => map.entry_mm[n][2]),
+    x: rows.map((n) => map.entry_mm[n][0]),
+    y: rows.map((n) => map.entry_mm[n][1]),
+    z: rows.map((n) => map.entry_mm[n][2]),
     hoverinfo: "text",
-    text: chosen.map((n) => `least lung from here: ${ofLung(`${map.lung_length_mm[n].toFixed(1)} mm`, state.plan.missing_structures)}`),
+    text: rows.map((n) => `least lung from here: ${ofLung(`${map.lung_length_mm[n].toFixed(1)} mm`, state.plan.missing_structures)}`),
     marker: { size: 3, ...marker },
   });
   const all = visible ? map.lung_length_mm.map((_, n) => n) : [];
@@ -165,7 +165,7 @@ function segments(name, pairs, line, more = {}) {
 function needles() {
   const paths = state.plan?.paths ?? [];
   const inSet = state.plan?.needle_set?.path_ids ?? [];
-  const of = (wanted) => paths.filter(wanted).map((p) => [p.entry_mm, p.tip_mm]);
+  const of = (belongs) => paths.filter(belongs).map((p) => [p.entry_mm, p.tip_mm]);
   const visible = shown.needles;
   return [
     segments("ranked", of((p) => p.aim === "target"), { color: colour("muted"), width: 3 }, { visible }),
@@ -181,8 +181,8 @@ function seeds() {
   });
 }
 
-/** The needle in hand: red and dotted where it is not safe, grey while nothing is known of it. */
-function inHand() {
+/** The moved needle: red and dotted if it is not safe, grey until it is appraised. */
+function movedNeedle() {
   const { needle, appraisal } = state;
   if (needle === null) return segments("hand", [], {});
   const entry = appraisal?.entry_mm ?? needle.entry_mm;
@@ -192,14 +192,14 @@ function inHand() {
 }
 
 const NOTE =
-  "A click on the skin or on an access point moves the entry there. Shapes here are coarse, and thin vessels may be missing: slices and verdict look at every voxel.";
+  "A click on the skin or on an access point moves the entry there. Shapes here are coarse, and thin vessels may be missing; slices and verdict use every voxel.";
 
 const HIDDEN_AXIS = { visible: false, showspikes: false };
 
 function draw() {
   if (state.shapes === null || byId("scene").hidden) return;
-  const traces = [...meshes(), ...access(), ...needles(), inHand()];
-  drawn = traces.map((t) => t.name);
+  const traces = [...meshes(), ...access(), ...needles(), movedNeedle()];
+  traceNames = traces.map((t) => t.name);
   Plotly.react(
     plot,
     traces,
@@ -227,32 +227,32 @@ function draw() {
 }
 
 function needleMoved() {
-  clearTimeout(resting);
-  resting = setTimeout(drawNeedle, REST_MS);
+  clearTimeout(drawTimer);
+  drawTimer = setTimeout(drawNeedle, REST_MS);
 }
 
 function drawNeedle() {
-  if (drawn === null || byId("scene").hidden) return;
-  const { x, y, z, line } = inHand();
-  Plotly.restyle(plot, { x: [x], y: [y], z: [z], "line.color": line.color, "line.dash": line.dash, "line.width": line.width }, [drawn.indexOf("hand")]);
+  if (traceNames === null || byId("scene").hidden) return;
+  const { x, y, z, line } = movedNeedle();
+  Plotly.restyle(plot, { x: [x], y: [y], z: [z], "line.color": line.color, "line.dash": line.dash, "line.width": line.width }, [traceNames.indexOf("hand")]);
 }
 
-/** Plotly calls a press a click, whatever comes of it, and a touch one without end: what counts is the release. */
+/** Plotly reports a click at the press, even if it becomes a drag, so that the release decides. */
 function press(event) {
   pressed = [event.clientX, event.clientY];
   pointed = null;
 }
 
 function release(event) {
-  const still = pressed !== null && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < STILL_PX;
+  const isClick = pressed !== null && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < CLICK_PX;
   pressed = null;
-  if (still) setTimeout(moveEntry, TOLD_MS);
+  if (isClick) setTimeout(moveEntry, CLICK_DELAY_MS);
 }
 
 function moveEntry() {
   if (pointed === null || state.needle === null) return;
-  const trace = drawn[pointed.curveNumber];
+  const trace = traceNames[pointed.curveNumber];
   const at = [pointed.x, pointed.y, pointed.z];
   pointed = null;
-  if (trace === "skin" || trace.startsWith("access")) hold({ ...state.needle, entry_mm: rounded(at) });
+  if (trace === "skin" || trace.startsWith("access")) moveNeedle({ ...state.needle, entry_mm: rounded(at) });
 }

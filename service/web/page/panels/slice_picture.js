@@ -8,19 +8,19 @@ import { add, cross, dot, minus, times } from "../shared/vectors.js";
 const WINDOW_HU = [-900, 500];
 /** Parts of the prescribed dose that get a line, with its width in pixels. */
 const ISODOSES = [[0.5, 1], [1, 2], [1.5, 3], [2, 4]];
-/** Seeds this near to the page are drawn, mm. */
+/** Seeds within this distance of the slice's plane are drawn, mm. */
 const SEEN_WITHIN_MM = 3;
-/** How far off the page a needle may end that lies in it, mm. */
+/** A needle lies in the plane if both ends are within this distance of it, mm. */
 const IN_PLANE_MM = 0.5;
 /** The label of pixels beyond the field of view. */
 export const BEYOND = 65535;
-/** How much of a slice is left to see that does not hold the needle. */
+/** Opacity of a slice that does not hold the needle. */
 const DIMMED = 0.35;
 const FILL = 0.35;
-/** Picture pixels along the side of a slice's pixel: lines between pixels need room. */
+/** Picture pixels along the side of a slice's pixel: lines are drawn between pixels. */
 const SCALE = 3;
 
-/** A slice as the API answers it, its pixels as arrays of numbers. */
+/** A slice of the API with its pixels decoded to arrays of numbers. */
 export function decoded(slice) {
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
   return {
@@ -35,35 +35,35 @@ const size = (slice) => slice.pixel_mm * slice.columns;
 const corner = (slice) =>
   add(slice.first_mm, times(-0.5 * slice.pixel_mm, add(slice.right, slice.down)));
 
-/** Where a point falls on the page, as parts of its width, from the top left. */
-export function onPage(slice, p) {
+/** The place of a point on the slice, as fractions of its width, from the top left. */
+export function onSlice(slice, p) {
   const from = minus(p, corner(slice));
   return [dot(from, slice.right) / size(slice), dot(from, slice.down) / size(slice)];
 }
 
-/** How far a point lies off the page, mm, towards the far side. */
-export const offPage = (slice, p) => dot(minus(p, corner(slice)), cross(slice.right, slice.down));
+/** Distance of a point from the slice's plane, mm, positive towards the far side. */
+export const offPlane = (slice, p) => dot(minus(p, corner(slice)), cross(slice.right, slice.down));
 
-/** The way in the patient, mm, of a way on the page as parts of its width. */
+/** A displacement in the patient, mm, from one on the slice as fractions of its width. */
 export const millimetres = (slice, [x, y]) => add(times(x * size(slice), slice.right), times(y * size(slice), slice.down));
 
-/** Draw a slice's anatomy with the plan's seeds, and the needle in hand if it lies in the slice; else dimmed. */
+/** Draw a slice's anatomy with the plan's seeds, and the moved needle if it lies in the slice; else dimmed. */
 export function paint(canvas, slice, picture, { needle, safe, seeds }) {
   const pen = canvas.getContext("2d");
-  const holds = needle !== null && [needle.entry_mm, needle.tip_mm].every((p) => Math.abs(offPage(slice, p)) < IN_PLANE_MM);
+  const holds = needle !== null && [needle.entry_mm, needle.tip_mm].every((p) => Math.abs(offPlane(slice, p)) < IN_PLANE_MM);
   pen.clearRect(0, 0, canvas.width, canvas.height);
   pen.globalAlpha = holds ? 1 : DIMMED;
   pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
   pen.globalAlpha = 1;
   letters(pen, canvas, slice);
-  const at = (p) => onPage(slice, p).map((part) => part * canvas.width);
+  const at = (p) => onSlice(slice, p).map((part) => part * canvas.width);
   for (const seed of seeds) {
-    if (Math.abs(offPage(slice, seed.position_mm)) <= SEEN_WITHIN_MM) dot2d(pen, at(seed.position_mm), 5, colour("seed"));
+    if (Math.abs(offPlane(slice, seed.position_mm)) <= SEEN_WITHIN_MM) dot2d(pen, at(seed.position_mm), 5, colour("seed"));
   }
   if (holds) drawNeedle(pen, at(needle.entry_mm), at(needle.tip_mm), safe);
 }
 
-/** What a slice cuts, with lines of dose where the slice has one, as a picture. */
+/** A picture of the anatomy in a slice, with isodose lines if the slice has a dose. */
 export function anatomy(slice, structures, prescribedGy) {
   const kinds = structures.map((s) => groupOf(s.structure, s.role));
   const colours = [null, ...kinds.map((g) => rgb(g.colour))];
@@ -94,13 +94,13 @@ export function anatomy(slice, structures, prescribedGy) {
   return picture;
 }
 
-/** Beyond the field of view there may be anything: it must not look like air. */
+/** A pattern for pixels beyond the field of view, which is unknown and must not look like air. */
 function hatched(n, columns, air) {
   const stripe = (Math.floor(n / columns) + (n % columns)) % 8 < 2;
   return stripe ? mixed(air, rgb(colour("muted")), 0.6) : air;
 }
 
-/** Lines between pixels of which `value` tells different things. */
+/** Lines between neighbouring pixels whose `value` differs. */
 function borders(pen, { rows, columns }, value, strokeOf, width) {
   pen.lineWidth = width;
   const line = (x0, y0, x1, y1, stroke) => {

@@ -1,25 +1,25 @@
-// Slices: the two planes that hold the needle, asked for again when it has moved, and its ends dragged in them.
+// Slices: the two planes that hold the needle, requested again when it has moved. Its ends can be dragged in them.
 //
-// While an end is dragged, its slice stays as it is: a slice that was cut, centred and scaled anew under the
-// pointer would carry the end away by itself.
+// While an end is dragged, its slice stays the same: a slice that was centred and scaled again under the pointer
+// would move the end itself.
 
 import { post } from "../shared/api.js";
 import { byId, fill, h, number, spoken } from "../shared/dom.js";
-import { hold } from "./needle.js";
-import { BEYOND, anatomy, decoded, millimetres, onPage, paint } from "./slice_picture.js";
+import { moveNeedle } from "./needle.js";
+import { BEYOND, anatomy, decoded, millimetres, onSlice, paint } from "./slice_picture.js";
 import { on, request, state } from "../state.js";
 import { onTheme } from "../theme.js";
 import { add, length, minus, rounded, times, unit } from "../shared/vectors.js";
 
-/** The least side of a pixel, mm, and how many a side of a slice has at most: what is sent stays small. */
+/** The smallest side of a pixel, mm, and the most pixels along a side of a slice: they limit the size of answers. */
 const PIXEL_MM = 1;
 const MOST_PIXELS = 400;
-/** Around the needle, and the least half of a slice, mm. */
+/** The margin around the needle, and the smallest half side of a slice, mm. */
 const MARGIN_MM = 30;
 const LEAST_HALF_MM = 60;
-/** How near to an end a finger takes hold of it, in CSS pixels. */
+/** An end is dragged if the pointer is pressed within this distance of it, in CSS pixels. */
 const REACH_PX = 24;
-const NAMES = { nearest_axial: "nearest to axial", across: "across it" };
+const NAMES = { nearest_axial: "nearest to axial", across: "across the axial one" };
 
 const views = ["nearest_axial", "across"].map((name) => {
   const canvas = h("canvas", { width: 600, height: 600, role: "img", "aria-label": `Slice ${NAMES[name]}` });
@@ -27,9 +27,9 @@ const views = ["nearest_axial", "across"].map((name) => {
   return { name, canvas, under, slice: null, anatomy: null };
 });
 let structures = [];
-let underWay = false;
-let wanted = false;
-/** The end that a pointer holds, with where both were when it was taken; null while none is held. */
+let waiting = false;
+let isPending = false;
+/** The dragged end, with its position and the pointer's at the start of the drag; null if none is dragged. */
 let drag = null;
 
 /** Draw the slices whenever the needle moves. */
@@ -41,7 +41,7 @@ export function startSlices() {
     byId("slices").hidden = true;
   });
   on(["needle"], () => {
-    wanted = state.needle !== null;
+    isPending = state.needle !== null;
     redraw();
     cut();
   });
@@ -49,7 +49,7 @@ export function startSlices() {
   onTheme(redrawAnatomy);
 }
 
-/** The needle as slices are cut along it: no longer than a needle is, wherever the entry was put on its line. */
+/** The line that slices are cut along: no longer than a needle, even if the entry is farther out on its line. */
 function shownLine({ entry_mm: entry, tip_mm: tip }) {
   const outward = minus(entry, tip);
   const longest = state.plan.request.needle.max_length_mm;
@@ -57,42 +57,42 @@ function shownLine({ entry_mm: entry, tip_mm: tip }) {
 }
 
 async function cut() {
-  if (underWay || !wanted || drag !== null) return;
-  wanted = false;
-  underWay = true;
+  if (waiting || !isPending || drag !== null) return;
+  isPending = false;
+  waiting = true;
   const { patient, plan, needle } = state;
   const isShown = () => state.patient === patient && state.plan === plan;
   const line = shownLine(needle);
   const half = Math.max(LEAST_HALF_MM, length(minus(line.entry_mm, line.tip_mm)) / 2 + MARGIN_MM);
   try {
-    const found = await post(`cases/${patient.id}/slices`, {
+    const answer = await post(`cases/${patient.id}/slices`, {
       ...line,
       half_mm: half,
       pixel_mm: Math.max(PIXEL_MM, (2 * half) / MOST_PIXELS),
       request: request(),
       plan: plan?.dose ? plan.plan_sha256 : null,
     });
-    if (drag !== null) wanted = true;
-    else if (isShown()) show(found);
+    if (drag !== null) isPending = true;
+    else if (isShown()) show(answer);
   } catch (error) {
-    if (drag !== null) wanted = true;
+    if (drag !== null) isPending = true;
     else if (isShown() && state.needle === needle) showNone(error.message);
   }
-  underWay = false;
+  waiting = false;
   cut();
 }
 
-function show(found) {
-  structures = found.structures;
+function show(answer) {
+  structures = answer.structures;
   for (const view of views) {
-    view.slice = decoded(found.slices.find((s) => s.name === view.name));
+    view.slice = decoded(answer.slices.find((s) => s.name === view.name));
     view.under.textContent = "";
   }
   if (byId("slices").hidden) build();
   redrawAnatomy();
 }
 
-/** Slices that do not hold the needle must not stand beside its verdict. */
+/** Slices that do not hold the needle must not be shown beside its verdict. */
 function showNone(why) {
   if (byId("slices").hidden) build();
   for (const view of views) {
@@ -110,7 +110,7 @@ function build() {
       "p",
       { class: "note" },
       "Drag the round entry or the square tip. ",
-      state.plan?.dose ? "Lines of dose: 50, 100, 150 and 200 % of what is prescribed, thin to thick." : "",
+      state.plan?.dose ? "Isodose lines: 50, 100, 150 and 200 % of the prescribed dose, thin to thick." : "",
     ),
   );
 }
@@ -142,20 +142,20 @@ function wire(view) {
   canvas.addEventListener("pointerdown", (event) => {
     if (view.slice === null || state.needle === null || drag !== null) return;
     const { width } = canvas.getBoundingClientRect();
-    const away = (end) => width * Math.hypot(...minus(onPage(view.slice, state.needle[end]), at(event)));
-    const [end] = ["entry_mm", "tip_mm"].sort((a, b) => away(a) - away(b));
-    if (away(end) > REACH_PX) return;
+    const distance = (end) => width * Math.hypot(...minus(onSlice(view.slice, state.needle[end]), at(event)));
+    const [end] = ["entry_mm", "tip_mm"].sort((a, b) => distance(a) - distance(b));
+    if (distance(end) > REACH_PX) return;
     drag = { view, end, pointer: event.pointerId, from: state.needle[end], down: [event.clientX, event.clientY], width };
     canvas.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
   canvas.addEventListener("pointermove", (event) => {
     if (view.slice === null) return;
-    view.under.textContent = told(view.slice, at(event));
+    view.under.textContent = placeText(view.slice, at(event));
     if (drag === null || drag.view !== view || drag.pointer !== event.pointerId) return;
-    // By how far the pointer went, not by where it is: the page may move beneath it, as the verdict grows.
+    // By the distance that the pointer moved, not by its place: the page may scroll under it as the verdict grows.
     const by = minus([event.clientX, event.clientY], drag.down).map((pixels) => pixels / drag.width);
-    hold({ ...state.needle, [drag.end]: rounded(add(drag.from, millimetres(view.slice, by))) });
+    moveNeedle({ ...state.needle, [drag.end]: rounded(add(drag.from, millimetres(view.slice, by))) });
   });
   const release = (event) => {
     if (drag === null || drag.view !== view || drag.pointer !== event.pointerId) return;
@@ -168,15 +168,15 @@ function wire(view) {
   });
 }
 
-/** What lies at a place of a slice, in words. */
-function told(slice, [x, y]) {
+/** What a place of a slice shows, in words. */
+function placeText(slice, [x, y]) {
   const column = Math.min(slice.columns - 1, Math.max(0, Math.floor(x * slice.columns)));
   const row = Math.min(slice.rows - 1, Math.max(0, Math.floor(y * slice.rows)));
   const pixel = row * slice.columns + column;
   const label = slice.labels[pixel];
   if (label === BEYOND) return "beyond the field of view: nothing is known";
-  const said = [label === 0 ? "outside the body" : spoken(structures[label - 1].structure)];
-  if (slice.ct !== null && slice.ct[pixel] > -32768) said.push(`${slice.ct[pixel]} HU`);
-  if (slice.dose !== null) said.push(`${number(slice.dose[pixel], 0)} Gy`);
-  return said.join(", ");
+  const parts = [label === 0 ? "outside the body" : spoken(structures[label - 1].structure)];
+  if (slice.ct !== null && slice.ct[pixel] > -32768) parts.push(`${slice.ct[pixel]} HU`);
+  if (slice.dose !== null) parts.push(`${number(slice.dose[pixel], 0)} Gy`);
+  return parts.join(", ");
 }

@@ -1,12 +1,12 @@
-// Alerts: what went wrong, where everybody sees and hears it; a missing key opens the form for one.
+// Alerts: errors at the top of the page, also read by screen readers. A missing key opens the form for one.
 
 import { Problem, Unreachable } from "./api.js";
 import { byId, h } from "./dom.js";
 
-/** What the user of the page can put right. */
+/** An error that the user of the page can correct. */
 export class Mistake extends Error {}
 
-/** Say what went wrong. What nobody expects is a fault of this page, and goes to the console too. */
+/** Show an error. An unexpected one is a fault of this page, and is also written to the console. */
 export function alertOf(error) {
   const fields = error instanceof Problem ? error.errors : [];
   byId("alert").replaceChildren(
@@ -19,11 +19,11 @@ export function alertOf(error) {
 
 export const noAlert = () => byId("alert").replaceChildren();
 
-/** A listener that shows what `action` throws. */
-export const guarded = (action) => async (...given) => {
+/** A listener that shows the errors of `action`. */
+export const guarded = (action) => async (...parameters) => {
   noAlert();
   try {
-    await action(...given);
+    await action(...parameters);
   } catch (error) {
     if (error.name !== "AbortError") alertOf(error);
   }

@@ -1,9 +1,9 @@
-// The public API: requests with the key, problems as errors, uploads with progress, events that resume.
+// The public API: requests with the key, problems as errors, uploads with progress, event streams that resume.
 
 const BASE = new URL("v1/", document.baseURI);
 const KEY = "seedpath.key";
 
-/** What the service refused; `errors` point at fields. */
+/** A request that the service refused; `errors` point at fields. */
 export class Problem extends Error {
   constructor(problem) {
     super(problem.detail);
@@ -20,11 +20,11 @@ export class Unreachable extends Error {
 }
 
 export const key = () => sessionStorage.getItem(KEY);
-export const useKey = (given) => sessionStorage.setItem(KEY, given);
+export const useKey = (value) => sessionStorage.setItem(KEY, value);
 
 const authorization = () => (key() === null ? {} : { Authorization: `Bearer ${key()}` });
 
-/** An address of the API, from one like "cases" or "/v1/cases/…" as answers hold them. */
+/** The URL of an address like "cases", or "/v1/cases/…" as in answers. */
 const url = (address) => new URL(address.replace(/^\/v1\//, ""), BASE);
 
 async function ask(method, address, { body, headers = {}, signal } = {}) {
@@ -55,30 +55,30 @@ export const post = async (address, body, options) => (await ask("POST", address
 export const remove = async (address) => void (await ask("DELETE", address));
 export const blob = async (address) => (await ask("GET", address)).blob();
 
-/** POST a form; `onProgress` is told the share that was sent, 0 to 1. */
+/** POST a form; `onProgress` gets the share that was sent, 0 to 1. */
 export function upload(address, form, onProgress) {
   return new Promise((resolve, reject) => {
-    const sending = new XMLHttpRequest();
-    sending.open("POST", url(address));
-    for (const [name, value] of Object.entries(authorization())) sending.setRequestHeader(name, value);
-    sending.responseType = "json";
-    sending.upload.addEventListener("progress", (event) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", url(address));
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     });
-    sending.addEventListener("error", () => reject(new Unreachable()));
-    sending.addEventListener("load", () => {
-      if (sending.status < 300) resolve(sending.response);
-      else reject(new Problem(sending.response ?? { status: sending.status, detail: "It was refused." }));
+    request.addEventListener("error", () => reject(new Unreachable()));
+    request.addEventListener("load", () => {
+      if (request.status < 300) resolve(request.response);
+      else reject(new Problem(request.response ?? { status: request.status, detail: "The service refused the request." }));
     });
-    sending.send(form);
+    request.send(form);
   });
 }
 
 const PAUSE_MS = 1000;
 
 /**
- * Everything that happens to a job until it ends, as {state, progress}. A stream that breaks off is taken up
- * after the last event that came.
+ * The events of a job until it ends, as {state, progress}. A stream that breaks is resumed after the last event
+ * received.
  */
 export async function* events(job, signal) {
   let last = null;
@@ -116,8 +116,8 @@ async function* parsed(body) {
 
 /** A WebSocket of the API. Browsers cannot set headers on it, so the key goes as a subprotocol. */
 export function socket(address) {
-  const at = url(address);
-  at.protocol = at.protocol.replace("http", "ws");
+  const target = url(address);
+  target.protocol = target.protocol.replace("http", "ws");
   const protocols = ["seedpath.v1", ...(key() === null ? [] : [`bearer.${key()}`])];
-  return new WebSocket(at, protocols);
+  return new WebSocket(target, protocols);
 }

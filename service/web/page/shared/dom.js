@@ -1,4 +1,4 @@
-// Elements, made without ever reading text as HTML.
+// Elements of the page. Text is never parsed as HTML.
 
 /**
  * A new element. `properties` are set on it; `on` adds listeners; other values of `attributes` are attributes.
@@ -7,37 +7,37 @@
  * @param {...(Node | string | number | null | undefined)} children
  */
 export function h(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "on") {
-      for (const [event, listener] of Object.entries(value)) made.addEventListener(event, listener);
+      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
     } else if (value === true) {
-      made.setAttribute(name, "");
+      element.setAttribute(name, "");
     } else if (value !== false && value !== null && value !== undefined) {
-      made.setAttribute(name, value);
+      element.setAttribute(name, value);
     }
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined).map(asNode));
-  return made;
+  element.append(...children.filter((child) => child !== null && child !== undefined).map(asNode));
+  return element;
 }
 
 const asNode = (child) => (child instanceof Node ? child : String(child));
 
-/** The element with this id, which the page has. */
+/** The element with this id. Throws an error where there is none. */
 export function byId(id) {
-  const found = document.getElementById(id);
-  if (found === null) throw new Error(`The page has no ${id}.`);
-  return found;
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`The page has no ${id}.`);
+  return element;
 }
 
-/** Put `children` into a panel, below its heading, instead of what was there, and show it. */
+/** Replace the content of a panel below its heading by `children`, and show the panel. */
 export function fill(panel, ...children) {
   const heading = panel.querySelector("h2");
   panel.replaceChildren(...(heading ? [heading] : []), ...children.filter((child) => child != null));
   panel.hidden = false;
 }
 
-/** A table with a caption for readers of the screen; cells are nodes or texts, the first of a row its name. */
+/** A table with a caption for screen readers. Cells are nodes or texts; the first cell of a row is its header. */
 export function table(caption, head, rows) {
   return h(
     "table",
@@ -54,19 +54,19 @@ export function table(caption, head, rows) {
   );
 }
 
-/** A structure's name as people write it. */
+/** A structure's name with spaces. */
 export const spoken = (name) => name.replaceAll("_", " ");
 
-/** A name for Plotly, which reads some marks in texts. */
+/** A name for Plotly, which interprets tags in texts. */
 export const plain = (name) => spoken(name).replaceAll("<", "&lt;");
 
-/** So many of something, which takes an s where it is not one. */
+/** A number of things; the noun gets an s unless there is one. */
 export const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-/** A share in whole per cent, rounded down: nothing is said to be reached more often than it was. */
+/** A share in whole per cent, rounded down: it must not look larger than it is. */
 export const surePercent = (share) => `${Math.floor(100 * share + 1e-9)} %`;
 
-/** A number with so many decimals, or a dash where there is none. What is more than nothing is never said to be 0. */
+/** A number with this many decimals, or a dash for null. A number above zero is never shown as 0. */
 export const number = (value, decimals = 1) => {
   if (value === null) return "–";
   const least = 10 ** -decimals;

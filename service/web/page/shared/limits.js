@@ -3,7 +3,7 @@
 import { spoken } from "./dom.js";
 import { apart, general } from "./goals.js";
 
-/** Why an excess may be larger still, and what makes it unsure, by doubt. */
+/** Reasons why an excess may be larger, and why it is unsure, by doubt. */
 const MAY_BE_MORE = {
   lacking: "a part of it was not segmented",
   in_seed: "dose inside a seed is not known",
@@ -15,44 +15,44 @@ const UNSURE = {
   holds_more: "what was segmented is more than this organ",
 };
 
-/** Volumes that agree to this part are one: what rounding leaves. */
-const SAME_PART = 1e-9;
+/** Relative difference up to which two volumes are equal: rounding. */
+const ROUNDING = 1e-9;
 
 /** The limits that are exceeded, the largest excess first. */
 export const byExcess = (limits) => limits.filter(({ met }) => met === false).sort((a, b) => excess(b) - excess(a));
 
-/** How many times a limit is reached, by BED; of what is spared, by volume. What has no number is the most. */
+/** Ratio of what an organ gets to its limit, by BED; by volume if a volume is to be spared. Without numbers: the largest. */
 function excess({ kind, volume_cc: needed, achieved_cc: spared, limit_bed_gy: most, achieved_bed_gy: reached }) {
   const [over, under] = kind === "spared" ? [needed, spared] : [reached, most];
   return over === null || !under ? Number.MAX_VALUE : over / under;
 }
 
-/** An exceeded limit: the organ, what it gets and may get; whose limit, what was assumed, and what is unsure. */
+/** An exceeded limit: the organ, what it gets and may get; then the protocol, what was assumed, and what is unsure. */
 export function exceeded(limit) {
   const { organ, structure, protocol, doubts } = limit;
-  const because = (said, words) => {
+  const reasons = (certainty, words) => {
     const why = doubts.filter((doubt) => doubt in words).map((doubt) => words[doubt]);
-    return why.length ? [`${said}: ${why.join(", ")}`] : [];
+    return why.length ? [`${certainty}: ${why.join(", ")}`] : [];
   };
-  const beside = [
+  const qualifiers = [
     protocol,
     ...(doubts.includes("beams_in_full") ? ["external beams before counted in full everywhere"] : []),
-    ...because("may be more", MAY_BE_MORE),
-    ...because("unsure", UNSURE),
+    ...reasons("may be more", MAY_BE_MORE),
+    ...reasons("unsure", UNSURE),
   ];
-  return `Exceeded: ${organ}${structure ? ` (${spoken(structure)})` : ""} ${got(limit)} (${beside.join("; ")}).`;
+  return `Exceeded: ${organ}${structure ? ` (${spoken(structure)})` : ""} ${excessText(limit)} (${qualifiers.join("; ")}).`;
 }
 
-function got({ kind, volume_cc: volume, achieved_cc: cc, limit_bed_gy: limit, achieved_bed_gy: reached }) {
+function excessText({ kind, volume_cc: volume, achieved_cc: cc, limit_bed_gy: limit, achieved_bed_gy: reached }) {
   const most = limit ?? 0;
   if (volume === null || cc === null) {
-    const [told, allowed] = apart(reached ?? 0, most);
-    return `gets BED ${told} Gy, at most ${allowed} Gy allowed`;
+    const [gets, allowed] = apart(reached ?? 0, most);
+    return `gets BED ${gets} Gy, at most ${allowed} Gy allowed`;
   }
   if (kind === "spared") return `has ${inCc(cc, volume, 0)} cc below BED ${most.toFixed(1)} Gy, more than ${general(volume)} cc needed`;
   return `gets BED ${most.toFixed(1)} Gy or more in ${inCc(cc, volume, 1)} cc, less than ${general(volume)} cc allowed`;
 }
 
-/** A volume to as many decimals as show on which side of the limit's it lies; one that is it within rounding is said to be it. */
+/** A volume with the decimals that show whether it is above or below the limit's; equal within rounding, it is shown as the limit's. */
 const inCc = (cc, limit, least) =>
-  Math.abs(cc - limit) <= SAME_PART * Math.max(cc, limit) ? general(limit) : apart(cc, limit, least)[0];
+  Math.abs(cc - limit) <= ROUNDING * Math.max(cc, limit) ? general(limit) : apart(cc, limit, least)[0];

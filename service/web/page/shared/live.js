@@ -1,91 +1,91 @@
-// Live: the needle that a hand moves is appraised over the WebSocket, one question at a time, the latest first.
+// Live: appraises the needle that the user moves over the WebSocket, one request at a time, always the latest position.
 
 import { post, Problem, socket } from "./api.js";
 import { on, request, set, state } from "../state.js";
 
-/** A socket that closes this often in a row is not tried again; requests over HTTP do as well. */
+/** After so many failures in a row the WebSocket is not used again, but requests over HTTP. */
 const MOST_FAILURES = 3;
 
-let open = null;
+let connection = null;
 let failures = 0;
-let asked = null;
-let underWay = false;
-/** Another patient or plan begins another talk: what is still answered of the one before is not heard. */
-let talk = 0;
+let pending = null;
+let waiting = false;
+/** Another patient or plan begins another session: answers to an earlier session are ignored. */
+let session = 0;
 
-/** Appraise every needle that the state holds. */
+/** Appraise the needle whenever it changes. */
 export function startLive() {
   on(["patient", "plan"], restart);
   on(["needle"], () => {
-    asked = state.needle;
+    pending = state.needle;
     next();
   });
 }
 
-/** Ask once more about the needle of which nothing is known. */
+/** Request the appraisal of the present needle again. */
 export function askAgain() {
   set({ unanswered: null });
-  asked = state.needle;
+  pending = state.needle;
   next();
 }
 
 function restart() {
-  talk += 1;
-  open?.close();
-  open = null;
+  session += 1;
+  connection?.close();
+  connection = null;
   failures = 0;
-  underWay = false;
+  waiting = false;
 }
 
 async function next() {
-  if (underWay || asked === null || state.patient === null) return;
-  const needle = asked;
-  const mine = talk;
+  if (waiting || pending === null || state.patient === null) return;
+  const needle = pending;
+  const own = session;
   const { id } = state.patient;
-  asked = null;
-  underWay = true;
+  pending = null;
+  waiting = true;
   let broken = false;
   try {
     const body = { paths: [needle], request: request() };
     const overHttp = failures >= MOST_FAILURES;
     const answer = await (overHttp ? post(`cases/${id}/paths:evaluate`, body) : overSocket(id, body));
     const { paths, missing_structures } = answer;
-    // A needle that has moved meanwhile is asked about next.
-    if (mine === talk && state.needle === needle) set({ appraisal: { ...paths[0], missing_structures }, unanswered: null });
+    // If the needle has moved meanwhile, its new position is requested next.
+    if (own === session && state.needle === needle) set({ appraisal: { ...paths[0], missing_structures }, unanswered: null });
   } catch (error) {
     broken = error === BROKEN;
-    if (mine === talk && !broken) {
+    if (own === session && !broken) {
       set({ appraisal: null, unanswered: error.message });
     }
   }
-  if (mine !== talk) return;
-  underWay = false;
-  if (broken) asked ??= state.needle;
+  if (own !== session) return;
+  waiting = false;
+  if (broken) pending ??= state.needle;
   next();
 }
 
-/** The socket closed before it answered. */
+/** The socket closed before an answer came. */
 const BROKEN = new Error("The socket closed.");
 
 function overSocket(id, body) {
-  open ??= socket(`cases/${id}/paths`);
-  const through = open;
+  connection ??= socket(`cases/${id}/paths`);
+  const current = connection;
   return new Promise((resolve, reject) => {
     const closed = () => {
-      if (open === through) open = null;
+      if (connection === current) connection = null;
       failures += 1;
       reject(BROKEN);
     };
-    through.onmessage = ({ data }) => {
+    current.onmessage = ({ data }) => {
       failures = 0;
       const answer = JSON.parse(data);
       if (answer.problem) reject(new Problem(answer.problem));
       else resolve(answer);
     };
-    through.onclose = closed;
-    const send = () => through.send(JSON.stringify(body));
-    if (through.readyState === WebSocket.OPEN) send();
-    else if (through.readyState === WebSocket.CONNECTING) through.onopen = send;
+    current.onclose = closed;
+    const send = () => current.send(JSON.stringify(body));
+    if (current.readyState === WebSocket.OPEN) send();
+    else if (current.readyState === WebSocket.CONNECTING) current.onopen = send;
     else closed();
   });
 }

@@ -1,35 +1,35 @@
-// News: what must be known of a plan before anything else. The worst is first, in the order of the plan's message:
-// given needles that are too near, given seeds that may be one, goals that are missed, limits that are exceeded, what
-// errors of placement undo.
+// News: what the user must know first about a plan. The worst comes first, in the order of the plan's message:
+// given needles that are too near, given seeds that may be one, missed goals, exceeded limits, and the effect of
+// placement errors.
 
 import { counted, h, number, spoken, surePercent } from "./dom.js";
 import { missed } from "./goals.js";
 import { byExcess, exceeded } from "./limits.js";
 import { byNearness, givenTwice, tooNear } from "./near.js";
 
-/** Where goals are reached in less of the samples, errors of placement are bad news; of a plan's message too. */
+/** If goals are reached in a smaller share of the samples, placement errors are bad news, as in a plan's message. */
 const ROBUST_SHARE = 0.95;
-/** Structures most likely to be touched that are named. */
+/** How many of the structures most likely to be touched are named. */
 const TOUCHES_SHOWN = 3;
 
-/** A list of a plan's news; null where there is none. */
+/** The news of a plan as a list; null if there is none. */
 export function news(plan) {
   const { dose, robustness } = plan;
   const bad = badNews(plan);
-  const rest = [
+  const others = [
     ...(robustness === null ? [] : [...(isUndone(robustness) ? [] : [placed(robustness)]), ...touched(robustness)]),
     ...(dose === null ? [] : [biological(dose.bed)]),
   ];
-  if (bad.length + rest.length === 0) return null;
+  if (bad.length + others.length === 0) return null;
   return h(
     "div",
     { id: "news" },
     warning(bad),
-    rest.length ? h("ul", {}, ...rest.map((text) => h("li", {}, text))) : null,
+    others.length ? h("ul", {}, ...others.map((text) => h("li", {}, text))) : null,
   );
 }
 
-/** Bad news as a list; null where there is none. */
+/** Bad news as a list; null if there is none. */
 export const warning = (bad) => (bad.length ? h("ul", { class: "warning" }, ...bad.map((text) => h("li", {}, text))) : null);
 
 function badNews({ outcome, verification, needle_set: set, dose, robustness }) {
@@ -44,7 +44,7 @@ function badNews({ outcome, verification, needle_set: set, dose, robustness }) {
   });
 }
 
-/** The bad news of a plan in a list, by its summary. */
+/** The bad news of a plan, from its summary. */
 export function badNewsListed({ status, verified, needle_set: set, dose, robustness }) {
   return inOrder({
     unverified: verified ? [] : ["Not verified."],
@@ -67,17 +67,17 @@ const inOrder = ({ unverified, near, twice, unplaced, goals, over, robustness })
   ...(robustness !== null && isUndone(robustness) ? [placed(robustness)] : []),
 ];
 
-/** A plan of which nothing was checked is as little verified as one that failed. */
+/** A plan without checks is not verified, like one with a failed check. */
 function unverified(verification) {
   if (verification === null) return ["Not verified: nothing of it was checked."];
   const failed = verification.checks.filter(({ passed }) => !passed).length;
   return verification.passed ? [] : [`Not verified: of ${counted(verification.checks.length, "check")} ${failed} failed.`];
 }
 
-/** Whether errors of placement undo too much of what was planned. */
+/** Whether placement errors undo too much of the plan. */
 export const isUndone = ({ goals_met_share: share }) => share < ROBUST_SHARE;
 
-/** What errors of placement leave. Of how many samples, a list does not tell. */
+/** Dose and goals under placement errors. A summary does not have the number of samples. */
 function placed({ placement, dose_samples: samples, d90_gy: d90, v100_percent: v100, goals_met_share: share }) {
   const spread = ({ p5, p50, p95 }, unit) => `${number(p50)} ${unit} (${number(p5)} to ${number(p95)})`;
   return (

@@ -1,4 +1,4 @@
-// Points and directions of the patient, LPS, in mm, as arrays of three.
+// Points and directions in the patient, LPS, in mm, as arrays of three numbers.
 
 export const add = (a, b) => a.map((x, n) => x + b[n]);
 export const minus = (a, b) => a.map((x, n) => x - b[n]);
@@ -8,25 +8,25 @@ export const length = (a) => Math.sqrt(dot(a, a));
 export const unit = (a) => times(1 / length(a), a);
 export const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 
-/** To a hundredth of a millimetre: finer than any hand moves. */
+/** Rounded to a hundredth of a millimetre: finer than a needle is moved by hand. */
 export const rounded = (p) => p.map((x) => Math.round(100 * x) / 100);
 
-const WAYS = [
+const DIRECTIONS = [
   ["to the patient's left", "to the patient's right"],
   ["towards posterior", "towards anterior"],
   ["towards superior", "towards inferior"],
 ];
 
 /** A direction in words, by its largest part. */
-export function wayOf(direction) {
+export function directionName(direction) {
   const sizes = direction.map(Math.abs);
   const axis = sizes.indexOf(Math.max(...sizes));
-  return WAYS[axis][direction[axis] > 0 ? 0 : 1];
+  return DIRECTIONS[axis][direction[axis] > 0 ? 0 : 1];
 }
 
 /**
- * Two directions across a needle as its operator sees them: towards the patient's left, or for a needle that
- * comes from a side towards posterior, and the one across both that is nearest to superior or anterior.
+ * Two directions across a needle as its operator sees them. `right` is towards the patient's left, or towards
+ * posterior if the needle comes from a side. `up` is across both, and points to superior or anterior.
  */
 export function acrossNeedle(entry, tip) {
   const along = unit(minus(tip, entry));
