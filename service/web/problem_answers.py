@@ -96,6 +96,13 @@ def answer(report: Report, headers: Mapping[str, str] | None = None) -> JSONResp
     )
 
 
+OF_A_BODY = ("malformed-json", "too-slow", "too-large", "unsupported-media-type", "invalid-request")
+"""Problems of a JSON body."""
+
+OF_A_CASE = ("not-found", "damaged", "unusable-input")
+"""Problems of a case that is read, under a request or without one."""
+
+
 def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI entries of the problems that a route may answer."""
     return {

@@ -8,10 +8,10 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from service.schemas.result_kinds import ResultKind
+from service.storage.admission import Admission
 from service.storage.job import Job, NewJob
 from service.storage.job_states import FINAL, State
 from service.web.http.etags import unless_known
@@ -77,12 +77,7 @@ async def order(
         key=_idempotency_key(request),
         fingerprint=fingerprint,
     )
-
-    def refuse_full(connection: Connection) -> None:
-        # Every result takes some space.
-        state.reserve.refuse_use()
-        state.quota.refuse_more(connection, new_job.owner, 1)
-
+    refuse_full = Admission(state.quota, state.reserve).of(new_job.owner)
     job = await run_in_threadpool(state.job_table.accept, new_job, refuse_full, state.library.is_lost)
     state.dispatcher.wake()
     return await _answer(request, job)

@@ -1,7 +1,5 @@
 """Implants: evaluations after an implant, and replans while needles are in."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -13,36 +11,14 @@ from service.schemas.result_kinds import ResultKind
 from service.storage.case_of_plan import case_of_plan
 from service.storage.kept_plan import unreadable_plan
 from service.storage.library import Library
-from service.web.http.body import json_body, stated
-from service.web.http.job_answers import ACCEPTED, order, ordering
+from service.web.http.body import json_body
+from service.web.http.job_answers import order
 from service.web.http.owner import owner_of
-from service.web.problem_answers import documented, problem
-from service.web.routes.jobs import JobModel
+from service.web.problem_answers import problem
+from service.web.routes.jobs import making
 from service.web.services import state_of
 
 router = APIRouter(tags=["implants"])
-
-_MAY_BE = documented(
-    "malformed-json",
-    "not-found",
-    "damaged",
-    "too-slow",
-    "conflict",
-    "too-large",
-    "unsupported-media-type",
-    "bad-header",
-    "invalid-request",
-    "unusable-input",
-    "key-reused",
-    "limit-reached",
-    "busy",
-    "no-room",
-)
-
-
-def _in_time(model: type, what: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": model, "description": f"The {what}, made within the wait that was preferred."}}
-
 
 _FOUND = {"seeds": [{"position_mm": [-12.5, 4.0, 210.0], "axis": None}]}
 _MEASURED = {
@@ -53,10 +29,7 @@ _MEASURED = {
 
 @router.post(
     "/plans/{plan_id}:evaluate-implant",
-    status_code=202,
-    response_model=JobModel,
-    openapi_extra=stated(EvaluateBody, _FOUND) | {"parameters": ordering("evaluation")},
-    responses=ACCEPTED | _in_time(EvaluationModel, "evaluation") | _MAY_BE,
+    **making("evaluation", body=EvaluateBody, example=_FOUND, result=EvaluationModel, also=("conflict",)),
 )
 async def evaluate_implant(request: Request, plan_id: str) -> Response:
     """Hold the seeds found after an implant against its plan, and plan what is lacking."""
@@ -70,10 +43,7 @@ async def evaluate_implant(request: Request, plan_id: str) -> Response:
 
 @router.post(
     "/plans/{plan_id}:replan",
-    status_code=202,
-    response_model=JobModel,
-    openapi_extra=stated(ReplanBody, _MEASURED) | {"parameters": ordering("replanning")},
-    responses=ACCEPTED | _in_time(ReplannedModel, "replanning") | _MAY_BE,
+    **making("replanning", body=ReplanBody, example=_MEASURED, result=ReplannedModel, also=("conflict",)),
 )
 async def replan(request: Request, plan_id: str) -> Response:
     """Plan again around needles as they were measured, and seeds that were dropped already."""

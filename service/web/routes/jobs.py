@@ -10,10 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from service.schemas.result_kinds import ResultKind
 from service.storage.job import Job
 from service.storage.job_states import State
+from service.web.http.body import stated
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
+from service.web.http.job_answers import ACCEPTED, ordering
 from service.web.http.owner import owner_of
 from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
-from service.web.problem_answers import ProblemModel, documented
+from service.web.problem_answers import OF_A_BODY, OF_A_CASE, ProblemModel, documented
 from service.web.services import state_of
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -48,6 +50,29 @@ class JobModel(BaseModel):
     plan: str | None
     result: str | None
     problem: ProblemModel | None
+
+
+def making(
+    what: str,
+    *,
+    body: type[BaseModel],
+    example: dict[str, Any],
+    result: type,
+    links: dict[str, Any] | None = None,
+    also: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The arguments of a route whose job makes a `what`: 202 and the job, or the `result` within the wait
+    that is preferred, with `links`. Besides problems of every such route, it may answer those of `also`."""
+    in_time = {"model": result, "description": f"The {what}, made within the wait that was preferred."}
+    problems = ("bad-header", "key-reused", "limit-reached", "busy", "no-room")
+    return {
+        "status_code": 202,
+        "response_model": JobModel,
+        "openapi_extra": stated(body, example) | {"parameters": ordering(what)},
+        "responses": ACCEPTED
+        | {200: in_time | ({} if links is None else {"links": links})}
+        | documented(*OF_A_BODY, *OF_A_CASE, *also, *problems),
+    }
 
 
 class JobsModel(BaseModel):

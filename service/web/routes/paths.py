@@ -17,7 +17,7 @@ from service.storage.errors import NotHeld
 from service.web.http.body import json_body, stated
 from service.web.http.owner import held_by, owner_of
 from service.web.middleware.rate_limit import too_many
-from service.web.problem_answers import Problem, documented, json_problem, problem_of
+from service.web.problem_answers import OF_A_BODY, OF_A_CASE, Problem, documented, json_problem, problem_of
 from service.web.services import state_of
 
 router = APIRouter(prefix="/cases", tags=["paths"])
@@ -49,17 +49,7 @@ _EXAMPLE = {
     "/{case_id}/paths:evaluate",
     response_model=AppraisalsModel,
     openapi_extra=stated(NeedlesBody, _EXAMPLE),
-    responses=documented(
-        "malformed-json",
-        "not-found",
-        "damaged",
-        "too-slow",
-        "too-large",
-        "unsupported-media-type",
-        "invalid-request",
-        "unusable-input",
-        "limit-reached",
-    ),
+    responses=documented(*OF_A_BODY, *OF_A_CASE, "limit-reached"),
 )
 async def evaluate_paths(request: Request, case_id: str) -> Response:
     """Appraise needles as they are held: where each runs, what it comes near, and whether it is safe."""

@@ -14,7 +14,7 @@ from service.web.http.body import json_body, stated
 from service.web.http.client_disconnect import cancel_on_disconnect
 from service.web.http.etags import IF_NONE_MATCH, NOT_MODIFIED, unless_known
 from service.web.http.owner import owner_of
-from service.web.problem_answers import documented, problem
+from service.web.problem_answers import OF_A_BODY, OF_A_CASE, documented, problem
 from service.web.routes.paths import cache_key
 from service.web.services import state_of
 
@@ -49,7 +49,7 @@ class ShapesModel(BaseModel):
 @router.get(
     "/cases/{case_id}/shapes",
     response_model=ShapesModel,
-    responses=NOT_MODIFIED | documented("not-found", "damaged", "unusable-input", "limit-reached"),
+    responses=NOT_MODIFIED | documented(*OF_A_CASE, "limit-reached"),
     openapi_extra={"parameters": [IF_NONE_MATCH]},
 )
 async def case_shapes(request: Request, case_id: str) -> Response:
@@ -68,18 +68,7 @@ async def case_shapes(request: Request, case_id: str) -> Response:
     "/cases/{case_id}/slices",
     response_model=SlicesModel,
     openapi_extra=stated(SlicesBody, _NEEDLE),
-    responses=documented(
-        "malformed-json",
-        "not-found",
-        "damaged",
-        "too-slow",
-        "conflict",
-        "too-large",
-        "unsupported-media-type",
-        "invalid-request",
-        "unusable-input",
-        "limit-reached",
-    ),
+    responses=documented(*OF_A_BODY, *OF_A_CASE, "conflict", "limit-reached"),
 )
 async def case_slices(request: Request, case_id: str) -> Response:
     """The two slices that hold a needle: what they cut, CT where there is one, and a plan's dose."""
