@@ -5,27 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from planner.records.paths import Aim, Crossing, Path, SeedDrop
+from planner.records.paths import Aim, Path, PathMeasurements, SeedDrop
 from planner.records.request.point import Point
 
 
 @dataclass(frozen=True)
-class MeasuredPath:
-    """One measured line, from the skin to the tip. Fields as in records.Path."""
-
-    entry_mm: Point
-    tip_mm: Point
-    direction: Point
-    length_mm: float
-    lung_length_mm: float
-    pleural_punctures: int
-    fissures_crossed: int
-    clearance_mm: float
-    nearest_structure: str
-    crosses: tuple[Crossing, ...]
-    axial_angle_deg: float
-    craniocaudal_angle_deg: float
-    target_chord_mm: float
+class MeasuredPath(PathMeasurements):
+    """One measured line, from the skin to the tip."""
 
     @property
     def entry_P(self) -> Float[np.ndarray, "3"]:

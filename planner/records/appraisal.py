@@ -21,7 +21,7 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True)
 class NearbyStructure:
-    """A structure near the needle: from the needle's wall to it, and what it needs. [mm]"""
+    """A structure near the needle: from the needle's wall to it, negative inside, and what it needs. [mm]"""
 
     structure: str
     clearance_mm: float
@@ -39,8 +39,9 @@ class SkinLack(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One lack: beside which `structure`, where it is one of free space; how much there is and how much is
-    needed [mm]; of the way to the skin, why. A tip that goes too far has only how far. `detail` says so."""
+    """What a needle lacks: its way to the skin, its way in the target or PTV, a tip that goes no farther than
+    that, or free space beside a `structure`; how much there is and how much is needed [mm], and why it does
+    not reach the skin. A tip that goes too far has only how far. `detail` says so."""
 
     lack: Lack
     structure: str | None
@@ -52,12 +53,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class Appraisal:
-    """One needle. What depends on the skin is None where the line from the tip does not reach it; `crosses`
-    then counts from the entry as it was given. Otherwise fields are as in records.Path.
+    """One needle, with the fields of a plan's path and a verdict. The tip is as given, the entry where the
+    line leaves the skin; where it does not, what depends on it is null, and `crosses` counts from the entry
+    given.
 
-    `safe` is by its aim: what verification asks of a plan's path with that aim, but that a tip may end before
-    the far edge. Nothing is asked of the tip of a given needle; skin, clearance, table and
-    bore are asked of it as of others."""
+    `safe` is by its `aim`: what verification asks of a plan's path with that aim, but that a tip may end
+    before the far edge. Nothing is asked of the tip of a needle with the aim "given", while skin, clearance,
+    table and bore are asked as of others. Not verified by a second route, as plans are."""
 
     aim: Aim
     entry_mm: Point | None

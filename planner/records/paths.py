@@ -62,21 +62,9 @@ class Aim(StrEnum):
 
 
 @dataclass(frozen=True)
-class Path:
-    """A straight needle path, from the skin to what it aims at.
+class PathMeasurements:
+    """What is measured of a straight needle, from the skin to its tip; `Path` says what each number is."""
 
-    Ranked paths aim at the target; needles of the set that are none of these follow them, with ranks of their
-    own order, and name no window.
-    `direction` is the unit vector from entry to tip. `lung_length_mm` is aerated lung along the axis, the
-    target's own voxels left out. `clearance_mm` is from the needle's wall to the nearest forbidden
-    structure, which `nearest_structure` names; it is measured over the whole needle. `axial_angle_deg` and
-    `craniocaudal_angle_deg` are as dialled: see planner.measuring.measure.
-    """
-
-    id: str
-    rank: Count
-    window: str
-    approach: str
     entry_mm: Point
     tip_mm: Point
     direction: Point
@@ -90,6 +78,31 @@ class Path:
     axial_angle_deg: float
     craniocaudal_angle_deg: float
     target_chord_mm: NonNegative
+
+
+@dataclass(frozen=True)
+class PathIdentity:
+    """Which path of a plan it is: its id and rank, its window, and from where it enters."""
+
+    id: str
+    rank: Count
+    window: str
+    approach: str
+
+
+@dataclass(frozen=True)
+class Path(PathMeasurements, PathIdentity):
+    """A straight needle path, from the skin to what it aims at.
+
+    Ranked paths aim at the target; needles of the set that are none of these follow them, with ranks of their
+    own order, and name no window.
+    `direction` is the unit vector from entry to tip. `lung_length_mm` is aerated lung along the axis, the
+    target's own voxels left out. `clearance_mm` is from the needle's wall to the nearest forbidden
+    structure, which `nearest_structure` names; it is measured over the whole needle. `axial_angle_deg` and
+    `craniocaudal_angle_deg` are as dialled: see planner.measuring.measure.
+    """
+
+    # Fields of a dataclass begin with those of its last base: identity, measurements, then these.
     aim: Aim
     pareto: bool
     seeds: tuple[SeedDrop, ...]

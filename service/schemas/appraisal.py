@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic.dataclasses import dataclass
 
-from planner.records.appraisal import Lack, SkinLack
+from planner.records.appraisal import Appraisal
 from planner.records.paths import Aim
+from service.schemas.json.records import STRICT
 from service.schemas.json.strict import Strict
 from service.schemas.request.fields import PointMm
 from service.schemas.request.model import PlanRequest
@@ -57,66 +59,13 @@ class NeedlesMessage(NeedlesBody):
     id: int | Annotated[str, Field(max_length=100)] | None = None
 
 
-class CrossingAt(BaseModel):
-    """A structure that the axis runs through, between two depths from the entry. [mm]"""
-
-    structure: str
-    from_mm: float
-    to_mm: float
-
-
-class NearModel(BaseModel):
-    """A structure near the needle: from the needle's wall to it, negative inside, and what it needs. [mm]"""
-
-    structure: str
-    clearance_mm: float
-    needed_mm: float
-
-
-class ReasonModel(BaseModel):
-    """What a needle lacks: its way to the skin, its way in the target or PTV, a tip that goes no farther than
-    that, or free space beside a structure; how much there is and is needed, and why it does not reach the
-    skin."""
-
-    lack: Lack
-    structure: str | None
-    found_mm: float | None
-    needed_mm: float | None
-    skin: SkinLack | None
-    detail: str
-
-
-class AppraisalModel(BaseModel):
-    """One needle, with the fields of a plan's path and a verdict. The tip is as given, the entry where the
-    line leaves the skin; where it does not, what depends on it is null, and `crosses` counts from the entry
-    given. `safe` is by its `aim`; nothing is asked of the tip of a needle with the aim "given", while skin,
-    clearance, table and bore are asked as of others. Not verified by a second route, as plans are."""
-
-    aim: Aim
-    entry_mm: tuple[float, float, float] | None
-    tip_mm: tuple[float, float, float]
-    direction: tuple[float, float, float]
-    length_mm: float | None
-    lung_length_mm: float | None
-    pleural_punctures: int | None
-    fissures_crossed: int | None
-    clearance_mm: float
-    nearest_structure: str
-    crosses: list[CrossingAt]
-    axial_angle_deg: float
-    craniocaudal_angle_deg: float
-    target_chord_mm: float
-    clearances: list[NearModel]
-    safe: bool
-    reasons: list[ReasonModel]
-
-
-class AppraisalsModel(BaseModel):
+@dataclass(frozen=True, config=STRICT)
+class AppraisalsModel:
     """One appraisal for each needle, in order, and what no verdict knows of: forbidden organs that the case
     lacks, notes on it, and the structures whose surface its skin is; none where it is guessed."""
 
-    paths: list[AppraisalModel]
-    missing_structures: list[str]
-    notes: list[str]
-    skin_structures: list[str]
+    paths: tuple[Appraisal, ...]
+    missing_structures: tuple[str, ...]
+    notes: tuple[str, ...]
+    skin_structures: tuple[str, ...]
     skin_source: str
