@@ -1,4 +1,4 @@
-"""Appraisals: what is said of a needle that somebody holds to the patient."""
+"""Appraisals: the immediate judgement of needles that a user positions by hand."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,8 +8,8 @@ from planner.records.request.point import Point
 
 
 class Lack(StrEnum):
-    """What keeps a needle from being safe as asked: its way to the skin, its way in what it aims at, a tip
-    that goes on beyond that, or free space around needle, hub and bore."""
+    """What keeps a needle from being safe as requested: the way to the skin, the length in what it aims at, a
+    tip beyond that, or free space around needle, hub and bore."""
 
     SKIN = "skin"
     TARGET = "target"
@@ -21,7 +21,8 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True)
 class NearbyStructure:
-    """A structure near the needle: from the needle's wall to it, negative inside, and what it needs. [mm]"""
+    """A structure near the needle: its distance from the needle's wall, negative inside, and the distance
+    needed. [mm]"""
 
     structure: str
     clearance_mm: float
@@ -39,9 +40,10 @@ class SkinLack(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """What a needle lacks: its way to the skin, its way in the target or PTV, a tip that goes no farther than
-    that, or free space beside a `structure`; how much there is and how much is needed [mm], and why it does
-    not reach the skin. A tip that goes too far has only how far. `detail` says so."""
+    """What a needle lacks: a way to the skin, length in the target or PTV, a tip that is not too far, or free
+    space beside a `structure`. `found_mm` and `needed_mm` are the value and the least value needed [mm];
+    `skin` is why it does not reach the skin. A tip that is too far has only `found_mm`. `detail` is the
+    sentence."""
 
     lack: Lack
     structure: str | None
@@ -53,13 +55,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class Appraisal:
-    """One needle, with the fields of a plan's path and a verdict. The tip is as given, the entry where the
-    line leaves the skin; where it does not, what depends on it is null, and `crosses` counts from the entry
-    given.
+    """One needle, with the fields of a plan's path and a verdict. The tip is as given, and the entry is where
+    the line leaves the skin. If it does not reach the skin, fields that depend on the skin are null, and the
+    depths of `crosses` start at the entry given.
 
-    `safe` is by its `aim`: what verification asks of a plan's path with that aim, but that a tip may end
-    before the far edge. Nothing is asked of the tip of a needle with the aim "given", while skin, clearance,
-    table and bore are asked as of others. Not verified by a second route, as plans are."""
+    `safe` depends on `aim`: it has the conditions that verification has for a plan's path with this aim,
+    except that the tip may end before the far edge. The tip of a needle with the aim "given" has no
+    condition; skin, clearance, table and bore apply to it as to others. An appraisal is not verified by a
+    second method, as plans are.
+    """
 
     aim: Aim
     entry_mm: Point | None

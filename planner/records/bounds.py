@@ -1,7 +1,7 @@
-"""Bounds: the range that a number of a record has by what it is.
+"""Bounds: the range of a record's number, by what the number is.
 
-The markers are those of annotated-types. They change nothing where a record is made; whoever reads a record
-from outside holds its numbers to them.
+The markers are those of annotated-types. Making a record does not check them; code that reads a record from
+outside does.
 """
 
 from typing import Annotated

@@ -1,4 +1,5 @@
-"""Defaults that depend on the scene: filled in before planning, so that a plan states all it used."""
+"""Defaults that depend on the scene. They are filled in before planning, so that a plan states all values
+used."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,8 +26,8 @@ def least_chord_mm(scene: Scene, target: TargetRequest, seed_length_mm: float) -
 def resolved(scene: Scene, request: Request) -> Request:
     """The request with every such default filled in.
 
-    Raises RequestError for a structure whose name means something else in requests and plans, for a goal that
-    no dose can be held against, and for a seed model that is not known.
+    Raises RequestError for a structure whose name has another meaning in requests and plans, for a goal that
+    cannot be compared with a dose, and for an unknown seed model.
     """
     chord_mm = least_chord_mm(scene, request.target, request.seeds.source.seed_length_mm)
     refuse_unknown_cut_back(scene, request.target.cut_back)
@@ -40,7 +41,7 @@ def resolved(scene: Scene, request: Request) -> Request:
 
 
 def refuse_unknown_cut_back(scene: Scene, cut_back: Sequence[str]) -> None:
-    """Raise RequestError for a structure to cut the PTV back from that is not in the scene."""
+    """Raise RequestError if the PTV is to be cut back from a structure that is not in the scene."""
     for name in cut_back:
         if name not in scene.names():
             raise RequestError(

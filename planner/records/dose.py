@@ -21,12 +21,12 @@ from planner.records.organ_limits import LimitComparison
 from planner.records.request.point import Point
 
 MEDIUM = "dose to water in water, TG-43"
-"""What every dose here is: beside lung the true dose can differ by up to a quarter."""
+"""The meaning of every dose here. Near lung the true dose can differ by up to a quarter."""
 
 
 @dataclass(frozen=True)
 class VolumeDose:
-    """Dose in a volume to treat. D100 is the least dose of its sample points."""
+    """Dose in a treated volume. D100 is the least dose of its sample points."""
 
     volume_cc: NonNegative
     d90_gy: NonNegative
@@ -39,7 +39,7 @@ class VolumeDose:
 @dataclass(frozen=True)
 class TargetDose(VolumeDose):
     """Dose in the PTV, with conformity (CI), external (EI) and homogeneity index (HI) as in Wang 2022
-    (10.5114/jcb.2022.113548). HI is None where nothing in the PTV gets the prescribed dose."""
+    (10.5114/jcb.2022.113548). HI is None if nothing in the PTV gets the prescribed dose."""
 
     ci: float
     ei: float
@@ -48,7 +48,7 @@ class TargetDose(VolumeDose):
 
 @dataclass(frozen=True)
 class OrganDose:
-    """The least dose in an organ's hottest 0.1, 1 and 2 cm3; None where it is smaller."""
+    """The least dose in the hottest 0.1, 1 and 2 cm3 of an organ; None if the organ is smaller."""
 
     structure: str
     volume_cc: NonNegative
@@ -68,8 +68,8 @@ class DvhCurve:
 
 @dataclass(frozen=True)
 class GoalResult:
-    """A goal of the prescription, and what was reached. `structure` is "PTV" or an organ. `at_least` says in
-    which direction it is meant."""
+    """A goal of the prescription, and the value reached. `structure` is "PTV" or an organ. `at_least` says
+    whether the goal is a least or a largest value."""
 
     structure: str
     name: str
@@ -90,8 +90,8 @@ class PointKind(StrEnum):
 
 @dataclass(frozen=True)
 class PointDose:
-    """The dose at a point, which is the coldest or hottest sample of a structure, of "PTV" or of "GTV";
-    `name` says so."""
+    """The dose at a point: the coldest or hottest sample of a structure, of "PTV" or of "GTV". `name` says
+    which."""
 
     kind: PointKind
     structure: str
@@ -102,7 +102,7 @@ class PointDose:
 
 @dataclass(frozen=True)
 class BedReport:
-    """Biologically effective dose, voxel by voxel, with what external beams gave before. [Gy]"""
+    """Biologically effective dose, voxel by voxel, including external beams given before. [Gy]"""
 
     external_target_gy: NonNegative
     external_organ_gy: NonNegative
@@ -113,7 +113,7 @@ class BedReport:
 
 @dataclass(frozen=True)
 class DoseReport:
-    """The dose of a plan. `air_kerma_strength_u` is each seed's on the day of the implant."""
+    """The dose of a plan. `air_kerma_strength_u` is the strength of each seed on the day of the implant."""
 
     medium: str
     source: str
@@ -129,5 +129,5 @@ class DoseReport:
 
 
 def hottest_gy(organ: OrganDose) -> float:
-    """The dose by which organs are ordered: that of the smallest part that is reported. [Gy]"""
+    """The dose by which organs are ordered: that of their smallest reported part. [Gy]"""
     return next((d for d in (organ.d0_1cc_gy, organ.d1cc_gy, organ.d2cc_gy) if d is not None), 0.0)

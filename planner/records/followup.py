@@ -1,4 +1,4 @@
-"""Follow-up: what an implant gives after it, or while needles are in, and what to change."""
+"""Follow-up: the result of an implant after it, or while needles are in place, and what to change."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from planner.records.request.point import Point
 from planner.records.verification import Verification
 
 MIN_SPOT_CC = 0.02
-"""Cold regions smaller than this are not named: two of the voxels of a common planning CT [U]."""
+"""Smaller cold regions are not listed: two voxels of a common planning CT [U]."""
 
 
 @dataclass(frozen=True)
 class ColdSpot:
-    """A connected region of the PTV that gets less than the prescribed dose: its volume, the centre of its
-    volume, its least dose and where that is."""
+    """A connected region of the PTV that gets less than the prescribed dose: its volume, its centre, its
+    least dose and the place of that dose."""
 
     volume_cc: NonNegative
     centre_mm: Point
@@ -26,9 +26,9 @@ class ColdSpot:
 
 @dataclass(frozen=True)
 class Achieved:
-    """What seeds that were found after the implant give: their number, how many of them lie outside the PTV,
-    how many pairs lie nearer to each other than a seed is long, the dose, that in organs with a goal, which
-    goals it meets, and its cold spots, the largest first."""
+    """The result of the seeds found after the implant: their number, how many lie outside the PTV, how many
+    pairs are closer than a seed is long, the dose, the dose of organs with a goal, the goals met, and the
+    cold spots, largest first."""
 
     seeds_found: Count
     seeds_outside_ptv: Count
@@ -42,7 +42,7 @@ class Achieved:
 
 @dataclass(frozen=True)
 class NeedleChange:
-    """A needle before and after replanning. What is None was not there. [mm]"""
+    """A needle before and after replanning. A field is None if the needle was not in that plan. [mm]"""
 
     before_id: str | None
     after_id: str | None
@@ -54,7 +54,7 @@ class NeedleChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What replanning changed: needles, seeds on them, seeds that were in already, and what all give."""
+    """What replanning changed: needles, seeds on them, seeds already in place, and doses."""
 
     needles: tuple[NeedleChange, ...]
     seeds_before: Count
@@ -76,9 +76,9 @@ REPLAN_SCHEMA = "seedpath.replan/2"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An implant as it came out: the `seeds` found, and what they give. `planned` is what the plan promised.
-    `supplement` is a plan around the seeds found, whose needle set brings D90 back; None where nothing needs
-    to be added."""
+    """An implant as it was found: the `seeds` found and their result. `planned` is the result that the plan
+    stated. `supplement` is a plan around the seeds found that brings D90 back; None if nothing needs to be
+    added."""
 
     schema: str
     plan_sha256: str
@@ -92,7 +92,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Replanned:
-    """A plan around needles as measured, and what changed against the plan before."""
+    """A plan around measured needles, and what changed against the plan before."""
 
     schema: str
     plan_sha256: str

@@ -1,4 +1,4 @@
-"""Organ limits: how each row of the published tables ends for this implant, and what of that is in doubt."""
+"""Organ limits: the result of each row of the published tables for this implant, and its doubts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,10 +7,10 @@ from planner.records.bounds import NonNegative
 
 
 class LimitKind(StrEnum):
-    """What a limit says of an organ."""
+    """What a limit restricts."""
 
     MAX = "max"
-    """No point gets more than the dose."""
+    """No point of the organ gets more than the dose."""
     VOLUME = "volume"
     """Less than the volume gets the dose or more."""
     SPARED = "spared"
@@ -18,9 +18,9 @@ class LimitKind(StrEnum):
     VOLUME_OR_SPARED = "volume or spared"
     """Sources give the same numbers for both."""
     RELATIVE = "relative"
-    """A part of a prescription, or of an organ: nothing to hold an implant against."""
+    """A part of a prescription, or of an organ: an implant cannot be compared with it."""
     UNSTATED = "unstated"
-    """The table has the row, and no limit in it."""
+    """The table has the row, but no limit in it."""
 
 
 class Doubt(StrEnum):
@@ -32,38 +32,38 @@ class Doubt(StrEnum):
     NOT_IN_INPUT = "not_in_input"
     """The input has no voxel of the organ."""
     TINY = "tiny"
-    """The organ is smaller than what stands for a point: its hottest sample does."""
+    """The organ is smaller than the volume used as a point: its hottest sample is compared."""
     PART_GETS_MORE = "part_gets_more"
-    """What stands for a point meets a maximum, and less than that gets more."""
+    """The volume used as a point meets a maximum, but a smaller part of the organ gets more."""
     SMALL = "small"
-    """The organ as segmented is no larger than what must be spared."""
+    """The segmented organ is not larger than the volume that must be spared."""
     OTHER_READING = "other_reading"
-    """Of the two readings of a row one is met, the other not."""
+    """One of the two readings of a row is met, the other is not."""
     UNVERIFIED = "unverified"
-    """The row stands in one score card and is not known to be the protocol's."""
+    """The row is in one score card only, and may not belong to the protocol."""
     WALL = "wall"
-    """The row is said, without a source, to mean the wall away from the target only."""
+    """According to statements without a source, the row means only the wall away from the target."""
     LACKING = "lacking"
     """The input lacks a part of the organ."""
     HOLDS_MORE = "holds_more"
-    """The structure compared is more than the organ."""
+    """The structure compared contains more than the organ."""
     HOLDS_TARGET = "holds_target"
-    """The structure compared is a solid that holds the target as well."""
+    """The structure compared is a solid that also contains the target."""
     IN_SEED = "in_seed"
-    """The BED stated is the highest known outside seeds: it is at least that."""
+    """The stated BED is the highest known outside seeds: the true value is at least that."""
     BEAMS_IN_FULL = "beams_in_full"
-    """External beams before count in full everywhere."""
+    """Earlier external beams are counted in full everywhere."""
 
 
 @dataclass(frozen=True)
 class LimitComparison:
-    """A protocol's organ limit beside what the plan gives, both as BED.
+    """A protocol's organ limit compared with the plan, both as BED.
 
-    `met` False: exceeded, by what was segmented and as the row reads, whatever `doubts` leave open. True: met
-    whatever they leave open. None: neither can be said. `achieved_bed_gy` is what the hottest `volume_cc` get
-    at least (0.1 cc for a maximum), and `achieved_cc` the volume that gets `limit_bed_gy` or more; for a
-    limit on what is spared, the volume that gets less. `organ_cc` is the volume of the structures compared.
-    `lacking` names a part of the organ that the input lacks. `reason` says all of this in words.
+    `met` is False if the segmented structures exceed the row as it reads, whatever the `doubts`; True if the
+    limit is met whatever the `doubts`; None if neither is certain. `achieved_bed_gy` is the least BED of the
+    hottest `volume_cc` (0.1 cc for a maximum). `achieved_cc` is the volume that gets `limit_bed_gy` or more;
+    for a limit on a spared volume, the volume that gets less. `organ_cc` is the volume of the structures
+    compared. `lacking` names a part of the organ that the input lacks. `reason` is all of this in words.
     """
 
     protocol: str

@@ -36,20 +36,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How planning ended, and a sentence a clinician can act on."""
+    """How planning ended, and a sentence that a clinician can act on."""
 
     status: Status
     message: str
 
 
 NO_OUTCOME = Outcome(Status.NO_PATH, "")
-"""Of a plan whose outcome is not determined: it is said of all the rest."""
+"""The outcome of a plan that is not complete: the outcome follows from all its other parts."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole answer. `request` has every default resolved; `roles` is every structure's role as used.
-    `skin_structures` are those whose surface the skin is, none where it is guessed; `skin_source` says so."""
+    """The whole answer. `request` has all defaults filled in; `roles` has the role used for each structure.
+    `skin_structures` are the structures whose surface is the skin; empty if the skin is guessed.
+    `skin_source` says which."""
 
     schema: str
     software: str

@@ -1,4 +1,4 @@
-"""Progress, and whether to go on: the planner's only access to the clock and to cancellation."""
+"""Progress, and whether to continue: the planner's only access to the clock and to cancellation."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a phase, or of the whole plan, from 0.0 to 1.0. `text` says in a few words what is
-    being done in the phase; it may be empty."""
+    """The progress of a phase, or of the whole plan, from 0.0 to 1.0. `text` describes the present step of
+    the phase in a few words; it may be empty."""
 
     phase: Phase
     fraction: float
@@ -36,22 +36,22 @@ TIME_SHARES = {
     Phase.DOSE: 12,
     Phase.VERIFY: 6,
 }
-"""About the relative time of each phase in planning a whole chest [U]."""
+"""Approximate relative time of each phase in planning a whole chest [U]."""
 
 
 class Cancelled(Exception):
-    """The caller withdrew the request: there is no plan."""
+    """The caller cancelled the request: there is no plan."""
 
 
 GoOn = Callable[[Progress], bool]
-"""Called often. False means: time is up, return the best so far. To cancel, raise Cancelled."""
+"""Called often. False: the time is up, return the best result so far. To cancel, raise Cancelled."""
 
 
 class PlanProgress:
     """A GoOn that turns the progress of each phase into that of the whole plan.
 
-    Neither fraction nor phase ever goes back, although a search within a later phase reports the phase of the
-    first search. `phases` are those of the plan; it is done when the last of them is.
+    Fraction and phase never go back, although a search within a later phase reports the phase of the first
+    search. `phases` are those of the plan; the plan is done when the last of them is.
     """
 
     def __init__(self, go_on: GoOn, phases: Collection[Phase]) -> None:

@@ -7,7 +7,7 @@ from planner.records.bounds import Count, NonNegative, Share
 
 @dataclass(frozen=True)
 class Touch:
-    """How likely a needle that goes wrong as published touches a structure, from 0 to 1."""
+    """The chance that a needle with the published errors touches a structure, from 0 to 1."""
 
     structure: str
     chance: Share
@@ -15,9 +15,9 @@ class Touch:
 
 @dataclass(frozen=True)
 class NeedleRisk:
-    """One needle under errors of placement. Turned about its entry by less than `tolerance_deg`, its wall
-    touches no forbidden structure. `touches` names those that at least one sample touched; none for a given
-    needle, which is in already."""
+    """One needle under placement errors. If it turns about its entry by less than `tolerance_deg`, its wall
+    touches no forbidden structure. `touches` names the structures that at least one sample touched; it is
+    empty for a given needle, which is already in place."""
 
     path_id: str
     tolerance_deg: NonNegative
@@ -35,8 +35,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What errors of placement do, over `samples` of the errors published for `placement`; to the dose, over
-    the first `dose_samples` of them."""
+    """The effect of placement errors, over `samples` of the errors published for `placement`, and on the
+    dose, over the first `dose_samples` of them."""
 
     placement: str
     samples: Count

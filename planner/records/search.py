@@ -8,12 +8,12 @@ from planner.records.bounds import Count, NonNegative, Share
 from planner.records.request.point import Point
 
 DEFAULT, TABLE = "default", "table"
-"""Keys of a request's clearances that name no structure: of all that have none of their own, and of a table
-that is derived."""
+"""Keys of a request's clearances that are not structures: the default for all others, and the derived
+table."""
 
 
 class Proof(StrEnum):
-    """What a search proves of all paths through the target."""
+    """What a search proves about all paths through the target."""
 
     NOTHING = "nothing"
     """It ended early: paths may have been missed."""
@@ -27,12 +27,12 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What was searched. `covering_radius_mm` is the radius reached; `complete` says that every cell of the
-    net at that radius was tested or proved blocked, which what it `proves` rests on. `lung_bound_mm` is a
-    true lower bound on the lung any safe path crosses; 0.0 says nothing. `least_lung_mm` is the least lung
-    length of any safe line found, whatever the order of the paths; None where none was found. Lines are
-    tested against voxels, which reach beyond surfaces by `surface_slack_mm` at most; 0.0 where no structure
-    came as a surface. `claims` says what is proved."""
+    """What was searched. `covering_radius_mm` is the radius reached. `complete`: every cell of the net at
+    that radius was tested or proved blocked; `proves` depends on it. `lung_bound_mm` is a true lower bound on
+    the lung that any safe path crosses; 0.0 says nothing. `least_lung_mm` is the least lung length of all
+    safe lines found, independent of the order of the paths; None if none was found. Lines are tested against
+    voxels, which extend beyond surfaces by at most `surface_slack_mm`; 0.0 if no structure was given as a
+    surface. `claims` says in words what is proved."""
 
     lines_tested: Count
     cells_proved_blocked: Count
@@ -47,24 +47,24 @@ class SearchReport:
 
 
 class Constraint(StrEnum):
-    """What a safe line keeps, and another line may lack."""
+    """A constraint that safe lines keep."""
 
     CLEARANCE = "clearance"
-    """The free distance asked for from a structure, for needle and hub."""
+    """The requested free distance from a structure, for needle and hub."""
     MIN_CHORD = "min_chord"
-    """A run in the target as long as asked for."""
+    """A chord in the target as long as requested."""
     NEEDLE_LENGTH = "needle_length"
-    """An entry within the needle's length."""
+    """An entry within the needle's length from the tip."""
     TABLE = "table"
-    """The free distance asked for from a derived table."""
+    """The requested free distance from a derived table."""
     BORE = "bore"
     """A hub inside the gantry's opening."""
     FIELD_OF_VIEW = "field_of_view"
     """An entry through skin that is in view."""
     SECOND_ENTRY = "second_entry"
-    """One entry into the body only."""
+    """Only one entry into the body."""
     COVERING_RADIUS = "covering_radius"
-    """Safety under displacements up to the covering radius: the line itself lacks nothing."""
+    """Safety under displacements up to the covering radius: the line itself keeps all other constraints."""
 
 
 CONSTRAINT_NAMES = MappingProxyType(
@@ -78,21 +78,21 @@ CONSTRAINT_NAMES = MappingProxyType(
         Constraint.COVERING_RADIUS: "covering radius",
     }
 )
-"""What stands in place of a structure's name where a constraint is about none. For people: code reads the
-constraint."""
+"""Text used in place of a structure's name if a constraint is not about a structure. It is for people; code
+reads the constraint."""
 
 RESERVED = (DEFAULT, *(name for name in CONSTRAINT_NAMES.values() if name != TABLE))
-"""Words that a structure's name must not be, or readers would take it for something else."""
+"""Words that are not allowed as names of structures, because readers would misunderstand them."""
 
 
 @dataclass(frozen=True)
 class Blocker:
-    """A constraint and the share of directions through the target that it blocks. `structure` is the one
-    whose clearance is not kept; for other constraints, their name in CONSTRAINT_NAMES.
+    """A constraint and the share of directions through the target that it blocks. `structure` is the
+    structure whose clearance is not kept; for other constraints, their name in CONSTRAINT_NAMES.
 
-    Each direction counts once, for the first of these that it lacks: a run in the target that is long enough;
-    room at table and bore; clearance of the needle, from the tip outward; an exit through skin in view,
-    within the needle's length, that is the only one; clearance of the hub.
+    Each direction counts once, for the first of these that it lacks: a long enough chord in the target; room
+    at table and bore; clearance of the needle, from the tip outwards; a single exit through skin in view,
+    within the needle's length; clearance of the hub.
     """
 
     constraint: Constraint
@@ -102,11 +102,12 @@ class Blocker:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """A single change of the request that opens a path, as small as was found.
+    """A single change of the request that opens a path, the smallest that was found.
 
-    `constraint` is CLEARANCE or NEEDLE_LENGTH; `setting` is a JSON pointer into the request, from and to in
-    mm. `structure` is the key of a clearance: a structure, DEFAULT or TABLE; for the needle's length, its
-    name in CONSTRAINT_NAMES. Entry and tip are the opened path's, `lung_length_mm` is what it crosses.
+    `constraint` is CLEARANCE or NEEDLE_LENGTH; `setting` is a JSON pointer into the request; `from_mm` and
+    `to_mm` are its values. `structure` is the key of a clearance: a structure, DEFAULT or TABLE; for the
+    needle's length, its name in CONSTRAINT_NAMES. Entry and tip are those of the opened path, and
+    `lung_length_mm` is the lung that it crosses.
     """
 
     constraint: Constraint
@@ -121,13 +122,13 @@ class Relaxation:
 
 @dataclass(frozen=True)
 class NearestMiss:
-    """The line, of those tried, that comes closest to being safe, and changes of the request that open a
-    path, the smallest first. One that runs through a structure comes closest only where all do.
+    """The tested line that is closest to being safe, and changes of the request that open a path, the
+    smallest first. A line through a structure is chosen only if all lines run through one.
 
-    `missing_mm` is the most that it lacks of any constraint, and `constraint` the one that it lacks it of:
-    CLEARANCE, from the wall of needle or hub to `structure`, or NEEDLE_LENGTH, TABLE or BORE; COVERING_RADIUS
-    where it lacks nothing. A needle that runs through a structure lacks the clearance and its own radius.
-    `structure` is otherwise the constraint's name in CONSTRAINT_NAMES.
+    `missing_mm` is the most that the line lacks of any constraint, and `constraint` is that one: CLEARANCE,
+    from the wall of needle or hub to `structure`, or NEEDLE_LENGTH, TABLE or BORE; COVERING_RADIUS if it
+    lacks nothing. A needle that runs through a structure lacks the clearance and its own radius. For
+    constraints other than CLEARANCE, `structure` is the constraint's name in CONSTRAINT_NAMES.
     """
 
     entry_mm: Point

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One claim, recomputed: passed only if |claimed - recomputed| <= tolerance (or as the name says).
-    `subject` is the path, structure or input it is about."""
+    """One recomputed claim. It passed only if |claimed - recomputed| <= tolerance, or as its name says.
+    `subject` is the path, structure or input that the claim is about."""
 
     name: str
     subject: str
@@ -18,8 +18,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """All claims, recomputed from the original data by another route. `not_recomputed` are JSON pointers to
-    what only making the plan again can tell; "*" stands for every item."""
+    """All claims, recomputed from the original data by another method. `not_recomputed` are JSON pointers to
+    values that can be checked only by making the plan again; "*" stands for every item."""
 
     passed: bool
     checks: tuple[Check, ...]

@@ -1,4 +1,4 @@
-"""Appraisal wording: what a needle lacks, in a sentence, from its values alone."""
+"""Wording of appraisals: what a needle lacks, in a sentence, from values alone."""
 
 from planner.records.appraisal import Lack, Reason, SkinLack
 from planner.records.paths import Aim
@@ -19,7 +19,8 @@ def no_way_to_skin(skin: SkinLack) -> Reason:
 
 
 def too_short_in(aim: Aim, found_mm: float, needed_mm: float) -> Reason:
-    """The run in what the needle aims at is too short: of a target the whole, of a PTV the longest piece."""
+    """The chord in what the needle aims at is too short: of a target the total, of a PTV the longest
+    piece."""
     found, needed = apart(found_mm, needed_mm, 1)
     if aim is Aim.PTV:
         detail = f"It runs in the PTV for {found} mm at a stretch; a seed is {needed} mm long."
@@ -46,7 +47,7 @@ def too_near(lack: Lack, structure: str, clearance_mm: float, needed_mm: float) 
 
 
 def no_room_in_bore(within_mm: float, needed_mm: float) -> Reason:
-    """The hub's axis comes too near the bore's wall."""
+    """The hub's axis is too near the bore's wall."""
     within, needed = apart(within_mm, needed_mm, 1)
     detail = f"The hub's axis comes within {within} mm of the bore's wall; it needs {needed} mm."
     return Reason(Lack.BORE, None, within_mm, needed_mm, None, detail)

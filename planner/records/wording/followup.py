@@ -1,5 +1,5 @@
-"""Wording of results: what an evaluation and a replanning say, from their records alone. Verification writes
-it again and compares."""
+"""Wording of evaluations and replannings, from their records alone. Verification writes it again and
+compares."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from planner.records.wording.implant import harm_of, limited_by, worst_first
 from planner.records.wording.number_text import counted
 
 NOT_COMPARED = "Organ limits were not compared with the dose of the seeds found."
-"""Where no plan to add seeds was made: only a plan's dose report compares them."""
+"""Said if no supplement was planned: only the dose report of a plan compares limits."""
 
 
 def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
-    """What seeds found after an implant have reached, and what to do."""
+    """The status and sentence on seeds found after an implant: what they reach, and what to do."""
     target = achieved.target
     missed = [goal for goal in achieved.goals if not goal.met]
     reached = f"D90 {target.d90_gy:.1f} Gy, V100 {target.v100_percent:.1f} %"
@@ -30,7 +30,7 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     )
     if not missed:
         return Outcome(Status.PLANNED, f"{twice}The implant meets its goals: {reached}. {NOT_COMPARED}")
-    # What harms comes first.
+    # Goals that limit harm come first.
     goals_text = "; ".join(goal_text(goal) for goal in sorted(missed, key=lambda goal: goal.at_least))
     if supplement is None:
         hot = f"{twice}The implant is hotter than asked for: {goals_text}. {reached}."
@@ -44,13 +44,13 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     needles, dose = supplement.needle_set, supplement.dose
     added = 0 if needles is None else sum(1 for s in needles.seeds if s.path_id is not None)
     if needles is None or dose is None:
-        # Of seeds that are in a plan always tells: without, it is refused.
+        # A plan with given seeds always has both; without them, a file is refused.
         return Outcome(Status.GOALS_NOT_MET, f"{unmet} {NOT_COMPARED}")
     if added == 0:
         none = limited_by(supplement.request, needles, [goal for goal in dose.goals if not goal.met])
         if not supplement.search.complete:
             none.append("The search for tracks to add seeds ended early: allow more time.")
-        # To nothing added belongs the dose of what was found.
+        # If nothing is added, the supplement's dose is that of the seeds found.
         return Outcome(Status.GOALS_NOT_MET, " ".join([*harm_of(dose, None), unmet, *none]))
     after = (
         f"{counted(added, 'seed')} on {counted(len(needles.path_ids), 'needle')} "
@@ -60,7 +60,7 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
     unmet_goals = [goal_text(goal) for goal in dose.goals if not goal.met]
     ends = f"; still not met: {'; '.join(unmet_goals)}." if unmet_goals else ": then all goals are met."
     status = Status.GOALS_NOT_MET if unmet_goals else Status.PLANNED
-    # What they would do is not what was found.
+    # These words separate the effect of the added seeds from that of the seeds found.
     harm = harm_of(dose, supplement.robustness, when="With these added: ")
     return Outcome(status, " ".join([f"{unmet} {after}{ends}", *harm]))
 
@@ -68,8 +68,7 @@ def implant_outcome(achieved: Achieved, supplement: Plan | None) -> Outcome:
 def change_sentences(
     changes: Sequence[NeedleChange], after: Plan, d90_before_gy: float, d90_after_gy: float
 ) -> tuple[str, ...]:
-    """What must be known first of the plan made, what replanning changed, and which needles as measured are
-    of no use."""
+    """The worst news of the new plan, what replanning changed, and which measured needles are of no use."""
     kept_count = sum(c.before_id is not None and c.after_id is not None for c in changes)
     new_count = sum(c.before_id is None for c in changes)
     dropped_count = sum(c.after_id is None for c in changes)

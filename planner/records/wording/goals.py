@@ -12,15 +12,15 @@ GOAL_WORDS = {
     "d1cc_gy": ("D1cc", "Gy"),
     "d2cc_gy": ("D2cc", "Gy"),
 }
-"""How a goal is spoken of, and its unit."""
+"""The words for a goal, and its unit."""
 
 
 def goal_text(goal: GoalResult) -> str:
-    """What was reached of a goal, and what was asked for."""
+    """The value reached of a goal, and the value requested."""
     word, unit = GOAL_WORDS[goal.name]
     bound = "at least" if goal.at_least else "at most"
     decimals = decimals_apart(goal.reached, goal.wanted, 2)
-    # "120" as asked for, but 120.0004 where that is what decides.
+    # "120" as requested, but 120.0004 if the last digits decide.
     short = f"{goal.wanted:g}"
     value = short if float(short) == goal.wanted else f"{goal.wanted:.{decimals}f}"
     return f"{word} of {goal.structure} {goal.reached:.{decimals}f} {unit}, {bound} {value} {unit} asked for"

@@ -1,4 +1,4 @@
-"""Wording of an implant: the worst news, what is reached, what a set proves; from its records alone."""
+"""Wording of an implant: the worst news, what is reached and what limits it; from its records alone."""
 
 from collections.abc import Sequence
 
@@ -14,24 +14,24 @@ from planner.records.wording.organ_limits import exceeded, exceeded_text
 from planner.records.wording.set_claims import given_twice, nearest_first, too_near_text
 
 WELL_REACHED_PERCENT = 95.0
-"""A PTV of which tracks reach less than this is named as what limits the dose [U]."""
+"""If tracks reach less of the PTV than this share, that is named as the limit of the dose [U]."""
 NEAR_NAMED = 2
-"""What given needles come too near to that a message names; the plan lists all."""
+"""How many things that given needles are too near to a message names; the plan lists all."""
 LIMITS_NAMED = 2
-"""Organs beyond a limit that a message names; the plan lists all limits."""
+"""How many organs beyond a limit a message names; the plan lists all limits."""
 ROBUST_SHARE = 0.95
-"""Where goals are reached in less of the samples, errors of placement are said first [U]."""
+"""If goals are reached in a smaller share of the samples, placement errors are worst news [U]."""
 
 
 def worst_first(plan: Plan) -> list[str]:
-    """What must be known first of a plan's implant, where one is prescribed: given needles that lie too near,
-    given seeds that may be one, goals not met, organ limits exceeded, and errors of placement that undo it.
-    Nothing where there is no such news."""
+    """The worst news of a plan's implant, if one is prescribed: given needles that are too near, given seeds
+    that may be one, goals not met, organ limits exceeded, and placement errors that undo it. Empty if there
+    is none."""
     needles, dose = plan.needle_set, plan.dose
     if plan.request.prescription is None:
         return []
     if dose is None:
-        # Whether places for seeds were looked for, and how far that got, is in no record.
+        # No record says whether places for seeds were searched, and with what result.
         return ["Goals not met: no seed is planned."]
     missed = [goal_text(goal) for goal in dose.goals if not goal.met]
     goals = [f"Goals not met: {'; '.join(missed)}."] if missed else []
@@ -39,14 +39,14 @@ def worst_first(plan: Plan) -> list[str]:
 
 
 def harm_of(dose: DoseReport, robustness: Robustness | None, when: str = "") -> list[str]:
-    """Organ limits that are exceeded, and errors of placement that undo what was planned; the first begins
-    with `when` that is so."""
+    """Exceeded organ limits, and placement errors that undo the plan. The first of these sentences begins
+    with `when`."""
     exceeded_too = _exceeded(dose, when)
     return [*exceeded_too, *_undone(robustness, "" if exceeded_too else when)]
 
 
 def _too_near(needles: NeedleSet | None) -> list[str]:
-    """Given needles that are where none would be planned; the nearest first."""
+    """Given needles at places where none would be planned; the nearest first."""
     nearest = [] if needles is None else nearest_first(needles.given_too_near)
     texts = [too_near_text(one) for one in nearest[:NEAR_NAMED]]
     others = f"; and {len(nearest) - NEAR_NAMED} more" if len(nearest) > NEAR_NAMED else ""
@@ -54,7 +54,7 @@ def _too_near(needles: NeedleSet | None) -> list[str]:
 
 
 def _exceeded(dose: DoseReport, when: str = "") -> list[str]:
-    """Each organ once, by what it exceeds most; the largest excess first."""
+    """Each organ once, by its largest excess; the largest first."""
     over = exceeded(dose.bed.limits)
     worst: dict[str, LimitComparison] = {}
     for limit in over:
@@ -65,7 +65,7 @@ def _exceeded(dose: DoseReport, when: str = "") -> list[str]:
 
 
 def _undone(robustness: Robustness | None, when: str = "") -> list[str]:
-    """What errors of placement leave, where they undo too much of what was planned."""
+    """The goals reached under placement errors, if the errors undo too much of the plan."""
     if robustness is None or robustness.goals_met_share >= ROBUST_SHARE:
         return []
     d90, v100 = robustness.d90_gy, robustness.v100_percent
@@ -78,7 +78,7 @@ def _undone(robustness: Robustness | None, when: str = "") -> list[str]:
 
 
 def reached_text(plan: Plan) -> list[str]:
-    """What the implant of a plan reaches, and what limits it where that is not enough."""
+    """What the implant of a plan reaches, and what limits it if that is not enough."""
     request, needles, dose = plan.request, plan.needle_set, plan.dose
     if request.prescription is None:
         return []
@@ -97,8 +97,8 @@ def reached_text(plan: Plan) -> list[str]:
 
 
 def notes_on_ptv(beyond_view_mm: float) -> tuple[str, ...]:
-    """A PTV whose margin reaches so far beyond the edge of the field of view."""
-    # Rounded in two steps: two ways to reckon it may differ by what float64 leaves over.
+    """A note on a PTV whose margin extends this far beyond the edge of the field of view."""
+    # Rounded in two steps: two ways to compute it may differ by float64 rounding.
     told_mm = round(round(beyond_view_mm, 6), 1)
     if told_mm == 0.0:
         return ()
@@ -109,7 +109,7 @@ def notes_on_ptv(beyond_view_mm: float) -> tuple[str, ...]:
 
 
 def limited_by(request: Request, needles: NeedleSet, missed: Sequence[GoalResult]) -> list[str]:
-    """Why no more of the `missed` goals was reached, as far as that is known."""
+    """Why the `missed` goals are not reached, as far as that is known."""
     ways = {goal.at_least for goal in missed}
     added = any(seed.path_id is not None for seed in needles.seeds)
     if not added and ways == {False}:

@@ -1,6 +1,6 @@
-"""Lung words: how much lung is crossed, said no further than the input's lung tells.
+"""Wording on lung: how much lung is crossed, stated only as far as the input has lung.
 
-`missing` is what a plan or scene names as not in the input.
+`missing` are the names that a plan or scene lists as missing in the input.
 """
 
 from anatomy.plausibility.expected_structures import LUNG, lung_lacking
@@ -8,7 +8,7 @@ from planner.records.wording.number_text import mm_text
 
 
 def through(length_mm: float, missing: tuple[str, ...]) -> str:
-    """What lung an axis runs through: words to stand after a comma."""
+    """The lung that an axis crosses: words to follow a comma."""
     lacks = lung_lacking(missing)
     if lacks == (LUNG,):
         return "and what lung it crosses is not known: none is in the input"
@@ -19,13 +19,13 @@ def through(length_mm: float, missing: tuple[str, ...]) -> str:
 
 
 def a_path(length_mm: float, missing: tuple[str, ...]) -> str:
-    """A path, and what lung it runs through."""
+    """A path, and the lung that it crosses."""
     comma = "," if lung_lacking(missing) == (LUNG,) else ""
     return f"a path{comma} {through(length_mm, missing)}"
 
 
 def least_claim(displaced: str, missing: tuple[str, ...]) -> str:
-    """What is proved of the least lung length found."""
+    """What is proved about the least lung length found."""
     lacks = lung_lacking(missing)
     if lacks == (LUNG,):
         return "Nothing is claimed of lung, as none is in the input: least_lung_mm says nothing."
@@ -39,7 +39,7 @@ def least_claim(displaced: str, missing: tuple[str, ...]) -> str:
 
 
 def at_least(number: str, missing: tuple[str, ...]) -> str:
-    """A number on lung as text: a lower bound where lung lacks, nothing where none is there."""
+    """A number on lung as text: a lower bound if a part of the lung is missing, unknown if all of it is."""
     lacks = lung_lacking(missing)
     if lacks == (LUNG,):
         return "unknown"
@@ -47,12 +47,12 @@ def at_least(number: str, missing: tuple[str, ...]) -> str:
 
 
 def totals(length: str, punctures: str, missing: tuple[str, ...]) -> str:
-    """What lung several axes run through, and its pleural punctures, both with their units."""
+    """The lung that several axes cross, and their pleural punctures, both with units."""
     if lung_lacking(missing) == (LUNG,):
         return "lung and pleural punctures unknown"
     return f"lung {at_least(length, missing)}, {at_least(punctures, missing)}"
 
 
 def of_lung(missing: tuple[str, ...]) -> str:
-    """Words for the lung that is counted."""
+    """The name of the lung that is counted."""
     return "lung in the input" if lung_lacking(missing) else "lung"

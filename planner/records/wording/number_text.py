@@ -1,11 +1,11 @@
-"""Numbers as text: rounded, and what is more than nothing is never said to be nothing."""
+"""Numbers as text: rounded, but a number above zero is never shown as zero."""
 
 from math import floor
 
 PERCENT_ROUNDING = 1e-9
-"""What float64 leaves of a share that is a whole per cent."""
+"""Rounding of a share in float64 that is a whole per cent."""
 MOST_DECIMALS = 15
-"""Decimals that a float64 of a few hundred has to tell."""
+"""The most decimals that are significant in a float64 of a few hundred."""
 
 
 def tenths(length_mm: float, less: str = "<") -> str:
@@ -14,7 +14,7 @@ def tenths(length_mm: float, less: str = "<") -> str:
 
 
 def mm_text(length_mm: float) -> str:
-    """The same in a sentence, with its unit."""
+    """A length for a sentence, with its unit."""
     return f"{tenths(length_mm, 'less than')} mm"
 
 
@@ -24,13 +24,13 @@ def share_text(share: float) -> str:
 
 
 def sure_percent(share: float) -> int:
-    """A share in whole per cent, rounded down: nothing is said to be reached more often than it was."""
+    """A share in whole per cent, rounded down, so that it does not look larger than it is."""
     return floor(100.0 * share + PERCENT_ROUNDING)
 
 
 def decimals_apart(one: float, other: float, least: int) -> int:
-    """How many decimals, at least `least`, show which of two numbers is the larger: rounding must not print a
-    goal that was missed as reached."""
+    """Decimals, at least `least`, that show which of two numbers is larger: rounding must not show a missed
+    goal as reached."""
     enough = (
         n
         for n in range(least, MOST_DECIMALS)
@@ -41,16 +41,16 @@ def decimals_apart(one: float, other: float, least: int) -> int:
 
 
 def apart(one: float, other: float, least: int) -> tuple[str, str]:
-    """Both numbers to so many decimals."""
+    """Both numbers, with the decimals that distinguish them."""
     decimals = decimals_apart(one, other, least)
     return f"{one:.{decimals}f}", f"{other:.{decimals}f}"
 
 
 def sentence(clause: str) -> str:
-    """A clause as a sentence of its own. A name in small letters at its beginning gets a capital, too."""
+    """A clause as a sentence of its own: its first letter becomes a capital, also in a name."""
     return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def counted(number: int, what: str, several: str | None = None) -> str:
-    """So many of something: "1 seed", "2 seeds", "3 entries"."""
+    """A number of things: "1 seed", "2 seeds", "3 entries"."""
     return f"{number} {what if number == 1 else several or what + 's'}"

@@ -1,4 +1,4 @@
-"""Limit wording: what is said of an organ limit, from its record alone."""
+"""Wording of an organ limit, from its record alone."""
 
 from collections.abc import Iterable
 from math import inf, isclose
@@ -7,8 +7,8 @@ from planner.records.organ_limits import Doubt, LimitComparison, LimitKind
 from planner.records.wording.number_text import decimals_apart
 
 POINT_CC = 0.1
-"""The volume that stands for a point where a limit is a maximum: the smallest that is reported [U]. Protocols
-often mean 0.03 cc, which may get more."""
+"""The volume used as a point if a limit is a maximum: the smallest that is reported [U]. Protocols often mean
+0.03 cc, which may get more."""
 
 _SENTENCES = {
     Doubt.NOT_IN_INPUT: "The input has no voxel of this organ: not compared.",
@@ -19,7 +19,7 @@ _MAY_BE_MORE = {
     Doubt.LACKING: "a part of it was not segmented",
     Doubt.IN_SEED: "dose inside a seed is not known",
 }
-"""Why an excess may be larger still, in short."""
+"""Why an excess may be larger, in short."""
 
 _UNSURE = {
     Doubt.OTHER_READING: "by another reading of the row it is met",
@@ -27,19 +27,19 @@ _UNSURE = {
     Doubt.WALL: "the row may mean the wall away from the target only",
     Doubt.HOLDS_MORE: "what was segmented is more than this organ",
 }
-"""What makes an excess unsure, in short."""
+"""Why an excess is unsure, in short."""
 
 
 def reason_of(limit: LimitComparison) -> str:
-    """What was compared, how it ended and what that leaves open, in sentences."""
+    """What was compared, the result, and what is left open, in sentences."""
     first = [] if limit.organ_cc is None else [_compared(limit)]
-    # That an organ is tiny is said with the numbers.
+    # The sentence with the numbers says that an organ is tiny.
     return " ".join([*first, *(_doubt(limit, d) for d in limit.doubts if d is not Doubt.TINY)])
 
 
 def exceeded_text(limit: LimitComparison) -> str:
-    """An exceeded limit in a clause: the organ, what it gets and may get, whose limit, and beside it what was
-    assumed, why it may be more, and what is unsure."""
+    """An exceeded limit as a clause: the organ, what it gets and may get, and in brackets the protocol, what
+    was assumed, why it may be more, and why it is unsure."""
     of = f" ({limit.structure})" if limit.structure else ""
     qualifiers = [limit.protocol]
     if Doubt.BEAMS_IN_FULL in limit.doubts:
@@ -51,12 +51,12 @@ def exceeded_text(limit: LimitComparison) -> str:
 
 
 def exceeded(limits: Iterable[LimitComparison]) -> list[LimitComparison]:
-    """The limits that are exceeded, the largest excess first."""
+    """The exceeded limits, the largest excess first."""
     return sorted((limit for limit in limits if limit.met is False), key=excess_ratio, reverse=True)
 
 
 def excess_ratio(limit: LimitComparison) -> float:
-    """How many times an exceeded limit is reached, by BED; of what is spared, by volume."""
+    """The ratio of what an organ gets to its limit, by BED; by volume for a spared volume."""
     volume, got_cc = limit.volume_cc, limit.achieved_cc
     if limit.kind is LimitKind.SPARED:
         return inf if not volume or not got_cc else volume / got_cc
@@ -78,8 +78,8 @@ def _excess(limit: LimitComparison) -> str:
 
 
 def _cc(got_cc: float, limit_cc: float, least: int) -> str:
-    """A volume to as many decimals as show on which side of the limit's it lies: no excess is rounded away.
-    One that is the limit's within rounding is said to be it."""
+    """A volume with the decimals that show whether it is above or below the limit's, so that rounding hides
+    no excess. A volume equal to the limit's within rounding is shown as the limit's."""
     if isclose(got_cc, limit_cc):
         return f"{limit_cc:g}"
     return f"{got_cc:.{decimals_apart(got_cc, limit_cc, least)}f}"

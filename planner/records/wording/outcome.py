@@ -1,4 +1,5 @@
-"""Outcome: how planning ended, said so that a clinician can act on it, and what the search may claim."""
+"""Wording of the outcome: how planning ended, in a sentence that a clinician can act on, and what the search
+claims."""
 
 from planner.records.paths import Aim
 from planner.records.plan import Outcome, Plan, Status
@@ -6,8 +7,8 @@ from planner.records.wording.outcome_message import message_of
 
 
 def outcome(plan: Plan) -> Outcome:
-    """The status of a plan and its sentence, from all that the plan holds but an outcome. Needles that are in
-    already are no path found: what they do not reach, no path does."""
+    """The status of a plan and its sentence, from all other parts of the plan. Needles already in place do
+    not count as paths found: goals that they do not reach, no path reaches."""
     dose = plan.dose
     met = plan.request.prescription is None or (dose is not None and all(goal.met for goal in dose.goals))
     by_goals = Status.PLANNED if met else Status.GOALS_NOT_MET

@@ -1,4 +1,4 @@
-"""Wording: the sentences of a plan, from its records alone. Verification writes them again and compares."""
+"""Wording of the message of a plan, from its records alone. Verification writes it again and compares."""
 
 from anatomy.plausibility.expected_structures import LUNG_NAMES
 from planner.records.paths import Aim
@@ -10,15 +10,15 @@ from planner.records.wording.number_text import mm_text, sentence, share_text
 from planner.records.wording.search_claims import radius_text
 
 MISSING_NAMED = 4
-"""Missing organs that a message names; the plan lists all."""
+"""How many missing organs a message names; the plan lists all."""
 
 
 def message_of(plan: Plan) -> str:
-    """How planning ended, the worst first: what given needles lie too near to, what the implant does not
-    reach, what it exceeds, what errors of placement leave of it; then what was found, what to do about it,
-    and what a path must be doubted for.
+    """How planning ended, the worst first: what given needles are too near to, goals that the implant does
+    not reach, limits that it exceeds, and the effect of placement errors. Then the paths found, what to do,
+    and doubts about the paths.
 
-    Of `plan`, its own outcome is not read.
+    The outcome of `plan` itself is not read.
     """
     missing = plan.missing_structures
     target = " or ".join(plan.request.target.structures) or "the target"
@@ -31,16 +31,16 @@ def message_of(plan: Plan) -> str:
         early = "" if plan.search.complete else f" The search ended early, at a covering radius of {radius}."
         crosses = through(ranked[0].lung_length_mm, missing)
         best_path = f"{count} to {target}; the best is {ranked[0].approach}, {crosses}"
-        # Alone, it goes on after the status.
+        # Without other sentences, it continues the sentence after the status.
         opening = sentence(best_path) if worst else f"{best_path}."
         return " ".join([*worst, f"{opening}{early}", *reached, *cautions])
     none = _none_found(plan, target, radius)
-    # What is in already is told of all the same.
+    # Needles and seeds in place are reported also if no path was found.
     return " ".join(none if plan.dose is None else [*worst, *reached, *none, *cautions])
 
 
 def _none_found(plan: Plan, target: str, radius: str) -> list[str]:
-    """That no path was found, or shown that there is none, and what to do about it."""
+    """That no path was found, or that none exists, and what to do."""
     if not plan.search.complete:
         return [
             f"No path to {target} was found before the search ended early, at a covering radius of {radius}. "
@@ -57,7 +57,7 @@ def _none_found(plan: Plan, target: str, radius: str) -> list[str]:
 
 def _cautions(skin_structures: tuple[str, ...], missing: tuple[str, ...]) -> list[str]:
     guessed = "Caution: without a body structure the skin is a guess and may lie inside the patient."
-    # What lacks of the lung is said where lung is spoken of: no needle is kept clear of it.
+    # Missing lung is named where lung is mentioned, because needles are not kept clear of lung.
     organs = [name for name in missing if name not in LUNG_NAMES]
     names = ", ".join(organs[:MISSING_NAMED])
     others = f" and {len(organs) - MISSING_NAMED} more" if len(organs) > MISSING_NAMED else ""

@@ -1,4 +1,4 @@
-"""What a search proves, as sentences: with its radius, and with what it does not know."""
+"""Wording of what a search proves, with its radius and its limits."""
 
 from math import ceil, log10
 
@@ -6,11 +6,11 @@ from planner.records.search import Proof, SearchReport
 from planner.records.wording.lung import least_claim
 
 MOST_DECIMALS = 9
-"""A millionth of a micrometre: below float64 rounding of any place in a patient."""
+"""A millionth of a micrometre: below the float64 rounding of any place in a patient."""
 
 
 def claims_of(search: SearchReport, missing: tuple[str, ...]) -> tuple[str, ...]:
-    """What a search proves, of an input that lacks `missing`, and what the slack of surfaces leaves open."""
+    """What a search proves for an input that lacks `missing`, and what the slack of surfaces leaves open."""
     return (*_proved(search, missing), *_of_masks(search.surface_slack_mm))
 
 
@@ -44,8 +44,8 @@ def _of_masks(slack_mm: float) -> tuple[str, ...]:
 
 
 def radius_text(radius_mm: float) -> str:
-    """A covering radius in mm, to two decimals or two digits. Rounded up: a claim for a wider radius is the
-    weaker one."""
+    """A covering radius in mm, to two decimals or two digits. Rounded up: a claim with a larger radius is
+    weaker."""
     if radius_mm <= 0.0:
         return f"{radius_mm:g} mm"
     decimals = min(MOST_DECIMALS, max(2, 1 - int(log10(radius_mm) // 1)))

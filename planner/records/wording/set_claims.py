@@ -1,4 +1,4 @@
-"""What a needle set proves, as sentences, and what is wrong with needles that are in place."""
+"""Wording of what a needle set proves, and what is wrong with needles in place."""
 
 from collections.abc import Iterable
 from math import floor
@@ -10,14 +10,15 @@ from planner.records.wording.number_text import counted, sentence
 
 
 def nearest_first(near: Iterable[TooNear]) -> list[TooNear]:
-    """What given needles lie too near to: structures first, which bleed or leak as needles do not."""
+    """Things that given needles are too near to, sorted: structures first, because they can bleed or leak,
+    then by distance."""
     return sorted(near, key=lambda one: (one.structure is None, one.clearance_mm))
 
 
 def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, ...]) -> tuple[str, ...]:
-    """What is proved of a needle set with these numbers, and what is not, of an input that lacks `missing`;
-    then what is wrong with what was given."""
-    # A lower bound is rounded down: the claim for a lower one is the weaker.
+    """What is proved, and what is not, about a needle set with these numbers, for an input that lacks
+    `missing`; then what is wrong with given needles and seeds."""
+    # A lower bound is rounded down: a claim with a lower bound is weaker.
     bound = f"{floor(10.0 * needles.bound) / 10.0:.1f} mm"
     least = (
         f"Of the {counted(needles.tracks_considered, 'track')} considered, no set that keeps the rules "
@@ -43,7 +44,7 @@ def set_claims(needles: NeedleSet, paths: tuple[Path, ...], missing: tuple[str, 
 
 
 def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
-    """What is wrong with given seeds, and with given needles: they are kept all the same."""
+    """What is wrong with given seeds and given needles, which are kept in the plan."""
     sentences = given_twice(needles)
     for path in paths:
         if path.aim is Aim.GIVEN and not path.seeds:
@@ -54,7 +55,7 @@ def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
 
 
 def given_twice(needles: NeedleSet | None) -> list[str]:
-    """That given seeds may be counted twice, which makes every dose too high; nothing where none may."""
+    """That given seeds may be counted twice, which makes every dose too high; empty if none may be."""
     pairs = 0 if needles is None else needles.given_seed_pairs_near
     if not pairs:
         return []
@@ -71,11 +72,11 @@ _PARTS = {
     NeedleParts.HUB_AND_SHAFT: "hub and shaft",
     NeedleParts.SHAFT_AND_HUB: "hub and shaft",
 }
-"""Parts of two needles, as a clause begins with them."""
+"""Words for the parts of two needles, to begin a clause."""
 
 
 def too_near_text(near: TooNear) -> str:
-    """What a given needle lies too near to, in a clause. Distances are rounded down."""
+    """What a given needle is too near to, as a clause. Distances are rounded down."""
     if near.other_path_id is None:
         where = (
             f"passes {floor(10.0 * near.clearance_mm) / 10.0:.1f} mm from"

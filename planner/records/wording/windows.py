@@ -1,4 +1,4 @@
-"""What a window is called, from its place."""
+"""Names of windows, from their places."""
 
 from planner.records.paths import WindowPlace
 
@@ -11,7 +11,7 @@ def window_text(place: WindowPlace) -> str:
 
 
 def _space(above: int | None, below: int | None) -> str:
-    """An intercostal space; with one rib alone, what lies beyond it."""
+    """An intercostal space; if one rib alone is known, the side of it."""
     if above is not None and below is not None:
         return f"between ribs {above} and {below}"
     if above is not None:
