@@ -45,7 +45,7 @@ _MAKE_A_KEY = "Make a key by `seedpath keys create`."
 THREADS = "SEEDPATH_THREADS"
 """How many threads a plan uses; read by the planner alone (`anatomy.runtime.parallel`)."""
 
-Count = Annotated[int, Field(ge=1, le=100_000)]
+CountSetting = Annotated[int, Field(ge=1, le=100_000)]
 Bytes = Annotated[int, Field(ge=1, le=1 << 44)]
 Seconds = Annotated[float, Field(gt=0.0, le=1e6)]
 Days = Annotated[float, Field(gt=0.0, le=100_000.0)]
@@ -126,21 +126,21 @@ class Settings(BaseModel):
     max_unpacked_bytes: Bytes = 4096 * MIB
     max_expansion: Annotated[float, Field(ge=1.0, le=1e6)] = 200.0
     max_bytes_of_owner: Bytes = 102_400 * MIB
-    max_zip_entries: Count = 1000
-    max_targets: Count = 50
-    max_jobs: Count = 32
-    max_finished_jobs: Count = 1000
+    max_zip_entries: CountSetting = 1000
+    max_targets: CountSetting = 50
+    max_jobs: CountSetting = 32
+    max_finished_jobs: CountSetting = 1000
     max_wait_s: Seconds = 600.0
-    max_jobs_of_owner: Count = 16
+    max_jobs_of_owner: CountSetting = 16
     requests_per_s: Annotated[float, Field(gt=0.0, le=1e6)] = 500.0
-    requests_burst: Count = 1000
-    requests_at_once: Count = 256
+    requests_burst: CountSetting = 1000
+    requests_at_once: CountSetting = 256
     max_bytes_under_way: Annotated[int, Field(ge=8 * MIB, le=1 << 44)] = 256 * MIB
     body_idle_s: Seconds = 30.0
     body_bytes_per_s: Annotated[float, Field(gt=0.0, le=1e9)] = 500.0
     head_s: Seconds = 20.0
     max_connections: Annotated[int, Field(ge=16, le=100_000)] = 4096
-    max_connections_of_address: Count = 512
+    max_connections_of_address: CountSetting = 512
     trusted_proxies: tuple[str, ...] = ()
     keys_file: Path | None = None
     tls_certificate: Path | None = None

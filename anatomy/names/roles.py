@@ -239,12 +239,12 @@ def _as_lung(words: tuple[str, ...]) -> tuple[str, ...]:
 
 _LEVEL = re.compile(r"[ctls]\d{1,2}")
 
-Key = tuple[str, ...]
+NameKey = tuple[str, ...]
 """The family of a name: its words without side, number and vertebral level, in a fixed order."""
 
 
 @lru_cache(CACHED_NAMES)
-def key_of(name: str) -> Key:
+def key_of(name: str) -> NameKey:
     """The family of a name: "rib_left_4" and "Ribs" both give ("rib",)."""
     words = [w for w in words_of(name) if w not in SIDES and not w.isdigit()]
     if "vertebrae" in words:
@@ -259,7 +259,7 @@ def level_of(name: str) -> str | None:
     return levels[0].upper() if "vertebrae" in words and len(levels) == 1 else None
 
 
-def _table() -> dict[Key, Role]:
+def _table() -> dict[NameKey, Role]:
     forbidden = (_HEART, _VESSELS, _AIRWAY_GULLET_NERVE, _BONE, _ABDOMEN_PELVIS, _HEAD_NECK)
     families = [(Role.FORBIDDEN, names) for names in forbidden]
     families += [

@@ -50,7 +50,7 @@ def gravity_P(position: Position, rotation_deg: float) -> Float[np.ndarray, "3"]
 
 
 @dataclass(frozen=True, eq=False)
-class HalfSpace:
+class TableHalfSpace:
     """Points p with normal_P . p <= offset_mm are free; beyond lies the table."""
 
     normal_P: Float[np.ndarray, "3"]
@@ -84,11 +84,11 @@ class Pose:
 
     position: Position
     rotation_deg: float
-    table: HalfSpace | None
+    table: TableHalfSpace | None
     bore: Bore
 
 
-def derived_table(body_points_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"]) -> HalfSpace:
+def derived_table(body_points_P: Float[np.ndarray, "n 3"], gravity: Float[np.ndarray, "3"]) -> TableHalfSpace:
     """The plane that supports the body: perpendicular to gravity, through the lowest of `body_points_P` (n,
     3)."""
-    return HalfSpace(gravity, float((body_points_P @ gravity).max()))
+    return TableHalfSpace(gravity, float((body_points_P @ gravity).max()))

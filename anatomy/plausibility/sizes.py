@@ -19,7 +19,7 @@ import numpy as np
 from anatomy.errors import StructureError, SurfaceError
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.surface import Surface, volume_mm3
-from anatomy.names.roles import Key, is_known, key_of, role_of
+from anatomy.names.roles import NameKey, is_known, key_of, role_of
 from anatomy.structures import Role, Structure
 
 MM3_PER_CM3 = 1000.0
@@ -37,7 +37,7 @@ _BODY = _Size(100.0, 25_000.0)
 _LUNG = _Size(15.0, 2500.0)
 _LOBE = _Size(3.0, 800.0)
 
-_SIZES: Mapping[Key, _Size] = {
+_SIZES: Mapping[NameKey, _Size] = {
     key_of(name): size
     for names, size in (
         ("heart", _Size(3.0, 600.0)),

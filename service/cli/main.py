@@ -15,7 +15,7 @@ from planner import SOFTWARE
 from service.cli.exit_status import BAD_INPUT, FAULT, INTERRUPTED
 from service.cli.terminal import say
 from service.host.errors import BadFile, Unverified
-from service.storage.errors import Damaged, Unavailable
+from service.storage.errors import DamagedDatabase, Unavailable
 
 COMMANDS = {
     "demo": "plan the built-in thorax through a real service",
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         say(f"error: {error.filename or 'file system'}: {error.strerror or error}.")
         return BAD_INPUT
-    except Damaged as error:
+    except DamagedDatabase as error:
         say(f"error: {error}")
         return BAD_INPUT
     except Unavailable as error:

@@ -22,7 +22,7 @@ from service.jobs.memory_limits import appraisal_memory_bytes
 from service.jobs.sandbox.sandbox import ResourceLimits
 from service.operations.case_files import parts_by_name
 from service.schemas.appraisal import NeedlesBody
-from service.schemas.plan.file import Unreadable
+from service.schemas.plan.file import UnreadablePlanFile
 from service.schemas.slices import SlicesBody
 from service.settings import Settings
 from service.storage.file_store import StoredCase
@@ -73,7 +73,7 @@ class Appraisers:
         task = SliceTask(stored.case, request, entry_mm, tip_mm, body.half_mm, body.pixel_mm, plan)
         try:
             slices_json: bytes = (await self._in_sandboxes(owner, stored, cut, [task]))[0]
-        except Unreadable as error:
+        except UnreadablePlanFile as error:
             assert body.plan is not None
             raise unreadable_plan(error, body.plan) from None
         return slices_json
@@ -93,7 +93,7 @@ class Appraisers:
             return await asyncio.gather(
                 *(sandbox.run(owner, function, part) for sandbox, part in zip(sandboxes, parts, strict=True))
             )
-        except Unreadable:
+        except UnreadablePlanFile:
             raise
         except AnatomyError as error:
             names = parts_by_name(stored.record)

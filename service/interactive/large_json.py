@@ -20,7 +20,7 @@ LARGE_BYTES = 1 << 10
 MOST_CONTAINERS = 20_000
 """Lists and objects in one text [U]: three times what a model accepts; parsed in 10 to 25 ms."""
 
-Read = TypeVar("Read")
+Result = TypeVar("Result")
 
 
 class LargeJson:
@@ -30,7 +30,7 @@ class LargeJson:
     def __init__(self) -> None:
         self._queue = FairQueue()
 
-    async def read(self, owner: str, text: bytes, function: Callable[[bytes], Read]) -> Read:
+    async def read(self, owner: str, text: bytes, function: Callable[[bytes], Result]) -> Result:
         """What the function makes of a text. Raises what it raises, and NotJson for a text with too many
         lists and objects."""
         # Brackets within strings count as well: only parsing can tell them apart.

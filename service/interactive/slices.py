@@ -58,7 +58,7 @@ class SliceTask:
 def cut(report: ReportProgress, task: SliceTask) -> bytes:
     """The slices as JSON.
 
-    Raises AnatomyError if case and request do not fit together, and Unreadable.
+    Raises AnatomyError if case and request do not fit together, and UnreadablePlanFile.
     """
     del report
     scene = cached_scene(task.case, task.request).scene
@@ -145,7 +145,7 @@ def _ct(
 
 @functools.lru_cache(maxsize=4)
 def _dose(text: bytes) -> DoseAt | None:
-    """The dose of a plan's seeds; None for a plan without dose. Raises Unreadable."""
+    """The dose of a plan's seeds; None for a plan without dose. Raises UnreadablePlanFile."""
     try:
         plan = read_plan(text).plan
     except (NotJson, Refused) as error:

@@ -16,7 +16,7 @@ from anatomy.errors import AnatomyError
 from planner.records.plan import Plan
 from service.host.damaged_file import CASE_REMEDY, MISSING
 from service.schemas.json.strict import NotJson, Refused
-from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.plan.file import UnreadablePlanFile, read_kept_plan
 from service.schemas.plan.followup_file import read_evaluation, read_replanned
 from service.schemas.plan_summary import summary_text
 from service.schemas.result_kinds import CASE, ResultKind
@@ -42,7 +42,7 @@ OF_OTHERS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class RebuiltRow:
     """What an owner is to hold: `made_s` is when its file was written, in seconds since 1970."""
 
     made_s: float
@@ -56,7 +56,7 @@ class Row:
 class Rows:
     """The rows that follow from the files, and a sentence for each file without a row, by its kind and id."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[RebuiltRow] = field(default_factory=list)
     left_out: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -121,7 +121,7 @@ def _case(store: Store, id: str, rows: Rows) -> StoredCase | None:
     if not store.is_there(id):
         rows.left_out[CASE, id] = f"{store.place(CASE, id)}: {MISSING}. {CASE_REMEDY}"
         return None
-    rows.rows.append(Row(store.made_s(CASE, id), CASE, id, id))
+    rows.rows.append(RebuiltRow(store.made_s(CASE, id), CASE, id, id))
     try:
         case = store.case(id)
     except StorageError:
@@ -136,7 +136,7 @@ def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], rows: Row
     except StorageError as error:
         rows.left_out[ResultKind.PLAN, id] = str(error)
         return ()
-    except Unreadable as error:
+    except UnreadablePlanFile as error:
         rows.left_out[ResultKind.PLAN, id] = (
             f"{store.place(ResultKind.PLAN, id)}: {error.value}. {error.remedy}"
         )
@@ -145,7 +145,7 @@ def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], rows: Row
     if not fitting:
         rows.left_out[ResultKind.PLAN, id] = f"{store.place(ResultKind.PLAN, id)}: {NO_CASE}"
     summary, made_s = summary_text(plan), store.made_s(ResultKind.PLAN, id)
-    rows.rows += [Row(made_s, ResultKind.PLAN, id, case_id, summary) for case_id in fitting]
+    rows.rows += [RebuiltRow(made_s, ResultKind.PLAN, id, case_id, summary) for case_id in fitting]
     return fitting
 
 
@@ -169,7 +169,7 @@ def _add_result(
     fitting = made_from.get(about) or ([] if within is None else _fitting(within, cases))
     if not fitting:
         rows.left_out[kind, id] = f"{store.place(kind, id)}: {NO_PLAN}"
-    rows.rows += [Row(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
+    rows.rows += [RebuiltRow(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
 
 
 def _read(kind: ResultKind, text: bytes) -> tuple[str, Plan | None]:

@@ -23,7 +23,7 @@ FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".stl", ".obj", ".ply")
 """A --target with one of these endings is a file, even if it does not exist."""
 
 
-Read = TypeVar("Read")
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _request(data: bytes) -> PlanRequest:
     return read_model(PlanRequest, data, MAX_REQUEST_BYTES)
 
 
-def read_file(path: Path, read: Callable[[bytes], Read], most: int) -> Read:
+def read_file(path: Path, read: Callable[[bytes], Content], most: int) -> Content:
     """What `read` makes of a JSON file; it gets at most one byte more than `most`. Raises BadFile."""
     with path.open("rb") as file:
         data = file.read(most + 1)

@@ -17,7 +17,7 @@ StorageError
 A database that is away, or damaged, is no StorageError: whoever waits for it has to know.
 
 Unavailable            the database is away
-`-- Damaged            its file is there and cannot be read
+`-- DamagedDatabase    its file is there and cannot be read
 """
 
 from dataclasses import dataclass
@@ -149,7 +149,7 @@ class Unavailable(Exception):
         return "" if self.__cause__ is None else driver_said(self.__cause__)
 
 
-class Damaged(Unavailable):
+class DamagedDatabase(Unavailable):
     """The database's file is there, and is none that can be read: waiting does not help."""
 
 

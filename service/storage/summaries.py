@@ -7,7 +7,7 @@ from the plan's file, and stored. A case's summary comes from its record.
 import logging
 from collections.abc import Sequence
 
-from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.plan.file import UnreadablePlanFile, read_kept_plan
 from service.schemas.plan_summary import PlanSummary, read_summary, summary_text
 from service.schemas.result_kinds import ResultKind
 from service.storage.case_summary import CaseSummary, case_summary_of
@@ -44,7 +44,7 @@ class Summaries:
     def _made_again(self, holding: Holding) -> PlanSummary | None:
         try:
             text = summary_text(read_kept_plan(self._store.kept(ResultKind.PLAN, holding.id), holding.id))
-        except (StorageError, Unreadable) as error:
+        except (StorageError, UnreadablePlanFile) as error:
             _log.warning("plan %s has no summary: %s", holding.id, error)
             return None
         try:

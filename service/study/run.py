@@ -13,7 +13,7 @@ from service.jobs.dispatcher import Dispatcher
 from service.jobs.job_table import JobTable
 from service.jobs.workspace import UNLIMITED, Workspace, workspace_of
 from service.operations.job_tasks import Work
-from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.plan.file import UnreadablePlanFile, read_kept_plan
 from service.schemas.result_kinds import ResultKind
 from service.settings import Settings, SettingsError
 from service.storage.database.connection import Database
@@ -44,7 +44,7 @@ class StudyProgress:
     at_work: tuple[tuple[StudyPlan, str], ...]
 
 
-OnProgress = Callable[[StudyProgress], None]
+OnStudyProgress = Callable[[StudyProgress], None]
 
 
 @contextmanager
@@ -75,7 +75,9 @@ def _refuse_foreign(database: Database, store: Store) -> None:
         )
 
 
-def run(workspace: Workspace, work: Work, plans: Sequence[StudyPlan], tell: OnProgress) -> list[StudyOutcome]:
+def run(
+    workspace: Workspace, work: Work, plans: Sequence[StudyPlan], tell: OnStudyProgress
+) -> list[StudyOutcome]:
     """Make every plan that is not made yet, and report progress. Returns the outcomes in order.
 
     KeyboardInterrupt ends the workers and leaves the job table as it is. Raises OSError and Unavailable.
@@ -110,7 +112,7 @@ def _plan(store: Store, job: Job) -> Plan | None:
     assert job.result_id is not None
     try:
         return read_kept_plan(store.kept(ResultKind.PLAN, job.result_id), job.result_id)
-    except (StorageError, Unreadable):
+    except (StorageError, UnreadablePlanFile):
         return None
 
 
@@ -123,7 +125,7 @@ def _withdraw_others(job_table: JobTable, jobs: Sequence[Job]) -> None:
 
 
 def _work(
-    workspace: Workspace, work: Work, plans: Sequence[StudyPlan], jobs: Sequence[Job], tell: OnProgress
+    workspace: Workspace, work: Work, plans: Sequence[StudyPlan], jobs: Sequence[Job], tell: OnStudyProgress
 ) -> None:
     ended_before = sum(job.state not in OPEN for job in jobs)
 

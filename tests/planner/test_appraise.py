@@ -13,7 +13,7 @@ from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
 
 from anatomy.geometry.masks import mask_from_bool
 from anatomy.geometry.surface import Surface
-from anatomy.patient.pose import Bore, HalfSpace
+from anatomy.patient.pose import Bore, TableHalfSpace
 from anatomy.structures import Role, Structure
 from planner.appraise import NEAR_MM, Appraiser
 from planner.measuring import crossings_batch as crossing
@@ -385,7 +385,7 @@ def test_the_table_is_told_where_needle_and_hub_come_nearest_to_it(seed: int) ->
     tips_P = made.scene.grid.to_patient(lines.point)
     outwards_P = made.scene.grid.vectors_to_patient(lines.outward)
     offset = float((tips_P @ normal_P).max() + 1.0)
-    posed = replace(made.scene, pose=replace(made.scene.pose, table=HalfSpace(normal_P, offset)))
+    posed = replace(made.scene, pose=replace(made.scene.pose, table=TableHalfSpace(normal_P, offset)))
     length, hub = request.needle.max_length_mm, request.pose.hub_length_mm
     need, at_tip, at_end = request.clearance_of(TABLE_NAME), 0, 0
     for n, one in enumerate(appraised(Chest(posed, request), lines.point, lines.outward)):

@@ -24,7 +24,7 @@ def test_damage_is_read_or_refused_never_worse(kind: str, inputs: int, tmp_path:
 
 
 def test_a_fault_is_seen_and_can_be_seen_again(tmp_path: Path) -> None:
-    from fuzz_kind import Bench, Kind
+    from fuzz_kind import Bench, FuzzKind
 
     def written(folder: Path) -> list[Path]:
         (folder / "number.txt").write_bytes(b"value 17 end")
@@ -33,7 +33,7 @@ def test_a_fault_is_seen_and_can_be_seen_again(tmp_path: Path) -> None:
     def read(path: Path) -> int:
         return int(path.read_bytes().split()[1])
 
-    bench = Bench("number", {"number": Kind(written, read)}, tmp_path / "number")
+    bench = Bench("number", {"number": FuzzKind(written, read)}, tmp_path / "number")
     faults = [trial for trial in map(bench.tried, range(100)) if trial.fault is not None]
     assert faults
     repeated = bench.tried(faults[0].seed)

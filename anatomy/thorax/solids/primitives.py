@@ -13,14 +13,14 @@ from jaxtyping import Bool, Float
 from anatomy.thorax.solids.solid import UNBOUNDED, Bounds, Solid, Union
 from anatomy.thorax.solids.voxel_centres import Box, VoxelCentres
 
-Point = Float[np.ndarray, "3"]
+Point3 = Float[np.ndarray, "3"]
 
 
 @dataclass(frozen=True, eq=False)
 class Ellipsoid(Solid):
     """An ellipsoid. `semi_axes_mm` lie along the columns of `R_PE` (a rotation); the identity by default."""
 
-    centre_P: Point
+    centre_P: Point3
     semi_axes_mm: Float[np.ndarray, "3"]
     R_PE: Float[np.ndarray, "3 3"] | None = None
 
@@ -58,8 +58,8 @@ class Ellipsoid(Solid):
 class Capsule(Solid):
     """All points within `radius_mm` of the segment from `start_P` to `end_P`."""
 
-    start_P: Point
-    end_P: Point
+    start_P: Point3
+    end_P: Point3
     radius_mm: float
 
     @cached_property
@@ -177,8 +177,8 @@ class Plate(Solid):
 class Block(Solid):
     """A box along the axes of P; bounds may be infinite."""
 
-    lower_P: Point
-    upper_P: Point
+    lower_P: Point3
+    upper_P: Point3
 
     @property
     def bounds_P(self) -> Bounds:
@@ -208,7 +208,7 @@ class HalfSpace(Solid):
     `open_face` leaves the plane itself out, so that the two sides of a fissure share no point.
     """
 
-    normal_P: Point
+    normal_P: Point3
     offset_mm: float
     open_face: bool = False
 

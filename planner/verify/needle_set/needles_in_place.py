@@ -37,7 +37,7 @@ class TooNearBounds:
     surely: bool
 
 
-Key = tuple[str, str | None, str | None]
+TooNearKey = tuple[str, str | None, str | None]
 
 
 def check_given(
@@ -82,7 +82,7 @@ def _near(seeds: Sequence[GivenSeed], reach_mm: float) -> int:
 
 def _structures(
     examined: ExaminedAxis, path: Path, passings: Sequence[Passing], slack_mm: float
-) -> Iterator[tuple[Key, TooNearBounds]]:
+) -> Iterator[tuple[TooNearKey, TooNearBounds]]:
     """Structures near the shaft. The planner measures to voxels, which reach beyond a surface by at most the
     slack."""
     request = examined.request
@@ -95,7 +95,7 @@ def _structures(
             yield (path.id, structure.name, None), bounds
 
 
-def _pairs(sizes: NeedleSizes, given_paths: Sequence[Path]) -> Iterator[tuple[Key, TooNearBounds]]:
+def _pairs(sizes: NeedleSizes, given_paths: Sequence[Path]) -> Iterator[tuple[TooNearKey, TooNearBounds]]:
     """Pairs of needles in conflict, ordered by the later needle, as in the plan. If several parts are too
     near by the same amount, any of them may be named."""
     for one, other in sorted(combinations(given_paths, 2), key=lambda pair: given_paths.index(pair[1])):
@@ -123,5 +123,5 @@ def _check_one(claims: Claims, near: TooNear, bounds: TooNearBounds | None) -> N
     claims.at_most("it is less than what is asked for", subject, near.asked_mm, stated, DISTANCE_MM)
 
 
-def _written(keys: Sequence[Key]) -> str:
+def _written(keys: Sequence[TooNearKey]) -> str:
     return "; ".join(f"{one}, {structure or other}" for one, structure, other in keys) or "none"

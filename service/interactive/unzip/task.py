@@ -10,11 +10,11 @@ from service.operations.job_tasks import ReportProgress
 Take = Callable[[int], None]
 """Counts bytes of an owner as they come in, or go again (below 0). Raises QuotaExceeded."""
 
-Outcome = int | UnusableUpload | OSError
+UnzipResult = int | UnusableUpload | OSError
 """Bytes; or what is wrong with the zip; or with the disk."""
 
 
-def state_zip(report: ReportProgress, archive: Path, limits: ZipLimits) -> Outcome:
+def state_zip(report: ReportProgress, archive: Path, limits: ZipLimits) -> UnzipResult:
     """The bytes that the zip is said to unpack to."""
     del report
     try:
@@ -23,7 +23,7 @@ def state_zip(report: ReportProgress, archive: Path, limits: ZipLimits) -> Outco
         return refused
 
 
-def unpack_zip(report: ReportProgress, archive: Path, folder: Path, limits: ZipLimits) -> Outcome:
+def unpack_zip(report: ReportProgress, archive: Path, folder: Path, limits: ZipLimits) -> UnzipResult:
     """Unpack the zip into a folder that is empty, or holds what a process left that was lost at it."""
     del report
     try:
@@ -36,7 +36,7 @@ def unpack_zip(report: ReportProgress, archive: Path, folder: Path, limits: ZipL
         return error
 
 
-def bytes_of(outcome: Outcome) -> int:
+def bytes_of(outcome: UnzipResult) -> int:
     """The bytes. Raises UnusableUpload and OSError where there are none."""
     if isinstance(outcome, int):
         return outcome

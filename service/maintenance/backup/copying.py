@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from service.maintenance.backup.file_places import FilePlace, map_of, places_of
 from service.maintenance.backup.manifest import CopiedFile, ItemId, Manifest
-from service.maintenance.backup.pool import FileContent, FilePool, Unreadable, hashed, reading
+from service.maintenance.backup.pool import FileContent, FilePool, UnreadableFile, hashed, reading
 from service.maintenance.backup.rows import needed
 from service.schemas.result_kinds import ResultKind
 from service.storage.database.connection import Database
@@ -84,7 +84,7 @@ class BackupCopier:
                 file = self._copied(place.place)
             except FileNotFoundError:
                 is_there = False
-            except Unreadable:
+            except UnreadableFile:
                 is_damaged = True
             if file is None or self._is_wrong(place, file):
                 is_damaged = is_damaged or file is not None
@@ -102,8 +102,8 @@ class BackupCopier:
         return is_there
 
     def _copied(self, place: str) -> CopiedFile:
-        """Raises FileNotFoundError and Unreadable for a file that is not there, or cannot be read; OSError
-        where it cannot be copied."""
+        """Raises FileNotFoundError for a missing file, UnreadableFile for one that cannot be read, and
+        OSError where it cannot be copied."""
         path = self._data_dir / place
         with reading(path):
             status = path.stat()

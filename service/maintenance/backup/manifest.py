@@ -15,7 +15,7 @@ from service.schemas.plan.fields import Sha256
 SCHEMA: Final = "seedpath.backup/1"
 MANIFEST, RECORDS, SUMS = "manifest.json", "records.sqlite", "SHA256"
 
-Size = Annotated[int, Field(ge=0)]
+ByteCount = Annotated[int, Field(ge=0)]
 
 
 class BackupError(AnatomyError):
@@ -28,7 +28,7 @@ class CopiedFile(Strict):
 
     place: str
     sha256: Sha256
-    bytes: Size
+    bytes: ByteCount
     mtime_ns: int
     inode: int
 

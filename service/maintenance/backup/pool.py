@@ -26,7 +26,7 @@ class FileContent:
     bytes: int
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """A file exists and can never be read: `reason` is the system's message."""
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -57,7 +57,7 @@ class FilePool:
         path = self.path(content.sha256)
         try:
             actual = hashed(path)
-        except (FileNotFoundError, Unreadable):
+        except (FileNotFoundError, UnreadableFile):
             return False
         os.utime(path)
         return actual == content
@@ -75,7 +75,7 @@ class FilePool:
         """Copy a file's content, and return what it is. An existing copy is replaced, because it may be
         damaged.
 
-        Raises FileNotFoundError, and Unreadable.
+        Raises FileNotFoundError, and UnreadableFile.
         """
         handle, aside = tempfile.mkstemp(dir=self._folder, prefix=_ASIDE)
         try:
@@ -107,17 +107,17 @@ class FilePool:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raises Unreadable for errors of that one file."""
+    """Raises UnreadableFile for errors of that one file."""
     try:
         yield
     except OSError as error:
         if not is_of_the_file(error):
             raise
-        raise Unreadable(path, f"{error.strerror}") from None
+        raise UnreadableFile(path, f"{error.strerror}") from None
 
 
 def hashed(source: Path, copy: BinaryIO | None = None) -> FileContent:
-    """What a file contains; it is also written to `copy`. Raises Unreadable, and OSError."""
+    """What a file contains; it is also written to `copy`. Raises UnreadableFile, and OSError."""
     digest, count = hashlib.sha256(), 0
     with reading(source):
         file = opened(source)

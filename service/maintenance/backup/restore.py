@@ -16,7 +16,7 @@ from service.host.atomic_write import flush
 from service.maintenance.backup.file_places import STORE
 from service.maintenance.backup.folder import MARK, made_backups, make_folder
 from service.maintenance.backup.manifest import RECORDS, BackupError, CopiedFile, Manifest, read_manifest
-from service.maintenance.backup.pool import FilePool, Unreadable, hashed
+from service.maintenance.backup.pool import FilePool, UnreadableFile, hashed
 from service.maintenance.backup.rows import load_records, refuse_rows, settle
 from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
@@ -215,6 +215,6 @@ def _copied(pool: FilePool, file: CopiedFile, copy: BinaryIO | None = None) -> B
         reason = "it is damaged: its sha256 is another than when it was written"
     except FileNotFoundError:
         reason = "it is missing"
-    except Unreadable as error:
+    except UnreadableFile as error:
         reason = f"it cannot be read ({error.reason})"
     return BackupError(f"{path}", f"{reason}; it holds {file.place}", MEND)

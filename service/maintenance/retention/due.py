@@ -34,14 +34,16 @@ class Due:
     setting: str
 
 
-Key = tuple[str, str, str]
+ItemKey = tuple[str, str, str]
 """Owner, kind and id of something that is held."""
 
-Size = Callable[[str, str], int]
+SizeOf = Callable[[str, str], int]
 """The bytes of the files of a kind and an id."""
 
 
-def due(rows: Sequence[HoldingRow], working: Set[Key], size: Size, policy: Policy, now_s: float) -> list[Due]:
+def due(
+    rows: Sequence[HoldingRow], working: Set[ItemKey], size: SizeOf, policy: Policy, now_s: float
+) -> list[Due]:
     """What must be removed, in order: results, then cases. Nothing that open jobs are `working` on."""
     results = _Group([row for row in rows if row.kind != CASE], working)
     going = results.by_age("keep_plans_days", before_s(now_s, policy.keep_plans_days))
@@ -58,9 +60,9 @@ class _Group:
     """Rows of results, or of cases with all `others` that are held; and the last use of each."""
 
     def __init__(
-        self, rows: Iterable[HoldingRow], working: Set[Key], others: Sequence[HoldingRow] = ()
+        self, rows: Iterable[HoldingRow], working: Set[ItemKey], others: Sequence[HoldingRow] = ()
     ) -> None:
-        self._last_s: dict[Key, float] = {}
+        self._last_s: dict[ItemKey, float] = {}
         for row in rows:
             key = row.owner, row.kind, row.id
             self._last_s[key] = max(row.used_s, self._last_s.get(key, row.used_s))
@@ -78,11 +80,11 @@ class _Group:
         ]
         return [self._take_out(key, setting) for key in sorted(old_keys, key=self._order)]
 
-    def by_size(self, setting: str, most_bytes: int | None, size: Size) -> list[Due]:
+    def by_size(self, setting: str, most_bytes: int | None, size: SizeOf) -> list[Due]:
         """Takes out items until the rest is within the limit, as far as nothing needs them."""
         if most_bytes is None:
             return []
-        holders: dict[tuple[str, str], list[Key]] = defaultdict(list)
+        holders: dict[tuple[str, str], list[ItemKey]] = defaultdict(list)
         for key in self._last_s:
             holders[key[1:]].append(key)
         sizes = {file: size(*file) for file in holders.keys() | self._used}
@@ -96,8 +98,8 @@ class _Group:
             going += [self._take_out(key, setting) for key in sorted(holders[file])]
         return going
 
-    def _order(self, key: Key) -> tuple[float, Key]:
+    def _order(self, key: ItemKey) -> tuple[float, ItemKey]:
         return self._last_s[key], key
 
-    def _take_out(self, key: Key, setting: str) -> Due:
+    def _take_out(self, key: ItemKey, setting: str) -> Due:
         return Due(*key, self._last_s.pop(key), setting)

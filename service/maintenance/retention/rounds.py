@@ -16,7 +16,7 @@ from service.jobs.job_table import JobTable
 from service.logs.audit import settle
 from service.logs.json_lines import AUDIT
 from service.logs.rotation import rotated_files
-from service.maintenance.retention.due import Due, HoldingRow, Key, due
+from service.maintenance.retention.due import Due, HoldingRow, ItemKey, due
 from service.maintenance.retention.grace import GracePeriod
 from service.maintenance.retention.policy import Policy, before_s
 from service.schemas.result_kinds import CASE, ResultKind
@@ -176,11 +176,11 @@ class RetentionRounds:
             _log.warning("Retention waits: %s", error)
 
 
-def _rows(connection: Connection) -> tuple[list[HoldingRow], set[Key], dict[tuple[str, str], int]]:
+def _rows(connection: Connection) -> tuple[list[HoldingRow], set[ItemKey], dict[tuple[str, str], int]]:
     """What is held, what open jobs work on, and sizes in bytes by kind and id."""
     query = select(holdings.c.owner, holdings.c.kind, holdings.c.id, holdings.c.case_id, LAST_USED)
     works = select(jobs.c.owner, jobs.c.case_id, jobs.c.plan_id).where(jobs.c.state.in_(OPEN))
-    working: set[Key] = set()
+    working: set[ItemKey] = set()
     for owner, case_id, plan_id in connection.execute(works):
         working.add((owner, CASE, case_id))
         if plan_id is not None:

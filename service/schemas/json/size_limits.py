@@ -12,7 +12,7 @@ from typing import Any
 
 from service.schemas.json.records import adapter
 
-Path = list[str | int]
+JsonPath = list[str | int]
 """Where a value is in a document: names and indices."""
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
@@ -46,7 +46,7 @@ def too_much(model: type, document: Any) -> Iterator[Excess]:
     return _in_value(_shape_of(model), document, [])
 
 
-def _in_value(shape: _Shape | None, value: Any, path: Path) -> Iterator[Excess]:
+def _in_value(shape: _Shape | None, value: Any, path: JsonPath) -> Iterator[Excess]:
     if shape is None:
         return
     if isinstance(value, dict):
@@ -60,7 +60,7 @@ def _in_value(shape: _Shape | None, value: Any, path: Path) -> Iterator[Excess]:
                 yield from _in_value(shape.items, item, [*path, n])
 
 
-def _in_object(shape: _Shape, value: dict[str, Any], path: Path) -> Iterator[Excess]:
+def _in_object(shape: _Shape, value: dict[str, Any], path: JsonPath) -> Iterator[Excess]:
     if shape.most_members is not None and len(value) > shape.most_members:
         yield Excess(tuple(path), "too_long", value, {"max_length": shape.most_members})
         return

@@ -20,7 +20,7 @@ from anatomy.names.did_you_mean import did_you_mean
 from service.schemas.json.messages import plain
 from service.schemas.json.ranges import limit_at
 from service.schemas.json.records import STRICT, adapter
-from service.schemas.json.size_limits import UNKNOWN, Excess, Path, known_names, too_much
+from service.schemas.json.size_limits import UNKNOWN, Excess, JsonPath, known_names, too_much
 
 MAX_ERRORS = 20
 """Wrong fields listed in one answer: enough to correct a request, too few to fill a log."""
@@ -149,7 +149,7 @@ def _field_errors(model: type, document: Any, errors: Sequence[Any]) -> list[Fie
 
 
 def _follows(
-    path: Path, kind: str, above: Set[tuple[str | int, ...]], misspelt: Set[tuple[str | int, ...]]
+    path: JsonPath, kind: str, above: Set[tuple[str | int, ...]], misspelt: Set[tuple[str | int, ...]]
 ) -> bool:
     """Whether the error only follows from another: a list is short of the entries that were refused, or a
     field is missing because its name is misspelt. `above` are all places with an error inside them,
@@ -159,7 +159,7 @@ def _follows(
     return kind == "missing" and tuple(path[:-1]) in misspelt
 
 
-def _field_error(model: type, path: Path, error: Any) -> FieldError:
+def _field_error(model: type, path: JsonPath, error: Any) -> FieldError:
     where = pointer(path)
     if error["type"] in UNKNOWN:
         names = sorted(known_names(model, path[:-1]))
@@ -171,9 +171,9 @@ def _field_error(model: type, path: Path, error: Any) -> FieldError:
     return FieldError(shortened(where, MAX_FIELD_LENGTH), plain(error, limit_at(where)))
 
 
-def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) -> Path:
+def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) -> JsonPath:
     """`loc` without the parts that pydantic adds for its own unions and keys."""
-    path: Path = []
+    path: JsonPath = []
     at = document
     for n, part in enumerate(loc):
         present = part in at if isinstance(at, dict) else _is_index(part, at)

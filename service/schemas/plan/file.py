@@ -32,11 +32,11 @@ PLAN_AGAIN = "Make the plan again."
 MAKE_AGAIN = "Bring the file back from a backup, or make the plan again."
 
 
-class Unreadable(AnatomyError):
+class UnreadablePlanFile(AnatomyError):
     """A plan that was written here and cannot be read back."""
 
 
-class Damaged(Unreadable):
+class DamagedPlanFile(UnreadablePlanFile):
     """A plan whose file is not what was written."""
 
 
@@ -86,23 +86,25 @@ def read_plan(data: bytes) -> PlanFile:
 
 
 def read_kept_plan(data: bytes, plan_id: str) -> Plan:
-    """The plan that was kept under its hash. Raises Unreadable."""
+    """The plan that was kept under its hash. Raises UnreadablePlanFile."""
     try:
         file = read_plan(data)
     except (NotJson, Refused) as error:
         raise unreadable(data, error) from None
     if file.content_sha256 != plan_id:
-        raise Damaged("plan", "its content is not what its name says: the file is damaged", MAKE_AGAIN)
+        raise DamagedPlanFile(
+            "plan", "its content is not what its name says: the file is damaged", MAKE_AGAIN
+        )
     return file.plan
 
 
-def unreadable(data: bytes, error: NotJson | Refused) -> Unreadable:
+def unreadable(data: bytes, error: NotJson | Refused) -> UnreadablePlanFile:
     """Why a plan that was written here cannot be read back: of another version it is only where its schema
     says so."""
     made_by = _another_version(data)
     if made_by is not None:
-        return Unreadable("plan", f"it was {made_by}", PLAN_AGAIN)
-    return Damaged("plan", "its file is damaged", f"{error} {MAKE_AGAIN}")
+        return UnreadablePlanFile("plan", f"it was {made_by}", PLAN_AGAIN)
+    return DamagedPlanFile("plan", "its file is damaged", f"{error} {MAKE_AGAIN}")
 
 
 def _another_version(data: bytes) -> str | None:

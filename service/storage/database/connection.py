@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from service.storage.database.address import address_of, file_of
-from service.storage.errors import Damaged, Unavailable
+from service.storage.errors import DamagedDatabase, Unavailable
 
 T = TypeVar("T")
 
@@ -119,10 +119,10 @@ class Database:
             raise OSError(number, os.strerror(number), str(file_of(self.address))) from error
 
     def _refuse_damage(self, error: Exception) -> None:
-        """Raises Damaged where SQLite cannot read what is there."""
+        """Raises DamagedDatabase where SQLite cannot read what is there."""
         code = _sqlite_code(error)
         if code is not None and code & PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise Damaged(
+            raise DamagedDatabase(
                 "The file of the service's records is damaged, or is no SQLite database. Whoever runs the "
                 "service must bring it back from a backup."
             ) from error

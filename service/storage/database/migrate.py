@@ -17,7 +17,7 @@ from anatomy.errors import AnatomyError
 from service.storage.database.address import SETTING, file_of, refuse_unusable
 from service.storage.database.connection import Database
 from service.storage.database.shape import refuse_other_shape
-from service.storage.errors import Damaged, driver_said
+from service.storage.errors import DamagedDatabase, driver_said
 
 _LOCK = "migrations"
 
@@ -69,7 +69,7 @@ def _said(database: Database) -> Iterator[None]:
     """What a driver says of a database that cannot be used, as AnatomyError."""
     try:
         yield
-    except Damaged:
+    except DamagedDatabase:
         file = file_of(database.address)
         raise AnatomyError(
             SETTING, f"{file} is damaged, or is no SQLite database", f"Move it away. {LOST_REMEDY}"
@@ -82,12 +82,12 @@ def _said(database: Database) -> Iterator[None]:
 
 
 def _refuse_damaged_pages(connection: Connection) -> None:
-    """Raises Damaged if SQLite finds a damaged page, or an index that does not match its table: with such an
-    index, an existing row would not be found, and files that somebody holds would be removed."""
+    """Raises DamagedDatabase if SQLite finds a damaged page, or an index that does not match its table: with
+    such an index, an existing row would not be found, and files that somebody holds would be removed."""
     if connection.dialect.name == "sqlite":
         verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if verdict != "ok":
-            raise Damaged(str(verdict))
+            raise DamagedDatabase(str(verdict))
 
 
 def revision(database: Database) -> str | None:

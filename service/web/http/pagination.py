@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 DEFAULT_LIMIT, MOST = 20, 100
 
-Limit = Annotated[int, Query(ge=1, le=MOST, description="Items on a page.")]
+PageLimit = Annotated[int, Query(ge=1, le=MOST, description="Items on a page.")]
 Cursor = Annotated[
     int | None, Query(ge=1, le=2**53, description="Where the page begins: as `next` says, or nothing.")
 ]

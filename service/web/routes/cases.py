@@ -21,7 +21,7 @@ from service.web.http.body import media_type, small_body
 from service.web.http.client_disconnect import cancel_on_disconnect
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
 from service.web.http.owner import owner_of
-from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
+from service.web.http.pagination import DEFAULT_LIMIT, Cursor, PageLimit, cursor_after, page
 from service.web.problem_answers import documented, json_problem, problem
 from service.web.services import state_of
 from service.web.upload.upload import receive
@@ -169,7 +169,7 @@ async def add_case(request: Request) -> Response:
 
 
 @router.get("", response_model=CasesModel, responses=documented("invalid-request"))
-async def list_cases(request: Request, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
+async def list_cases(request: Request, limit: PageLimit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response:
     """Cases, newest first."""
     state, owner = state_of(request), owner_of(request)
     holdings = await run_in_threadpool(state.library.listed, owner, CASE, cursor, limit + 1)

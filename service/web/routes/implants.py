@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 
 from planner.records.plan import Plan
 from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, ReplanBody
-from service.schemas.plan.file import Unreadable, read_kept_plan
+from service.schemas.plan.file import UnreadablePlanFile, read_kept_plan
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
 from service.schemas.result_kinds import ResultKind
 from service.storage.case_of_plan import case_of_plan
@@ -65,7 +65,7 @@ def _plan(library: Library, owner: str, plan_id: str) -> Plan:
     text = library.result(owner, ResultKind.PLAN, plan_id)
     try:
         plan = read_kept_plan(text, plan_id)
-    except Unreadable as error:
+    except UnreadablePlanFile as error:
         raise unreadable_plan(error, plan_id) from None
     if plan.request.prescription is None:
         raise problem(

@@ -14,7 +14,7 @@ from service.web.http.body import stated
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated, unless_known
 from service.web.http.job_answers import ACCEPTED, ordering
 from service.web.http.owner import owner_of
-from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
+from service.web.http.pagination import DEFAULT_LIMIT, Cursor, PageLimit, cursor_after, page
 from service.web.problem_answers import OF_A_BODY, OF_A_CASE, ProblemModel, documented
 from service.web.services import state_of
 
@@ -85,7 +85,7 @@ class JobsModel(BaseModel):
 @router.get("", response_model=JobsModel, responses=documented("invalid-request"))
 async def list_jobs(
     request: Request,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: PageLimit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
 ) -> Response:

@@ -16,7 +16,7 @@ from service.schemas.result_kinds import ResultKind
 from service.web.http.etags import IF_MATCH, IF_NONE_MATCH, NOT_MODIFIED, refuse_outdated
 from service.web.http.job_answers import kept_answer
 from service.web.http.owner import owner_of
-from service.web.http.pagination import DEFAULT_LIMIT, Cursor, Limit, cursor_after, page
+from service.web.http.pagination import DEFAULT_LIMIT, Cursor, PageLimit, cursor_after, page
 from service.web.problem_answers import documented
 from service.web.services import state_of
 
@@ -65,7 +65,7 @@ _REMOVED: dict[str, Any] = {
 @router.get("/plans", response_model=PlansModel, responses=documented("invalid-request"))
 async def list_plans(
     request: Request,
-    limit: Limit = DEFAULT_LIMIT,
+    limit: PageLimit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     case: Annotated[
         str | None,

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, delete, event, text, update
 from service.logs.audit import audit_to
 from service.logs.json_lines import AUDIT
 from service.logs.rotation import DAY_S, rotated_files
-from service.maintenance.retention.due import Due, HoldingRow, Key, due
+from service.maintenance.retention.due import Due, HoldingRow, ItemKey, due
 from service.maintenance.retention.grace import GRACE_S, GracePeriod
 from service.maintenance.retention.policy import Policy
 from service.maintenance.retention.rounds import MOST_AT_ONCE, Retention, RetentionRounds
@@ -80,7 +80,9 @@ def left(held: list[HoldingRow], found: list[Due]) -> list[HoldingRow]:
 
 
 @given(rows, works, policies)
-def test_what_is_needed_or_used_never_goes(held: list[HoldingRow], working: set[Key], policy: Policy) -> None:
+def test_what_is_needed_or_used_never_goes(
+    held: list[HoldingRow], working: set[ItemKey], policy: Policy
+) -> None:
     due_items = due(held, working, size, policy, NOW_S)
     kept = left(held, due_items)
     for one in due_items:
@@ -97,7 +99,7 @@ def test_what_is_needed_or_used_never_goes(held: list[HoldingRow], working: set[
 
 @given(rows, works, policies)
 def test_nothing_goes_twice_and_nothing_more_is_due_afterwards(
-    held: list[HoldingRow], working: set[Key], policy: Policy
+    held: list[HoldingRow], working: set[ItemKey], policy: Policy
 ) -> None:
     due_items = due(held, working, size, policy, NOW_S)
     assert len({(one.owner, one.kind, one.id) for one in due_items}) == len(due_items)
@@ -105,7 +107,7 @@ def test_nothing_goes_twice_and_nothing_more_is_due_afterwards(
 
 
 @given(rows, works)
-def test_without_settings_nothing_goes(held: list[HoldingRow], working: set[Key]) -> None:
+def test_without_settings_nothing_goes(held: list[HoldingRow], working: set[ItemKey]) -> None:
     assert due(held, working, size, Policy(), NOW_S) == []
 
 

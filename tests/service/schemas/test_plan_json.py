@@ -24,7 +24,7 @@ from planner.records.search import Blocker, Constraint, NearestMiss, Proof, Rela
 from planner.records.verification import Check, Verification
 from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import (
-    Unreadable,
+    UnreadablePlanFile,
     plan_sha256,
     plan_to_json,
     read_kept_plan,
@@ -281,7 +281,7 @@ def test_a_kept_plan_is_of_another_version_only_where_its_schema_is(
     plan = implant_plan()
     text = write_plan(plan)
     assert old.encode() in text
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(UnreadablePlanFile) as refusal:
         read_kept_plan(text.replace(old.encode(), new.encode(), 1), plan_sha256(plan))
     said = str(refusal.value)
     assert [word for word in ("another version", "damaged") if word in said] == [why]

@@ -24,7 +24,7 @@ from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate, newest, revision
 from service.storage.database.shape import differences
 from service.storage.database.tables import holdings
-from service.storage.errors import Damaged, Unavailable
+from service.storage.errors import DamagedDatabase, Unavailable
 from service.web.app import create_app
 from service.web.server import serve_in_background
 from service.web.services import state_of_app
@@ -280,7 +280,7 @@ def test_a_file_that_may_not_be_read_is_said_with_its_name(
 def test_damage_is_no_database_that_may_come_back(file: Path, open_database: Open) -> None:
     file.write_bytes(bytes(8192))
     database = open_database(f"sqlite:///{file}", 1e6)
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedDatabase):
         database.read(count)
 
 

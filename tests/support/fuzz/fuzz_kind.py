@@ -32,7 +32,7 @@ class Logged(logging.Handler):
 
 
 @dataclass(frozen=True)
-class Kind:
+class FuzzKind:
     """One kind of input.
 
     `seeds` writes a few valid files into an empty folder, with whatever lies beside them, and returns those
@@ -68,7 +68,7 @@ class Tried:
 class Bench:
     """Valid files of one kind in a folder of their own. One is damaged, read, and mended again."""
 
-    def __init__(self, name: str, kinds: Mapping[str, Kind], folder: Path) -> None:
+    def __init__(self, name: str, kinds: Mapping[str, FuzzKind], folder: Path) -> None:
         self.name, self.kind = name, kinds[name]
         folder.mkdir()
         self.files = self.kind.seeds(folder)

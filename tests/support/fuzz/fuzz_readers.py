@@ -17,13 +17,13 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuzz_kind import Bench, Kind, Tried
+from fuzz_kind import Bench, FuzzKind, Tried
 from fuzz_requests import REQUEST_KINDS
 from fuzz_surfaces import SURFACE_KINDS
 from fuzz_uploads import UPLOAD_KINDS
 from fuzz_voxels import VOXEL_KINDS
 
-KINDS: dict[str, Kind] = {**VOXEL_KINDS, **SURFACE_KINDS, **REQUEST_KINDS, **UPLOAD_KINDS}
+KINDS: dict[str, FuzzKind] = {**VOXEL_KINDS, **SURFACE_KINDS, **REQUEST_KINDS, **UPLOAD_KINDS}
 
 MOST_FAULTS = 20
 """A run ends after as many: they have few causes."""

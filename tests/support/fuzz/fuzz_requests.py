@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from case_files import body_labels, label_table, write_nifti
-from fuzz_kind import Kind, in_one
+from fuzz_kind import FuzzKind, in_one
 from fuzz_voxels import JSON_TOKENS
 from mutations import in_json
 from true_implants import honest_implant
@@ -149,14 +149,14 @@ _OURS = (AnatomyError, BadFile)
 _AS_TOLD = (*_OURS, OSError)
 """The commands tell the system's own words of a file: it is not there, or cannot have that name."""
 
-REQUEST_KINDS: dict[str, Kind] = {
-    "request": Kind(_requests, _read_request, REQUEST_TOKENS, _OURS, in_json, _each),
-    "ranking": Kind(_rankings, lambda path: rankings([str(path)]), REQUEST_TOKENS, _OURS, in_json, _each),
-    "plan": Kind(_plans, _read_plan, PLAN_TOKENS, _OURS, in_json, _each),
-    "plan-verified": Kind(_plans, _check_plan, PLAN_TOKENS, _OURS, in_json, _each),
-    "seeds": Kind(_seeds, _read_seeds, REQUEST_TOKENS, _OURS, in_json, _each),
-    "needles": Kind(_needles, _read_needles, REQUEST_TOKENS, _OURS, in_json, _each),
-    "case-table": Kind(
+REQUEST_KINDS: dict[str, FuzzKind] = {
+    "request": FuzzKind(_requests, _read_request, REQUEST_TOKENS, _OURS, in_json, _each),
+    "ranking": FuzzKind(_rankings, lambda path: rankings([str(path)]), REQUEST_TOKENS, _OURS, in_json, _each),
+    "plan": FuzzKind(_plans, _read_plan, PLAN_TOKENS, _OURS, in_json, _each),
+    "plan-verified": FuzzKind(_plans, _check_plan, PLAN_TOKENS, _OURS, in_json, _each),
+    "seeds": FuzzKind(_seeds, _read_seeds, REQUEST_TOKENS, _OURS, in_json, _each),
+    "needles": FuzzKind(_needles, _read_needles, REQUEST_TOKENS, _OURS, in_json, _each),
+    "case-table": FuzzKind(
         _tables, lambda path: cohort([str(path)], Shared()), TABLE_TOKENS, _AS_TOLD, said=_each
     ),
 }

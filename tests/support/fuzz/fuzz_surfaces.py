@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trimesh
 from case_files import NAMES, body_labels, label_table, write_nifti
-from fuzz_kind import Kind
+from fuzz_kind import FuzzKind
 
 from anatomy.geometry.surface import Surface
 from anatomy.readers.mesh.mesh_axes import MeshAxes
@@ -100,10 +100,10 @@ def _as_target(path: Path) -> object:
     return read(path.parent / "case" / "labels.nii.gz", targets=[path])
 
 
-SURFACE_KINDS: dict[str, Kind] = {
-    "stl": Kind(partial(_alone, "stl"), _alone_read, STL_TOKENS),
-    "obj": Kind(partial(_alone, "obj"), _alone_read, OBJ_TOKENS),
-    "ply": Kind(partial(_alone, "ply"), _alone_read, PLY_TOKENS),
-    "surface-folder": Kind(_folder, _as_folder, STL_TOKENS + OBJ_TOKENS + PLY_TOKENS),
-    "surface-target": Kind(_targets, _as_target, STL_TOKENS + OBJ_TOKENS + PLY_TOKENS),
+SURFACE_KINDS: dict[str, FuzzKind] = {
+    "stl": FuzzKind(partial(_alone, "stl"), _alone_read, STL_TOKENS),
+    "obj": FuzzKind(partial(_alone, "obj"), _alone_read, OBJ_TOKENS),
+    "ply": FuzzKind(partial(_alone, "ply"), _alone_read, PLY_TOKENS),
+    "surface-folder": FuzzKind(_folder, _as_folder, STL_TOKENS + OBJ_TOKENS + PLY_TOKENS),
+    "surface-target": FuzzKind(_targets, _as_target, STL_TOKENS + OBJ_TOKENS + PLY_TOKENS),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
-from fuzz_kind import Kind
+from fuzz_kind import FuzzKind
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -155,7 +155,7 @@ def _told(refused: Exception) -> Sequence[str]:
     return (problem_of(refused).report.detail,)
 
 
-UPLOAD_KINDS: dict[str, Kind] = {
-    "zip": Kind(_zips, _unpacked, ZIP_TOKENS, (ServiceError,), said=_told),
-    "form": Kind(_forms, _received, FORM_TOKENS, (ServiceError,), said=_told),
+UPLOAD_KINDS: dict[str, FuzzKind] = {
+    "zip": FuzzKind(_zips, _unpacked, ZIP_TOKENS, (ServiceError,), said=_told),
+    "form": FuzzKind(_forms, _received, FORM_TOKENS, (ServiceError,), said=_told),
 }

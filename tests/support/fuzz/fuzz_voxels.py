@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from case_files import NAMES, body_labels, label_table, write_names, write_nifti, write_seg_nrrd
-from fuzz_kind import Kind
+from fuzz_kind import FuzzKind
 from mutations import Mutate, in_gzip, in_gzip_after_header, is_packed
 
 from anatomy.readers.label_table import read_names
@@ -127,12 +127,12 @@ def _in_nrrd_if_packed(content: bytes, mutate: Mutate) -> bytes:
     return in_gzip_after_header(content, mutate) if b"encoding: gzip" in content else mutate(content)
 
 
-VOXEL_KINDS: dict[str, Kind] = {
-    "nifti-labels": Kind(_label_maps, _read_beside_names, NIFTI_TOKENS, inside=_in_gzip_if_packed),
-    "nifti-mask": Kind(_case_and_targets, _read_as_target, NIFTI_TOKENS, inside=_in_gzip_if_packed),
-    "nifti-ct": Kind(_ct, _read_as_ct, NIFTI_TOKENS, inside=_in_gzip_if_packed),
-    "mask-folder": Kind(_masks, lambda path: read(path.parent), NIFTI_TOKENS, inside=_in_gzip_if_packed),
-    "seg-nrrd": Kind(_segmentations, read, NRRD_TOKENS, inside=_in_nrrd_if_packed),
-    "label-table": Kind(_tables, read_names, JSON_TOKENS),
-    "embedded-table": Kind(_embedded, read, XML_TOKENS),
+VOXEL_KINDS: dict[str, FuzzKind] = {
+    "nifti-labels": FuzzKind(_label_maps, _read_beside_names, NIFTI_TOKENS, inside=_in_gzip_if_packed),
+    "nifti-mask": FuzzKind(_case_and_targets, _read_as_target, NIFTI_TOKENS, inside=_in_gzip_if_packed),
+    "nifti-ct": FuzzKind(_ct, _read_as_ct, NIFTI_TOKENS, inside=_in_gzip_if_packed),
+    "mask-folder": FuzzKind(_masks, lambda path: read(path.parent), NIFTI_TOKENS, inside=_in_gzip_if_packed),
+    "seg-nrrd": FuzzKind(_segmentations, read, NRRD_TOKENS, inside=_in_nrrd_if_packed),
+    "label-table": FuzzKind(_tables, read_names, JSON_TOKENS),
+    "embedded-table": FuzzKind(_embedded, read, XML_TOKENS),
 }

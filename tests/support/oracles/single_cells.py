@@ -15,7 +15,7 @@ import numpy as np
 from box_scenes import Box, box_mask, grid_of
 from small_chests import Chest, Lines, posed, without_table
 
-from anatomy.patient.pose import Bore, HalfSpace
+from anatomy.patient.pose import Bore, TableHalfSpace
 from anatomy.structures import Role
 from planner.records.request.needle import Needle
 from planner.records.request.pose import PoseRequest
@@ -117,7 +117,7 @@ def with_needle(one: Patient, length: float) -> Patient:
 
 def with_table(one: Patient, normal: np.ndarray, offset: float) -> Patient:
     """The same with the table's plane at `offset` along `normal`. [mm]"""
-    pose = replace(one.chest.scene.pose, table=HalfSpace(normal, offset))
+    pose = replace(one.chest.scene.pose, table=TableHalfSpace(normal, offset))
     need = one.chest.request.need_mm("table")
     fields = one.fields._replace(table_normal=vector3(normal), table_offset=offset, table_need=need)
     return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), fields)

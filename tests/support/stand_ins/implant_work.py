@@ -27,7 +27,7 @@ from planner.records.request.request import Request
 from service.operations.case import Case
 from service.schemas.in_patient import NeedlesMeasured
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[Progress], None]
 
 COMPLETE, LACKING, UNTIL_CANCELLED, REFUSED, BROKEN = range(1, 6)
 """Seeds found, or dropped before replanning."""
@@ -46,7 +46,7 @@ def describe(case: Case) -> dict[str, Any]:
     return describe_nothing(case) | {"inputs": inputs(case)}
 
 
-def plan(case: Case, request: Request, report: Report) -> PlanningResult:
+def plan(case: Case, request: Request, report: ReportProgress) -> PlanningResult:
     del report
     digests = tuple(InputDigest(file["name"], file["sha256"]) for file in inputs(case))
     with_inputs = replace(implant_plan(request), inputs=digests)
@@ -60,7 +60,7 @@ def evaluate(
     claimed: Plan,
     plan_sha256: str,
     seeds: tuple[GivenSeed, ...],
-    report: Report,
+    report: ReportProgress,
 ) -> Evaluation:
     assert inputs(case) == [{"name": i.name, "sha256": i.sha256} for i in claimed.inputs]
     end(len(seeds), report)
@@ -75,7 +75,7 @@ def replan(
     claimed: Plan,
     plan_sha256: str,
     found: NeedlesMeasured,
-    report: Report,
+    report: ReportProgress,
 ) -> Replanned:
     assert inputs(case) == [{"name": i.name, "sha256": i.sha256} for i in claimed.inputs]
     end(len(found.dropped()), report)
@@ -83,7 +83,7 @@ def replan(
     return a_replanning(plan_sha256, replace(claimed, outcome=Outcome(Status.PLANNED, message)))
 
 
-def end(how: int, report: Report) -> None:
+def end(how: int, report: ReportProgress) -> None:
     match how:
         case n if n == UNTIL_CANCELLED:
             report(Progress(Phase.SEARCH, 0.5, ""))

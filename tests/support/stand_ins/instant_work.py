@@ -24,7 +24,7 @@ from service.operations.case import Case
 from service.operations.job_tasks import Work
 from service.schemas.in_patient import NeedlesMeasured
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[Progress], None]
 
 
 def inputs(case: Case) -> list[dict[str, str]]:
@@ -40,20 +40,22 @@ def describe(case: Case) -> dict[str, Any]:
     return describe_nothing(case) | {"inputs": inputs(case)}
 
 
-def plan(case: Case, request: Request, report: Report) -> PlanningResult:
+def plan(case: Case, request: Request, report: ReportProgress) -> PlanningResult:
     del report
     with_inputs = replace(implant_plan(request), inputs=tuple(InputDigest(**file) for file in inputs(case)))
     return PlanningResult(with_inputs, SkinAccess(np.array([[1.0, -2.0, 0.0]]), np.array([12.5])))
 
 
 def evaluate(
-    case: Case, claimed: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...], report: Report
+    case: Case, claimed: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...], report: ReportProgress
 ) -> Evaluation:
     del case, claimed, report
     return an_evaluation(plan_sha256, len(seeds), None)
 
 
-def replan(case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, report: Report) -> Replanned:
+def replan(
+    case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, report: ReportProgress
+) -> Replanned:
     del case, found, report
     return a_replanning(plan_sha256, claimed)
 
@@ -61,7 +63,7 @@ def replan(case: Case, claimed: Plan, plan_sha256: str, found: NeedlesMeasured, 
 WORK = Work(describe, plan, evaluate, replan)
 
 
-def appraise(report: Report, task: NeedlesTask) -> AppraisalJson:
+def appraise(report: ReportProgress, task: NeedlesTask) -> AppraisalJson:
     """As it is done, but for the built-in thorax, which takes seconds to make: of it nothing is known."""
     if isinstance(task.case.source, str):
         return AppraisalJson(
@@ -70,7 +72,7 @@ def appraise(report: Report, task: NeedlesTask) -> AppraisalJson:
     return appraise_task.appraise(report, task)
 
 
-def cut(report: Report, task: SliceTask) -> bytes:
+def cut(report: ReportProgress, task: SliceTask) -> bytes:
     """As it is done, but for the built-in thorax: of it nothing is shown."""
     if isinstance(task.case.source, str):
         return b'{"structures":[],"slices":[]}'
