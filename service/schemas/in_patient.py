@@ -1,5 +1,4 @@
-"""In-patient schema: what was found in a patient, as strict JSON: seeds after an implant, needles that are
-in."""
+"""In-patient schema: findings in a patient, as strict JSON: seeds after an implant, and needles in place."""
 
 from typing import Annotated
 
@@ -14,21 +13,22 @@ from service.schemas.request.fields import Name, PointMm
 from service.schemas.request.seeds_and_needles import GivenSeedModel, refuse_no_direction
 
 MAX_FOUND_BYTES = 1_000_000
-"""Longer than five hundred seeds and two hundred needles."""
+"""Larger than a message with five hundred seeds and two hundred needles."""
 
 
 class SeedsFound(Strict):
-    """The seeds of an implant, as an image taken after it shows them."""
+    """The seeds of an implant, as found on an image taken after it."""
 
     seeds: Annotated[tuple[GivenSeedModel, ...], Field(min_length=1, max_length=MAX_SEEDS)]
 
     def found(self) -> tuple[GivenSeed, ...]:
-        """As the planner takes them."""
+        """The seed as a record of the planner."""
         return tuple(to_record(seed, GivenSeed) for seed in self.seeds)
 
 
 class MeasuredNeedleModel(Strict):
-    """A needle that is in, as measured; `path_id` is the planned one that it stands for, null for none."""
+    """A needle in place, as measured. `path_id` is the planned needle that it is; null if it was not
+    planned."""
 
     path_id: Name | None = None
     entry_mm: PointMm
@@ -41,7 +41,7 @@ class MeasuredNeedleModel(Strict):
 
 
 class NeedlesMeasured(Strict):
-    """The needles that are in, and the seeds that have been dropped already."""
+    """The needles in place, and the seeds already dropped."""
 
     needles: Annotated[tuple[MeasuredNeedleModel, ...], Field(min_length=1, max_length=MAX_NEEDLES)]
     seeds: Annotated[tuple[GivenSeedModel, ...], Field(max_length=MAX_SEEDS)] = ()
@@ -57,17 +57,17 @@ class NeedlesMeasured(Strict):
         return self
 
     def dropped(self) -> tuple[GivenSeed, ...]:
-        """The seeds as the planner takes them."""
+        """The seeds as records of the planner."""
         return tuple(to_record(seed, GivenSeed) for seed in self.seeds)
 
 
 class EvaluateBody(SeedsFound):
-    """What POST /v1/plans/{id}:evaluate-implant takes. Without `case`, the plan's own is looked for."""
+    """The body of POST /v1/plans/{id}:evaluate-implant. Without `case`, the plan's own case is used."""
 
     case: Sha256 | None = None
 
 
 class ReplanBody(NeedlesMeasured):
-    """What POST /v1/plans/{id}:replan takes. Without `case`, the plan's own is looked for."""
+    """The body of POST /v1/plans/{id}:replan. Without `case`, the plan's own case is used."""
 
     case: Sha256 | None = None

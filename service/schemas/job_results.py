@@ -1,4 +1,4 @@
-"""Job results: the texts of what was planned, evaluated or planned again, as they are kept."""
+"""Job results: the stored texts of plans, evaluations and replannings."""
 
 from planner.paths.skin_access import SkinAccess
 from planner.plan import PlanningResult
@@ -25,7 +25,7 @@ def plan_result(plan: Plan, access: SkinAccess | None = None) -> JobResult:
 
 
 def evaluation_result(evaluation: Evaluation) -> JobResult:
-    """An evaluation, with its supplement where it has one."""
+    """An evaluation, with its supplement if it has one."""
     text, supplement = write_evaluation(evaluation), evaluation.supplement
     return JobResult(
         ResultKind.EVALUATION, sha256_of(text), text, None if supplement is None else plan_result(supplement)

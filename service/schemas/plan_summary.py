@@ -1,8 +1,8 @@
-"""Plan summary: by what a plan is known in a list: its target, its main figures, and its worst news.
+"""Plan summary: what a list shows of a plan: its target, its main figures, and its worst news.
 
-Made once from the plan's record, as values, and kept in the plan's row, so that a list reads no plan file.
-Quantities have their names in the plan's JSON, and nothing is rounded. `paths`, `needles`, `seeds`, `goals`
-and `limits` are counts here of what the JSON lists under these names, or as `path_ids`.
+It is made once from the plan's record, as values, and stored in the plan's row, so that a list reads no plan
+file. Quantities have the names of the plan's JSON, and nothing is rounded. `paths`, `needles`, `seeds`,
+`goals` and `limits` are counts here of what the JSON lists under these names, or as `path_ids`.
 """
 
 import json
@@ -26,7 +26,7 @@ from service.schemas.json.records import STRICT, adapter
 
 @dataclass(frozen=True)
 class PathSummary:
-    """The path that the ranking puts first. [mm]"""
+    """The path of rank 1. [mm]"""
 
     lung_length_mm: NonNegative
     pleural_punctures: Count
@@ -35,8 +35,9 @@ class PathSummary:
 
 @dataclass(frozen=True)
 class SetSummary:
-    """The needles together: how many, their seeds, and what they cross [mm]; what given needles lie too near
-    to, structures first, then the nearest; how many pairs of given seeds are nearer than a seed is long."""
+    """The needle set: numbers of needles and seeds, what the needles cross [mm], what given needles are too
+    near to (structures first, then the nearest), and the number of pairs of given seeds closer than a seed is
+    long."""
 
     needles: Count
     seeds: Count
@@ -48,8 +49,8 @@ class SetSummary:
 
 @dataclass(frozen=True)
 class DoseSummary:
-    """Dose in the PTV [Gy, %]; how many goals, and those that are missed; how many organ limits, those that
-    are exceeded, the largest excess first, and how many can be said to be neither met nor exceeded."""
+    """Dose in the PTV [Gy, %]; the number of goals, and the missed ones; the number of organ limits, the
+    exceeded ones, largest excess first, and the number that are neither met nor exceeded for certain."""
 
     prescribed_gy: NonNegative
     d90_gy: NonNegative
@@ -63,7 +64,7 @@ class DoseSummary:
 
 @dataclass(frozen=True)
 class RobustnessSummary:
-    """The PTV's dose when needles go astray [Gy, %], and the share of samples in which D90 and V100 are
+    """The PTV's dose under placement errors [Gy, %], and the share of samples in which D90 and V100 are
     reached."""
 
     placement: str
@@ -134,9 +135,9 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 @strict_dataclass(frozen=True, config=ConfigDict(**STRICT, json_schema_extra={"examples": [_EXAMPLE]}))
 class PlanSummary:
-    """A plan in a list. `targets` are the request's, filled in where the scene is made; `paths`
-    counts those that are ranked; what the plan has not is None. Where `missing_structures` names the
-    lung, figures of lung are unknown; where it names a lobe, lower bounds."""
+    """A plan in a list. `targets` are those of the request, with defaults filled in; `paths` counts ranked
+    paths; parts that the plan does not have are None. If `missing_structures` names the lung, figures of lung
+    are unknown; if it names a lobe, they are lower bounds."""
 
     status: Status
     targets: tuple[str, ...]
@@ -206,7 +207,7 @@ def summary_text(plan: Plan) -> str:
 
 
 def read_summary(text: str | None) -> PlanSummary | None:
-    """A summary's text read back; None where there is none, or one that another version wrote otherwise."""
+    """A summary's text read back; None if there is none, or another version wrote it in another form."""
     if text is None:
         return None
     try:

@@ -1,13 +1,13 @@
-"""Kinds of what is kept: cases, and what jobs make of them."""
+"""Kinds of stored items: cases, and the results of jobs."""
 
 from enum import StrEnum
 
 CASE = "cases"
-"""The kind of a case, by the word that its address has."""
+"""The kind of a case, by the word in its address."""
 
 
 class ResultKind(StrEnum):
-    """What was made, by the word that its address has."""
+    """The kind of a result, by the word in its address."""
 
     PLAN = "plans"
     EVALUATION = "evaluations"
@@ -20,4 +20,4 @@ NOUNS = {
     ResultKind.EVALUATION: "evaluation",
     ResultKind.REPLAN: "replanning",
 }
-"""What one thing of a kind is called."""
+"""The name of one item of a kind."""

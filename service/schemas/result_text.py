@@ -1,4 +1,4 @@
-"""Result text: what a job makes, as the text that is kept and answered, named by its sha256."""
+"""Result text: the result of a job, as the text that is stored and answered, named by its sha256."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from service.schemas.result_kinds import ResultKind
 
 
 def is_text_of(kind: ResultKind, id: str, text: bytes) -> bool:
-    """Whether a text is what has that id, byte for byte."""
+    """Whether a text is, byte for byte, the one with that id."""
     return is_plan_of(id, text) if kind is ResultKind.PLAN else sha256_of(text) == id
 
 
@@ -16,8 +16,8 @@ def is_text_of(kind: ResultKind, id: str, text: bytes) -> bool:
 class JobResult:
     """A text and its id, a sha256: a plan's own, or that of the whole text.
 
-    `plan` is a plan within, which is kept as one too; a plan holds none. `access` is the skin access map that
-    a plan was chosen from, where it was made by planning alone. `summary` is by what lists know a plan.
+    `plan` is a plan within it, which is also stored as a plan; a plan has none. `access` is the skin access
+    map of a plan that was made by planning alone. `summary` is what lists show of a plan.
     """
 
     kind: ResultKind
@@ -29,17 +29,17 @@ class JobResult:
 
     @property
     def size_bytes(self) -> int:
-        """What it takes in the store, without the plan within it."""
+        """Its size in the store, without the plan within it. [bytes]"""
         return len(self.text) + len(self.access or b"")
 
     @property
     def plan_id(self) -> str | None:
-        """The plan that was made, if one was."""
+        """The plan that was made, if there is one."""
         if self.kind is ResultKind.PLAN:
             return self.id
         return None if self.plan is None else self.plan.id
 
 
 def sha256_of(text: bytes) -> str:
-    """The id of a text that is no plan."""
+    """The id of a text that is not a plan."""
     return hashlib.sha256(text).hexdigest()

@@ -1,4 +1,4 @@
-"""Access JSON: where on the skin safe paths enter, as the service answers it. Equal maps give equal bytes.
+"""Access JSON: the skin access map, as the service answers it. Equal maps give equal bytes.
 
 `map_sha256` is the sha256 of the same text without its line. Maps of earlier versions have none.
 """
@@ -13,24 +13,24 @@ from service.schemas.json.sealed import seal_of, sealed
 from service.schemas.plan.fields import Sha256
 
 DECIMALS = 3
-"""Of millimetres: more than any needle is steered by."""
+"""Decimals of millimetres: more precise than a needle can be positioned."""
 
 
 MAX_MAP_BYTES = 100_000_000
-"""A million places are shorter [U]."""
+"""Larger than a map with a million places [U]."""
 
 _SEAL, _HEAD = "map_sha256", 200
-"""The name of the hash, and within how many bytes the plan follows it."""
+"""The name of the hash, and the number of bytes within which the plan follows it."""
 
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
-"""Coordinates. Readers of schemas take lists of these better than lists of tuples."""
+"""Coordinates. Readers of schemas handle lists of these better than lists of tuples."""
 
 
 class SkinAccessModel(BaseModel):
     """Entries of safe paths, the best of each box of skin, and the least lung that a path from there crosses.
 
     `entry_mm` is in patient LPS; `lung_length_mm` has one number for each entry. The search found these lines
-    safe; only the plan's own paths were verified by a second route. `map_sha256` is the sha256 of the same
+    safe; only the plan's own paths were verified by a second method. `map_sha256` is the sha256 of the same
     text without the line that holds it; maps of earlier versions have none.
     """
 
@@ -56,13 +56,13 @@ def write_access(plan_id: str, access: SkinAccess) -> bytes:
 
 
 def is_sealed(text: bytes) -> bool:
-    """Whether the text of a map holds its own sha256."""
+    """Whether the text of a map states its own sha256."""
     return seal_of(_SEAL, text) is not None
 
 
 def is_map_of(plan_id: str, text: bytes) -> bool:
-    """Whether a text is the map of that plan, byte for byte. Of one that an earlier version wrote, which has
-    no hash, only that it can be read is known."""
+    """Whether a text is, byte for byte, the map of that plan. For a map of an earlier version, which has no
+    hash, only that it can be read is checked."""
     if text.startswith(b'{"plan":'):
         return _can_be_read(plan_id, text)
     return is_sealed(text) and f'"plan":"{plan_id}",'.encode() in text[:_HEAD]

@@ -1,4 +1,4 @@
-"""Slice schema: which slices are asked for, as strict JSON, and what is answered of each."""
+"""Slice schema: the request for slices, as strict JSON, and the answer for each slice."""
 
 from typing import Annotated, Literal
 
@@ -10,17 +10,18 @@ from service.schemas.request.model import PlanRequest
 from service.schemas.request.seeds_and_needles import refuse_no_direction
 
 MAX_SLICES_BYTES = 100_000
-"""Two points and a request are shorter."""
+"""Larger than two points and a request."""
 
 MOST_PIXELS = 512
-"""Along a side of a slice: two of 8 bytes a pixel, in base64, stay below 6 MB wherever the needle is."""
+"""Most pixels along a side of a slice: two slices of 8 bytes a pixel, in base64, stay below 6 MB for every
+needle."""
 
 
 class SlicesBody(Strict):
     """The two slices that hold a needle from `entry_mm` to `tip_mm`, out to `half_mm` from its middle.
 
-    Of `request`, target, roles and pose matter: they say what each structure is. `plan` names a plan whose
-    dose is wanted on the slices.
+    Of `request`, only target, roles and pose are used: they define what each structure is. `plan` names a
+    plan whose dose is added to the slices.
     """
 
     entry_mm: PointMm
@@ -45,11 +46,11 @@ class SliceModel(BaseModel):
     """A square slice, laid out as radiologists read it. Pixels run row by row from the top left.
 
     The centre of pixel (row, column) is `first_mm` + `pixel_mm` (column `right` + row `down`), in patient
-    LPS. `labels` (uint16) are 0 for nothing, n for number n of `structures`, the first being 1, and 65535
-    beyond the field of view, where anything may be; of several that overlap, the one that matters most:
-    target, forbidden, lung, passable, outside, body. Nothing is interpolated between voxels. `ct_hu` (int16,
-    -32768 beyond the field of view) and `dose_gy` (float32) are null where there is no CT, and where no plan
-    was named. All are base64 of little-endian numbers.
+    LPS. `labels` (uint16) are 0 outside all structures, n for number n of `structures`, counted from 1, and
+    65535 beyond the field of view, which is unknown. If several structures overlap, the label is that of the
+    most important one: target, forbidden, lung, passable, outside, body. Values between voxels are not
+    interpolated. `ct_hu` (int16, -32768 beyond the field of view) is null if there is no CT, and `dose_gy`
+    (float32) if no plan was named. All are base64 of little-endian numbers.
     """
 
     name: Literal["nearest_axial", "across"]
@@ -66,7 +67,7 @@ class SliceModel(BaseModel):
 
 
 class ShownModel(BaseModel):
-    """A structure on slices, and its role under the request; `body` is all that is inside the skin."""
+    """A structure on slices, and its role under the request; `body` is everything inside the skin."""
 
     structure: str
     role: str

@@ -1,7 +1,7 @@
 """Canonical JSON: records to JSON values, and JSON values to one fixed text.
 
 The text is UTF-8, indented by one space, with floats in Python's shortest form that reads back exactly, and a
-newline at the end: so equal work gives equal bytes.
+newline at the end, so that equal work gives equal bytes.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 
 
 def to_json(value: Any) -> Any:
-    """Records as JSON values, numpy's numbers as Python's. Raises TypeError for a value that JSON does not
-    have."""
+    """Records as JSON values, numpy's numbers as Python's. Raises TypeError for a value that JSON cannot
+    represent."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, StrEnum | str):
@@ -30,7 +30,8 @@ def to_json(value: Any) -> Any:
 
 
 def record_to_json(record: Any, **own_forms: Any) -> dict[str, Any]:
-    """A record to a JSON object: its fields in their order, those in `own_forms` as given there."""
+    """A record as a JSON object: its fields in their order; fields in `own_forms` have the value given
+    there."""
     return {
         field.name: own_forms[field.name] if field.name in own_forms else to_json(getattr(record, field.name))
         for field in fields(record)

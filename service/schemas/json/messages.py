@@ -1,6 +1,6 @@
 """Error messages about JSON values: what is wrong, and what to give instead, in plain sentences.
 
-pydantic's own messages speak of tuples and validation; here every kind of error that our models can raise has
+pydantic's own messages mention tuples and validation; here every kind of error that our models can raise has
 its own sentence.
 """
 
@@ -41,7 +41,7 @@ _KINDS = {
     "dataclass_type": _OBJECT,
     "model_attributes_type": _OBJECT,
 }
-"""What is expected, and how to give it."""
+"""For each kind of error: what is expected, and how to give it."""
 
 OWN_UNIONS = ("target_structure", "ranking")
 """Errors of our own unions: their message says what to give."""
@@ -60,7 +60,7 @@ def _beginning(value: Any, characters_left: list[int]) -> Any:
     if isinstance(value, str):
         return value[: MAX_SHOWN + 1]
     if isinstance(value, dict):
-        # One more than can be seen, so that the text is known to go on.
+        # One more than is shown, so that the text is marked as cut.
         items = itertools.takewhile(lambda _: characters_left[0] >= 0, value.items())
         return {
             _beginning(name, characters_left): _beginning(inner, characters_left) for name, inner in items
@@ -74,7 +74,7 @@ def _beginning(value: Any, characters_left: list[int]) -> Any:
 
 
 def plain(error: Mapping[str, Any], limit: Limit | None) -> str:
-    """The sentence for one of pydantic's errors. `limit` is the range that holds there, if there is one."""
+    """The sentence for one of pydantic's errors. `limit` is the range at this place, if there is one."""
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     text = shown(value)
     match kind:

@@ -1,7 +1,7 @@
-"""Ranges: the range of every number in a request, with the reason for its ends.
+"""Ranges: the range of every number in a request, with the reason for its limits.
 
-Keys are JSON pointers into the request, with * for any name and # for any index. The ranges catch mistakes
-(cm for mm, a missing zero) and requests of unlimited size; they are settings [U] unless a reason names a
+Keys are JSON pointers into the request, with * for any name and # for any index. The ranges find mistakes (cm
+for mm, a missing zero) and prevent requests of unlimited size; they are settings [U] unless a reason names a
 source.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limit:
-    """A closed range in `unit`, and the reason for its ends."""
+    """A closed range in `unit`, and the reason for its limits."""
 
     low: float
     high: float
@@ -101,10 +101,10 @@ FOUND_LIMITS: dict[str, Limit] = {
     "/needles/#/entry_mm/#": COORDINATE,
     "/needles/#/tip_mm/#": COORDINATE,
 }
-"""The numbers of what was found in a patient: seeds after an implant, needles while they are in."""
+"""The numbers of findings in a patient: seeds after an implant, needles in place."""
 
 MAX_NAMES = 500
-"""Longest list or table of structure names in a request: over four times TotalSegmentator's classes."""
+"""Longest list or table of structure names in a request: more than four times TotalSegmentator's classes."""
 
 MAX_NAME_LENGTH = 200
 """Longest structure name, in characters."""
@@ -115,7 +115,7 @@ MAX_NEEDLES, MAX_SEEDS = 200, 500
 
 
 def limit_at(pointer: str) -> Limit | None:
-    """The limit that holds at a JSON pointer, where there is one."""
+    """The limit at a JSON pointer, if there is one."""
     for pattern, limit in _PATTERNS:
         if pattern.fullmatch(pointer):
             return limit

@@ -16,12 +16,12 @@ JsonPath = list[str | int]
 """Where a value is in a document: names and indices."""
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-"""pydantic's names for the kind of a field that a model, or a record, does not know."""
+"""pydantic's kinds of error for a field that a model, or a record, does not have."""
 
 
 @dataclass(frozen=True)
 class Excess:
-    """Something beyond a limit: where, of which kind (pydantic's name), the value, and the limit."""
+    """A value beyond a limit: its place, the kind of error (pydantic's name), the value, and the limit."""
 
     path: tuple[str | int, ...]
     kind: str
@@ -41,7 +41,7 @@ class _Shape:
 
 
 def too_much(model: type, document: Any) -> Iterator[Excess]:
-    """Everything in the document beyond the model's limits, in the document's order, found lazily. The
+    """All values of the document beyond the model's limits, in the document's order, found lazily. The
     content of a list that is too long is not visited."""
     return _in_value(_shape_of(model), document, [])
 
@@ -74,7 +74,7 @@ def _in_object(shape: _Shape, value: dict[str, Any], path: JsonPath) -> Iterator
 
 
 def known_names(model: type, path: Sequence[str | int]) -> Iterable[str]:
-    """The names of the fields that an object at a place may have; none where any name may stand there."""
+    """The names of the fields that an object at a place may have; empty if any name is allowed."""
     shape = _shape_of(model)
     for part in path:
         if shape is None:
@@ -103,7 +103,7 @@ def _shape(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> _Shape | No
         case "object":
             return _of_object(schema, defined)
         case "array" if "prefixItems" not in schema:
-            # Of a list of fixed length, no more than that is validated.
+            # In a list of fixed length, only that many items are validated.
             items, most = _shape(schema["items"], defined), schema.get("maxItems")
             return _Shape(None, None, None, items, most) if items or most is not None else None
     return None
@@ -120,7 +120,7 @@ def _of_object(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> _Shape 
 
 
 def _either(shapes: list[_Shape | None]) -> _Shape | None:
-    """One shape for an object, a list or neither, which is what our unions are. If there are two of a kind,
+    """One shape for an object, a list or neither: our unions have no others. If there are two of a kind,
     validation decides which one is meant."""
     known = [shape for shape in shapes if shape is not None]
     objects = [s for s in known if s.fields is not None or s.any_name or s.most_members is not None]

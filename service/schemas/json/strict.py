@@ -1,8 +1,7 @@
 """Strict JSON: bytes to a pydantic model, or an error that points at every wrong field.
 
 Stricter than `json`: no NaN, no infinity, no name twice in one object, and a limit on size. `false` is not a
-number and "2" is not a number: the models are strict. The time grows linearly with the text, whatever it
-contains.
+number and "2" is not a number: the models are strict. The time grows linearly with the text, for any content.
 """
 
 import codecs
@@ -27,14 +26,14 @@ MAX_ERRORS = 20
 
 
 class Strict(BaseModel):
-    """What all models of the edge share: no unknown field, no conversion of types, no NaN."""
+    """The settings of all models at the edge: no unknown field, no conversion of types, no NaN."""
 
     model_config = ConfigDict(**STRICT, frozen=True)
 
 
 @dataclass(frozen=True)
 class FieldError:
-    """A wrong field: its JSON pointer (RFC 6901), and what to do about it."""
+    """A wrong field: its JSON pointer (RFC 6901), and how to correct it."""
 
     pointer: str
     detail: str

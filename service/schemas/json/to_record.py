@@ -1,4 +1,5 @@
-"""From a model of the edge to the planner's record: field by field, by name, nested ones included."""
+"""Conversion of a model of the edge to the planner's record: field by field, by name, including nested
+ones."""
 
 from collections.abc import Iterator
 from dataclasses import is_dataclass
@@ -10,7 +11,7 @@ Record = TypeVar("Record")
 
 
 def to_record(model: BaseModel, record: type[Record]) -> Record:
-    """The record of that type with the model's values. Both have the same fields."""
+    """The record of this type with the model's values. Both have the same fields."""
     hints = get_type_hints(record)
     return record(**{name: _value(value, hints[name]) for name, value in model})
 
@@ -31,7 +32,7 @@ def _value(value: Any, hint: Any) -> Any:
 
 
 def _records_in(hint: Any) -> Iterator[type]:
-    """The records that a type is made of: a list, a table or a union names one."""
+    """The records that a type consists of: the items of a list, a table or a union."""
     if isinstance(hint, type) and is_dataclass(hint):
         yield hint
     for inner in get_args(hint):

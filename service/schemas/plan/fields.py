@@ -1,4 +1,4 @@
-"""Plan fields: what JSON asks of the texts of a plan."""
+"""Plan fields: rules for the texts of a plan in JSON."""
 
 from typing import Annotated
 

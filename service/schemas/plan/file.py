@@ -21,11 +21,11 @@ from service.schemas.plan.model import PlanModel
 from service.schemas.request.writer import request_to_json
 
 MAX_PLAN_BYTES = 100_000_000
-"""A thousand paths of a hundred crossings and seeds each are shorter."""
+"""Larger than a plan with a thousand paths of a hundred crossings and seeds each."""
 
 
 _SEAL_LINE = 2
-"""Of a plan's text, counted from 0: after the brace and the schema."""
+"""The number of the hash's line in a plan's text, counted from 0: after the brace and the schema."""
 
 PLAN_AGAIN = "Make the plan again."
 
@@ -33,16 +33,16 @@ MAKE_AGAIN = "Bring the file back from a backup, or make the plan again."
 
 
 class UnreadablePlanFile(AnatomyError):
-    """A plan that was written here and cannot be read back."""
+    """A plan that was written by this software and cannot be read back."""
 
 
 class DamagedPlanFile(UnreadablePlanFile):
-    """A plan whose file is not what was written."""
+    """A plan whose file differs from what was written."""
 
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan read back: what hash it claims, and what hash its content has."""
+    """A plan read back: the hash that it claims, and the hash of its content."""
 
     plan: Plan
     claimed_sha256: str
@@ -62,18 +62,18 @@ def plan_sha256(plan: Plan) -> str:
 
 
 def is_plan_of(sha256: str, text: bytes) -> bool:
-    """Whether a text is, byte for byte, that of the plan with that hash, of whichever version."""
+    """Whether a text is, byte for byte, the plan with that hash, of any version."""
     return seal_of("plan_sha256", text, _SEAL_LINE) == sha256
 
 
 def write_plan(plan: Plan) -> bytes:
-    """The plan's one text. Raises ValueError for NaN or infinity in the plan."""
+    """The text of the plan. Raises ValueError for NaN or infinity in the plan."""
     return text_of(plan_to_json(plan))
 
 
 def read_plan(data: bytes) -> PlanFile:
     """Read a plan's text back. Raises strict_json.NotJson or strict_json.Refused; a plan of another version
-    is refused for that alone, whatever else it has or lacks."""
+    is refused for that reason only, whatever its other fields."""
     try:
         model = read_model(PlanModel, data, MAX_PLAN_BYTES)
     except Refused:
@@ -86,7 +86,7 @@ def read_plan(data: bytes) -> PlanFile:
 
 
 def read_kept_plan(data: bytes, plan_id: str) -> Plan:
-    """The plan that was kept under its hash. Raises UnreadablePlanFile."""
+    """The plan stored under its hash. Raises UnreadablePlanFile."""
     try:
         file = read_plan(data)
     except (NotJson, Refused) as error:
@@ -99,8 +99,8 @@ def read_kept_plan(data: bytes, plan_id: str) -> Plan:
 
 
 def unreadable(data: bytes, error: NotJson | Refused) -> UnreadablePlanFile:
-    """Why a plan that was written here cannot be read back: of another version it is only where its schema
-    says so."""
+    """The error for a plan that cannot be read back: another version if its schema says so, otherwise
+    damaged."""
     made_by = _another_version(data)
     if made_by is not None:
         return UnreadablePlanFile("plan", f"it was {made_by}", PLAN_AGAIN)
@@ -108,7 +108,7 @@ def unreadable(data: bytes, error: NotJson | Refused) -> UnreadablePlanFile:
 
 
 def _another_version(data: bytes) -> str | None:
-    """Which other version made a plan, by its schema; None where its schema does not say so."""
+    """The other version that made a plan, by its schema; None if its schema does not name one."""
     try:
         content = parse(data)
     except NotJson:
@@ -120,7 +120,7 @@ def _another_version(data: bytes) -> str | None:
 
 
 def inputs_to_json(inputs: Sequence[InputDigest]) -> list[dict[str, Any]]:
-    """Input files as JSON values; `axes` stands with surfaces only."""
+    """Input files as JSON values; only surfaces have `axes`."""
     return [{key: value for key, value in to_json(file).items() if value is not None} for file in inputs]
 
 

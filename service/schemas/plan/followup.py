@@ -24,7 +24,8 @@ GivenSeedInJson = Annotated[GivenSeed, ReadAs(GivenSeedModel, _seed)]
 
 @dataclass(frozen=True, config=STRICT)
 class EvaluationModel(Evaluation):
-    """An implant as it came out; `supplement` is a plan that brings D90 back, null where none is needed."""
+    """An implant as it was found; `supplement` is a plan that brings D90 back, null if nothing needs to be
+    added."""
 
     schema: Literal["seedpath.evaluation/2"]
     plan_sha256: Sha256
@@ -34,7 +35,7 @@ class EvaluationModel(Evaluation):
 
 @dataclass(frozen=True, config=STRICT)
 class ReplannedModel(Replanned):
-    """A plan around needles as measured, and what changed against the plan before."""
+    """A plan around measured needles, and what changed against the plan before."""
 
     schema: Literal["seedpath.replan/2"]
     plan_sha256: Sha256

@@ -1,4 +1,4 @@
-"""Evaluations and replannings as JSON: one text each. A plan in one is whole, with its own sha256."""
+"""Evaluations and replannings as JSON: one text each. A plan in one is complete, with its own sha256."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from service.schemas.plan.file import MAX_PLAN_BYTES, plan_to_json
 from service.schemas.plan.followup import EvaluationModel, ReplannedModel
 
 MAX_RESULT_BYTES = 2 * MAX_PLAN_BYTES
-"""A plan, indented by one space more, and little besides."""
+"""The size limit: a plan, indented by one space more, and a few other fields."""
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -25,12 +25,12 @@ def replanned_to_json(replanned: Replanned) -> dict[str, Any]:
 
 
 def write_evaluation(evaluation: Evaluation) -> bytes:
-    """The evaluation's one text. Raises ValueError for NaN or infinity."""
+    """The text of the evaluation. Raises ValueError for NaN or infinity."""
     return text_of(evaluation_to_json(evaluation))
 
 
 def write_replanned(replanned: Replanned) -> bytes:
-    """The replanning's one text. Raises ValueError for NaN or infinity."""
+    """The text of the replanning. Raises ValueError for NaN or infinity."""
     return text_of(replanned_to_json(replanned))
 
 

@@ -1,4 +1,5 @@
-"""Plan model: a plan's JSON. The planner's records are its schema; here is what JSON has in another form.
+"""Plan model: a plan's JSON. The planner's records are its schema; this module has the parts with another
+form in JSON.
 
 Frame P (LPS), mm, degrees where named.
 """
@@ -17,8 +18,8 @@ from service.schemas.request.model import PlanRequest
 
 @dataclass(frozen=True, config=STRICT)
 class InputModel(InputDigest):
-    """An input file: its name without folder, its sha256, and of a surface the axes that its numbers were
-    read in."""
+    """An input file: its name without folder, its sha256, and for a surface the axes in which its numbers
+    were read."""
 
     sha256: Sha256
     axes: Literal["lps", "ras"] | None = None
@@ -30,7 +31,7 @@ def _pairs(roles: dict[str, Role]) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, config=STRICT)
 class PlanModel(Plan):
-    """A plan, as files hold it and the service answers it."""
+    """A plan, as in files and in answers of the service."""
 
     schema: Literal["seedpath.plan/2"]
     plan_sha256: Sha256
