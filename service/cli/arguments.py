@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from anatomy.readers.mesh.mesh_axes import SEND_AXES, MeshAxes, parse_axes
-from service.operations.input_files import Input, input_from
+from service.operations.case import Case
+from service.operations.input_files import Input, input_from, plan_file
+from service.schemas.plan.file import PlanFile
 from service.settings import Settings, from_environment
 
 
@@ -58,6 +60,17 @@ def add_plan_and_input(command: argparse.ArgumentParser) -> None:
     """A plan, and its input as `plan` took it."""
     command.add_argument("plan", type=Path, metavar="PLAN", help="plan.json")
     add_input(command)
+
+
+def plan_and_case_of(args: argparse.Namespace) -> tuple[PlanFile, Case]:
+    """The plan that the arguments name, and the case that is given with it.
+
+    Raises BadFile for a plan that cannot be used, ReadError for a file that does not exist, and RequestError
+    for a target that is not one of the plan's.
+    """
+    case_input, file = input_of(args), plan_file(args.plan)
+    case_input.refuse_other_targets(file.plan)
+    return file, case_input.case
 
 
 def add_data_dir(action: Any) -> None:

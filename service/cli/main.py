@@ -46,14 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AnatomyError as error:
         say(f"error: {error.text_by(_flag)}")
         return BAD_INPUT
-    except BadFile as error:
+    except (BadFile, DamagedDatabase) as error:
         say(f"error: {error}")
         return BAD_INPUT
     except OSError as error:
         say(f"error: {error.filename or 'file system'}: {error.strerror or error}.")
-        return BAD_INPUT
-    except DamagedDatabase as error:
-        say(f"error: {error}")
         return BAD_INPUT
     except Unavailable as error:
         reason = f" ({error.reason})" if error.reason else ""

@@ -9,16 +9,23 @@ from service.storage.job_states import State
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job as it was when the database was read."""
+class JobOrder:
+    """What a job has to do, and for whom: the body of the request as it was sent, on a case, and a plan where
+    it is about one."""
 
-    number: int
     id: str
     owner: str
     case_id: str
     kind: ResultKind
     asked: str
     plan_id: str | None
+
+
+@dataclass(frozen=True)
+class Job(JobOrder):
+    """A job as it was when the database was read."""
+
+    number: int
     state: State
     attempt: int
     begun_by: str | None
@@ -76,15 +83,9 @@ def progress_to_json(at: Job | Event) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class NewJob:
+class NewJob(JobOrder):
     """Work to accept. `key` is an Idempotency-Key, `fingerprint` the sha256 of the request that came with
     it."""
 
-    id: str
-    owner: str
-    case_id: str
-    kind: ResultKind
-    asked: str
-    plan_id: str | None
     key: str | None = None
     fingerprint: str = ""

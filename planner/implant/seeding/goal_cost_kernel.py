@@ -92,18 +92,19 @@ def _goal_cost(goals, g, dose, row):  # type: ignore[no-untyped-def]
 @jit
 def cost_with(goals, dose, row):  # type: ignore[no-untyped-def]
     """Cost of the sum of two doses (m,), both float32 [Gy]; and the part of it that is for missed goals."""
-    total = 0.0
-    missed = 0.0
-    for g in range(goals.first.shape[0]):
-        slope, short = _goal_cost(goals, g, dose, row)
-        total += slope
-        missed += short
-    return total + missed, missed
+    return _cost_up_to(goals, dose, row, np.inf)
 
 
 @jit
 def cost_below(goals, dose, row, limit):  # type: ignore[no-untyped-def]
     """The cost as in `cost_with`; infinity as soon as it cannot be below the limit."""
+    return _cost_up_to(goals, dose, row, limit)[0]
+
+
+@jit
+def _cost_up_to(goals, dose, row, limit):  # type: ignore[no-untyped-def]
+    """The cost and its part for missed goals; infinity for the cost as soon as it cannot be below the
+    limit."""
     total = 0.0
     missed = 0.0
     for g in range(goals.first.shape[0]):
@@ -111,5 +112,5 @@ def cost_below(goals, dose, row, limit):  # type: ignore[no-untyped-def]
         total += slope
         missed += short
         if total + missed >= limit:
-            return np.inf
-    return total + missed
+            return np.inf, missed
+    return total + missed, missed

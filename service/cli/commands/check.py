@@ -4,10 +4,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from service.cli.arguments import add_input, input_of
+from service.cli.arguments import add_input, plan_and_case_of
 from service.cli.exit_status import DONE, NOT_ALL
 from service.cli.terminal import ProgressLines, say
-from service.operations.input_files import plan_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    case_input = input_of(args)
-    file = plan_file(args.plan)
-    case_input.refuse_other_targets(file.plan)
+    file, case = plan_and_case_of(args)
     from service.cli.text.check import check_text, hash_check, holds
     from service.operations.check_case import check_case
 
     say(f"reading {args.input}")
-    checked = check_case(case_input.case, file.plan, ProgressLines(), reproduce=not args.quick)
+    checked = check_case(case, file.plan, ProgressLines(), reproduce=not args.quick)
     verification = checked.verification
     own = hash_check(args.plan.name, file.claimed_sha256, file.content_sha256)
     every = replace(

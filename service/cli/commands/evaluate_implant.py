@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from service.cli.arguments import add_output, add_plan_and_input, input_of
+from service.cli.arguments import add_output, add_plan_and_input, plan_and_case_of
 from service.cli.exit_status import DONE, NOT_ALL
 from service.cli.terminal import ProgressLines, deliver, say
-from service.operations.input_files import files_of, plan_file, read_file
+from service.operations.input_files import files_of, read_file
 from service.operations.output_files import refuse_bad_outputs
 from service.schemas.in_patient import MAX_FOUND_BYTES, SeedsFound
 from service.schemas.json.strict import read_model
@@ -23,20 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    case_input = input_of(args)
-    file = plan_file(args.plan)
-    case_input.refuse_other_targets(file.plan)
+    file, case = plan_and_case_of(args)
     seeds = read_file(args.seeds, _seeds, MAX_FOUND_BYTES)
-    refuse_bad_outputs(args.output, None, files_of(case_input.case, args.plan, args.seeds))
+    refuse_bad_outputs(args.output, None, files_of(case, args.plan, args.seeds))
     from planner.records.plan import Status
     from service.cli.text.followup import evaluation_text
     from service.operations.evaluate_case import evaluate_case
     from service.schemas.plan.followup_file import write_evaluation
 
     say(f"reading {args.input}")
-    evaluation = evaluate_case(
-        case_input.case, file.plan, file.claimed_sha256, seeds.found(), ProgressLines()
-    )
+    evaluation = evaluate_case(case, file.plan, file.claimed_sha256, seeds.found(), ProgressLines())
     deliver(write_evaluation(evaluation), evaluation_text(evaluation), args.output)
     outcomes = [evaluation.outcome]
     if evaluation.supplement is not None:
