@@ -11,7 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 import slow_work
-from planning_service import accepted, case_of, dask, is_whole, marks, service, until_done, until_running  # noqa: F401
+from planning_service import (  # noqa: F401
+    accepted,
+    case_of,
+    dask_settings,
+    is_whole,
+    marks,
+    service,
+    until_done,
+    until_running,
+)
 from postgres import Postgres
 from service_process import Service, ask, eventually, running
 
@@ -127,12 +136,7 @@ def test_of_two_servers_without_a_scheduler_one_does_the_jobs_and_the_other_take
 
 
 def test_several_servers_are_one_service(tmp_path: Path, marks: Path, postgres: Postgres) -> None:
-    with dask(tmp_path, marks) as scheduler, contextlib.ExitStack() as stack:
-        settings = {
-            "SEEDPATH_DATA_DIR": str(tmp_path / "data"),
-            "SEEDPATH_DATABASE_URL": postgres.url,
-            "SEEDPATH_SCHEDULER": scheduler,
-        }
+    with dask_settings(tmp_path, marks, postgres) as settings, contextlib.ExitStack() as stack:
         one, two = (
             stack.enter_context(running(Service(settings, tmp_path / f"log-{name}"))) for name in "ab"
         )

@@ -14,7 +14,16 @@ from typing import Any
 import psutil
 import pytest
 import slow_work
-from planning_service import accepted, case_of, dask, is_whole, marks, service, until_done, until_running
+from planning_service import (
+    accepted,
+    case_of,
+    dask_settings,
+    is_whole,
+    marks,
+    service,
+    until_done,
+    until_running,
+)
 from postgres import Postgres
 from process_state import is_gone
 from service_process import Service, eventually, running
@@ -172,26 +181,23 @@ def test_a_leading_server_that_is_stopped_is_taken_over_and_steps_down(
 def test_workers_of_a_scheduler_that_are_stopped_are_replaced_where_their_nanny_lives(
     tmp_path: Path, marks: Path, postgres: Postgres
 ) -> None:
-    with dask(tmp_path, marks) as scheduler:
-        settings = {
-            "SEEDPATH_DATA_DIR": str(tmp_path / "data"),
-            "SEEDPATH_DATABASE_URL": postgres.url,
-            "SEEDPATH_SCHEDULER": scheduler,
-        }
-        with running(Service(settings, tmp_path / "log")) as service:
-            eventually(lambda: health(service)[1].get("workers") == 2)
-            nannies = _children("dask_worker")
-            workers = [worker for nanny in nannies for worker in _workers_of(nanny)]
-            assert len(nannies) == len(workers) == 2
-            with service.client() as client:
-                plans = case_of(client)
-                jobs = [accepted(client, plans, seed) for seed in range(3)]
-            # A worker alone, and one with its nanny, as on a machine that is gone without a word.
-            with standing(*workers, nannies[1]):
-                until_told(service, "has been heard of 2 workers")
-                eventually(lambda: health(service)[1].get("workers") == 1)
-                for seed, job in enumerate(jobs):
-                    assert is_whole(service, until_done(service, job), seed)
+    with (
+        dask_settings(tmp_path, marks, postgres) as settings,
+        running(Service(settings, tmp_path / "log")) as service,
+    ):
+        eventually(lambda: health(service)[1].get("workers") == 2)
+        nannies = _children("dask_worker")
+        workers = [worker for nanny in nannies for worker in _workers_of(nanny)]
+        assert len(nannies) == len(workers) == 2
+        with service.client() as client:
+            plans = case_of(client)
+            jobs = [accepted(client, plans, seed) for seed in range(3)]
+        # A worker alone, and one with its nanny, as on a machine that is gone without a word.
+        with standing(*workers, nannies[1]):
+            until_told(service, "has been heard of 2 workers")
+            eventually(lambda: health(service)[1].get("workers") == 1)
+            for seed, job in enumerate(jobs):
+                assert is_whole(service, until_done(service, job), seed)
 
 
 @pytest.mark.long
@@ -199,29 +205,27 @@ def test_scheduler_database_and_nanny_may_stand_still(
     tmp_path: Path, marks: Path, postgres: Postgres
 ) -> None:
     """One after the other, with a job running: each is told but the nanny, whose worker works on."""
-    with dask(tmp_path, marks) as scheduler:
-        settings = {
-            "SEEDPATH_DATA_DIR": str(tmp_path / "data"),
-            "SEEDPATH_DATABASE_URL": postgres.url,
-            "SEEDPATH_SCHEDULER": scheduler,
-        }
-        with running(Service(settings, tmp_path / "log")) as service, service.client() as client:
-            eventually(lambda: health(service)[1].get("workers") == 2)
-            plans = case_of(client)
-            job = accepted(client, plans, slow_work.LONG)
-            until_running(service, job)
-            with standing(*_children("dask_scheduler")):
-                until_told(service, "Workers have not been looked after", "scheduler of the workers does not")
-            eventually(lambda: is_sound(service))
-            server = psutil.Process(postgres.pid)
-            with standing(server, *server.children(recursive=True)):
-                until_told(service, "The database has not answered")
-            final_state = until_done(service, job)
-            assert final_state["attempt"] == 1 and is_whole(service, final_state, slow_work.LONG)
-            eventually(lambda: health(service)[1].get("workers") == 2)
-            with standing(*_children("dask_worker")):
-                assert is_whole(service, until_done(service, accepted(client, plans, 1)), 1)
-                assert health(service)[1]["workers"] == 2
+    with (
+        dask_settings(tmp_path, marks, postgres) as settings,
+        running(Service(settings, tmp_path / "log")) as service,
+        service.client() as client,
+    ):
+        eventually(lambda: health(service)[1].get("workers") == 2)
+        plans = case_of(client)
+        job = accepted(client, plans, slow_work.LONG)
+        until_running(service, job)
+        with standing(*_children("dask_scheduler")):
+            until_told(service, "Workers have not been looked after", "scheduler of the workers does not")
+        eventually(lambda: is_sound(service))
+        server = psutil.Process(postgres.pid)
+        with standing(server, *server.children(recursive=True)):
+            until_told(service, "The database has not answered")
+        final_state = until_done(service, job)
+        assert final_state["attempt"] == 1 and is_whole(service, final_state, slow_work.LONG)
+        eventually(lambda: health(service)[1].get("workers") == 2)
+        with standing(*_children("dask_worker")):
+            assert is_whole(service, until_done(service, accepted(client, plans, 1)), 1)
+            assert health(service)[1]["workers"] == 2
 
 
 def _children(what: str) -> list[psutil.Process]:

@@ -6,7 +6,19 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import trimesh
-from true_plans import NEEDLE, ORGANS, RADIUS, REQUEST, SHAPE, SPACING, Box, Patient, Voxels, patient
+from true_plans import (
+    NEEDLE,
+    ORGANS,
+    RADIUS,
+    REQUEST,
+    SHAPE,
+    SPACING,
+    Box,
+    Patient,
+    Voxels,
+    patient,
+    who,
+)
 
 from anatomy.geometry.masks import mask_from_bool
 from anatomy.geometry.surface import Surface
@@ -22,17 +34,14 @@ from planner.records.request.search import SearchRequest
 from planner.records.search import RESERVED, Constraint
 from planner.search.scene_fields import search_fields
 
+__all__ = ["who"]
+
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
 SAMPLE_MM = 0.25
 COARSE = SearchRequest(max_paths=3, covering_radius_mm=4.0, min_separation_mm=5.0)
 ASKED = replace(REQUEST, search=COARSE)
 CAUTIOUS = replace(ASKED, clearance_mm=MappingProxyType({"default": 2.0, "aorta": WIDE}))
-
-
-@pytest.fixture(scope="module")
-def who() -> Patient:
-    return patient()
 
 
 def planned(who: Patient, request: Request) -> Plan:

@@ -24,6 +24,8 @@ from true_plans import (
     honest_plan,
     in_words,
     patient,
+    true_plan,
+    who,
 )
 
 from anatomy.geometry.surface import Surface
@@ -45,15 +47,7 @@ from planner.verify.statements.outcome import check_outcome
 from planner.verify.statements.ranks import LESS_IS_BETTER, check_order
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
 
-
-@pytest.fixture(scope="module")
-def who() -> Patient:
-    return patient()
-
-
-@pytest.fixture(scope="module")
-def true_plan(who: Patient) -> Plan:
-    return honest_plan(who)
+__all__ = ["true_plan", "who"]
 
 
 def failures(*checks: Check) -> list[str]:

@@ -18,6 +18,8 @@ from true_plans import (
     honest_path,
     honest_plan,
     patient,
+    true_plan,
+    who,
 )
 
 from anatomy.geometry.frames import Grid
@@ -28,17 +30,9 @@ from planner.records.plan import Plan, Status
 from planner.records.search import CONSTRAINT_NAMES, Blocker, Constraint, Proof
 from planner.verify import verify
 
+__all__ = ["true_plan", "who"]
+
 Fault = Callable[[Plan], Plan]
-
-
-@pytest.fixture(scope="module")
-def who() -> Patient:
-    return patient()
-
-
-@pytest.fixture(scope="module")
-def true_plan(who: Patient) -> Plan:
-    return honest_plan(who)
 
 
 def on(name: str, change: Callable[[Path], Path]) -> Fault:

@@ -23,6 +23,12 @@ from service.storage.file_store import Store
 from service.storage.ownership import grant
 
 
+def lose_database(data_dir: Path) -> None:
+    """Remove the SQLite file and what belongs to it."""
+    for file in data_dir.glob("seedpath.sqlite*"):
+        file.unlink()
+
+
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = fakes.write_case(tmp_path_factory.mktemp("sent"))
@@ -146,8 +152,7 @@ def test_what_is_removed_while_a_store_is_rebuilt_gets_no_row(
     store: tuple[Path, dict[str, Path]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, files = store
-    for file in data_dir.glob("seedpath.sqlite*"):
-        file.unlink()
+    lose_database(data_dir)
 
     def found(store: Store) -> Rows:
         rebuilt_rows = rows_of(store)
@@ -173,8 +178,7 @@ def test_a_server_on_a_new_database_leaves_all_files_where_they_are(
 ) -> None:
     """The database is lost, somebody uploads a case, and the server starts again, days later."""
     data_dir, kept = store[0], filled[1]
-    for file in data_dir.glob("seedpath.sqlite*"):
-        file.unlink()
+    lose_database(data_dir)
     for path in data_dir.rglob("*"):
         os.utime(path, (1e9, 1e9))
     before = {path: path.read_bytes() for path in store[1].values()}
@@ -272,8 +276,7 @@ def test_a_lost_database_is_made_again(
     data_dir, kept = store[0], filled[1]
     assert main(["store", "rebuild", "--owner", "local"]) == 2
     assert "--add" in capsys.readouterr().err
-    for file in data_dir.glob("seedpath.sqlite*"):
-        file.unlink()
+    lose_database(data_dir)
     for file in data_dir.rglob("*.json"):
         os.utime(file, (1e9, 1e9))
     mask = os.umask(0o022)
@@ -304,8 +307,7 @@ def test_what_is_damaged_is_answered_as_that_and_mended_once_the_database_is_mad
 ) -> None:
     data_dir, files = store
     kept = filled[1]
-    for file in data_dir.glob("seedpath.sqlite*"):
-        file.unlink()
+    lose_database(data_dir)
     for kind in ("ct", "map"):
         fakes.flip(files[kind], random.Random(kind))
     assert told(capsys, "rebuild", "--owner", "local") == (0, [])
@@ -325,8 +327,7 @@ def test_what_cannot_be_told_to_be_of_a_case_is_left_out_until_the_case_is_there
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data_dir, files = store
-    for file in data_dir.glob("seedpath.sqlite*"):
-        file.unlink()
+    lose_database(data_dir)
     fakes.flip(files["record"], random.Random(1))
     status, lines = told(capsys, "rebuild", "--owner", "local")
     assert status == 1

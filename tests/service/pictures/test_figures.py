@@ -3,7 +3,7 @@ from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
-from bare_plans import BARE_PLAN
+from bare_plans import BARE_PATH, BARE_PLAN
 from drawn_chest import CENTRE_P, DIRECTION, chest, colour_at, near, pixels
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from anatomy.structures import Role
-from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
+from planner.records.paths import Crossing, SeedDrop, Window, WindowPlace
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.search import Proof, SearchReport
 from service.pictures.oblique_slice import along_needle, direction_letters
@@ -31,26 +31,17 @@ def a_plan() -> Plan:
         SeedDrop(point(TIP_P - s * DIRECTION), point(DIRECTION), 49.0 - s, r)
         for s, r in ((2.25, 0.0), (12.25, 10.0))
     )
-    path = Path(
-        id="p1",
-        rank=1,
-        window="w1",
-        approach="parasternal",
+    path = replace(
+        BARE_PATH,
         entry_mm=point(ENTRY_P),
         tip_mm=point(TIP_P),
         direction=point(DIRECTION),
         length_mm=49.0,
         lung_length_mm=12.5,
         pleural_punctures=1,
-        fissures_crossed=0,
         clearance_mm=7.25,
-        nearest_structure="heart",
         crosses=(Crossing("node", 31.0, 49.0),),
         axial_angle_deg=36.9,
-        craniocaudal_angle_deg=0.0,
-        target_chord_mm=18.0,
-        aim=Aim.TARGET,
-        pareto=True,
         seeds=seeds,
     )
     return replace(

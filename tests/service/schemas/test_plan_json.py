@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bare_plans import BARE_PLAN
+from bare_plans import BARE_PATH, BARE_PLAN
 from hypothesis import given
 from hypothesis import strategies as st
 from sample_implants import implant_plan
+from wrong_values import pointers_refused
 
 from anatomy.structures import InputDigest
 from planner import NAME, SOFTWARE, VERSION
-from planner.records.paths import Aim, Crossing, Path, SeedDrop, Window, WindowPlace
+from planner.records.paths import Crossing, Path, SeedDrop, Window, WindowPlace
 from planner.records.plan import Outcome, Plan, Status
 from planner.records.search import Blocker, Constraint, NearestMiss, Proof, Relaxation, SearchReport
 from planner.records.verification import Check, Verification
@@ -47,26 +48,17 @@ CONTRACT_PATH = [
 
 def a_path() -> Path:
     drop = SeedDrop((1.0, 2.0, 3.0), (0.0, 1.0, 0.0), 57.75, 0.0)
-    return Path(
-        id="p1",
-        rank=1,
+    return dataclasses.replace(
+        BARE_PATH,
         window="parasternal right",
-        approach="parasternal",
         entry_mm=(0.1, -100.0, 0.0),
         tip_mm=(0.1, -40.0, 0.0),
-        direction=(0.0, 1.0, 0.0),
         length_mm=60.0,
-        lung_length_mm=0.0,
-        pleural_punctures=0,
-        fissures_crossed=0,
         clearance_mm=2.5,
         nearest_structure="aorta",
         crosses=(Crossing("node_4R", 40.0, 60.0),),
-        axial_angle_deg=0.0,
         craniocaudal_angle_deg=-1e-17,
         target_chord_mm=20.0,
-        aim=Aim.TARGET,
-        pareto=True,
         seeds=(drop,),
     )
 
@@ -214,15 +206,8 @@ WRONG: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("where", "value"), WRONG)
 def test_a_wrong_value_is_refused_where_it_is(where: str, value: Any) -> None:
-    document = json.loads(write_plan(a_plan()))
-    *folders, last = [int(p) if p.isdigit() else p for p in where[1:].split("/")]
-    inner: Any = document
-    for part in folders:
-        inner = inner[part]
-    inner[last] = value
-    with pytest.raises(Refused) as caught:
-        read_plan(json.dumps(document).encode())
-    assert all(e.pointer.startswith(where) for e in caught.value.errors), caught.value.errors
+    pointers = pointers_refused(a_plan(), where, value)
+    assert all(pointer.startswith(where) for pointer in pointers), pointers
 
 
 def test_a_plan_of_another_version_is_refused_for_that_alone() -> None:

@@ -14,14 +14,12 @@ import httpx
 import numpy as np
 import pytest
 from browser import ARGUMENTS, CHROMIUM, PATIENCE_MS, TOO_WIDE, Said
+from keyed_service import base, folder, token
 from phantom import write_phantom
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from rest_calls import client_of
 
-from service.settings import Settings
-from service.web.app import create_app
-from service.web.middleware.keys import create
-from service.web.server import serve_in_background
+__all__ = ["base", "folder", "token"]
 
 if CHROMIUM is None:
     pytest.skip("no chromium: the page is not tried in a browser", allow_module_level=True)
@@ -35,23 +33,6 @@ CONTROLS = """() => [...document.querySelectorAll("button, input, select, textar
     .filter((e) => !(e.textContent.trim() || e.labels?.length || e.getAttribute("aria-label")))
     .map((e) => e.outerHTML)"""
 """What has neither a text nor a label."""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("page")
-
-
-@pytest.fixture(scope="module")
-def token(folder: Path) -> str:
-    return create(folder / "keys.json", "ann")
-
-
-@pytest.fixture(scope="module")
-def base(folder: Path, token: str) -> Iterator[str]:
-    settings = Settings(data_dir=folder / "data", keys_file=folder / "keys.json")
-    with serve_in_background(create_app(settings)) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 import trimesh
+from keyed_service import base, folder, token
 from phantom import write_phantom
 from rest_calls import GENEROUS_S, client_of, problem, upload
 from websockets.exceptions import InvalidStatus
@@ -29,26 +30,11 @@ from service.web.routes.paths import _message_in
 from service.web.routes.views import ShapesModel
 from service.web.server import serve_in_background
 
+__all__ = ["base", "folder", "token"]
+
 REQUEST = {"target": {"structure": "node_4R"}, "prescription": None}
 WIDE = REQUEST | {"target": {"structure": "node_4R", "margin_mm": 10}}
 """With a margin wide enough for a seed beside the target."""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("paths")
-
-
-@pytest.fixture(scope="module")
-def token(folder: Path) -> str:
-    return create(folder / "keys.json", "ann")
-
-
-@pytest.fixture(scope="module")
-def base(folder: Path, token: str) -> Iterator[str]:
-    settings = Settings(data_dir=folder / "data", keys_file=folder / "keys.json")
-    with serve_in_background(create_app(settings)) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

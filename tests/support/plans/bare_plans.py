@@ -1,6 +1,7 @@
-"""A plan that holds nothing yet: what a test needs of a plan, it replaces."""
+"""A plan that holds nothing yet, and a plain path: what a test needs of them, it replaces."""
 
 from planner import SOFTWARE
+from planner.records.paths import Aim, Path
 from planner.records.plan import NO_OUTCOME, SCHEMA, Plan
 from planner.records.request.request import Request
 from planner.records.search import Proof, SearchReport
@@ -30,3 +31,27 @@ BARE_PLAN = Plan(
     robustness=None,
     verification=None,
 )
+
+BARE_PATH = Path(
+    id="p1",
+    rank=1,
+    window="w1",
+    approach="parasternal",
+    entry_mm=(0.0, 0.0, 0.0),
+    tip_mm=(0.0, 50.0, 0.0),
+    direction=(0.0, 1.0, 0.0),
+    length_mm=50.0,
+    lung_length_mm=0.0,
+    pleural_punctures=0,
+    fissures_crossed=0,
+    clearance_mm=4.0,
+    nearest_structure="heart",
+    crosses=(),
+    axial_angle_deg=0.0,
+    craniocaudal_angle_deg=0.0,
+    target_chord_mm=18.0,
+    aim=Aim.TARGET,
+    pareto=True,
+    seeds=(),
+)
+"""Straight back, without lung."""

@@ -3,7 +3,7 @@ what is tested with them is how they are written, shown and kept."""
 
 from dataclasses import replace
 
-from bare_plans import BARE_PLAN
+from bare_plans import BARE_PATH, BARE_PLAN
 
 from planner.records.dose import (
     MEDIUM,
@@ -51,26 +51,17 @@ VERIFIED = Verification(True, (Check("a claim", "plan", "held", "held", 0.0, Tru
 
 def a_path(id: str, aim: Aim, *, lung_mm: float = 0.0, shift_mm: float = 0.0) -> Path:
     drop = SeedDrop((80.0 + shift_mm, 65.75, 60.0), (0.0, 1.0, 0.0), 53.75, 0.0)
-    return Path(
+    return replace(
+        BARE_PATH,
         id=id,
-        rank=1,
         window="w1" if aim is Aim.TARGET else "",
-        approach="parasternal",
         entry_mm=(ENTRY[0] + shift_mm, *ENTRY[1:]),
         tip_mm=(TIP[0] + shift_mm, *TIP[1:]),
-        direction=(0.0, 1.0, 0.0),
         length_mm=56.0,
         lung_length_mm=lung_mm,
         pleural_punctures=int(lung_mm > 0),
-        fissures_crossed=0,
         clearance_mm=4.5,
-        nearest_structure="heart",
-        crosses=(),
-        axial_angle_deg=0.0,
-        craniocaudal_angle_deg=0.0,
-        target_chord_mm=18.0,
         aim=aim,
-        pareto=True,
         seeds=(drop,) if aim is Aim.TARGET else (),
     )
 

@@ -11,6 +11,7 @@ from math import asin, atan2, degrees, fsum
 from types import MappingProxyType
 
 import numpy as np
+import pytest
 from bare_plans import BARE_PLAN
 
 from anatomy.geometry.frames import Grid
@@ -163,6 +164,16 @@ def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tu
         ),
     )
     return in_words(plan, who)
+
+
+@pytest.fixture(scope="module")
+def who() -> Patient:
+    return patient()
+
+
+@pytest.fixture(scope="module")
+def true_plan(who: Patient) -> Plan:
+    return honest_plan(who)
 
 
 def window_of(path: Path) -> Window:

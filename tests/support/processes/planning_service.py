@@ -13,6 +13,7 @@ import httpx
 import pytest
 import slow_work
 from checkout import PATHS
+from postgres import Postgres
 from service_process import Service, ask, eventually, running
 
 from service.schemas.plan.file import read_plan
@@ -97,3 +98,14 @@ def dask(tmp_path: Path, marks: Path) -> Iterator[str]:
                 process.terminate()
             for process in started:
                 process.wait(60)
+
+
+@contextlib.contextmanager
+def dask_settings(tmp_path: Path, marks: Path, postgres: Postgres) -> Iterator[dict[str, str]]:
+    """The settings of servers that share a database and the workers of a scheduler, as `dask` starts it."""
+    with dask(tmp_path, marks) as scheduler:
+        yield {
+            "SEEDPATH_DATA_DIR": str(tmp_path / "data"),
+            "SEEDPATH_DATABASE_URL": postgres.url,
+            "SEEDPATH_SCHEDULER": scheduler,
+        }

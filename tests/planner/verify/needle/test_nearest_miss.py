@@ -18,6 +18,7 @@ from true_plans import (
     honest_plan,
     in_words,
     patient,
+    who,
 )
 
 from anatomy.structures import Role
@@ -29,17 +30,14 @@ from planner.verify.claims import Claims
 from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.random_lines import stays_safe
 
+__all__ = ["who"]
+
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
 """A clearance from the aorta that no needle keeps: it passes 3 mm behind the node."""
 
 CAUTIOUS = replace(REQUEST, clearance_mm=MappingProxyType({"default": 2.0, "aorta": WIDE}))
 SHORT = replace(REQUEST, needle=replace(REQUEST.needle, max_length_mm=20.0))
-
-
-@pytest.fixture(scope="module")
-def who() -> Patient:
-    return patient()
 
 
 @pytest.fixture
