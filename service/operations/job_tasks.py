@@ -72,7 +72,7 @@ def do(report: ReportProgress, work: Work, spec: JobSpec) -> JobResult:
             request = read_model(PlanRequest, spec.body, MAX_REQUEST_BYTES).to_request()
             return planning_result(work.make_plan(spec.case, request, report))
         case ResultKind.EVALUATION:
-            seeds = read_model(EvaluateBody, spec.body, MAX_FOUND_BYTES).found()
+            seeds = read_model(EvaluateBody, spec.body, MAX_FOUND_BYTES).seeds
             plan, plan_id = _plan(spec)
             return evaluation_result(work.evaluate(spec.case, plan, plan_id, seeds, report))
         case ResultKind.REPLAN:

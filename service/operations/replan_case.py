@@ -11,7 +11,6 @@ from service.operations.case import Case
 from service.operations.plan_scene import refuse_unverified, scene_of_plan
 from service.operations.time_limit import go_on_until
 from service.schemas.in_patient import NeedlesMeasured
-from service.schemas.json.to_record import to_record
 
 
 def replan_case(
@@ -31,8 +30,8 @@ def replan_case(
     from planner.replan import MeasuredNeedle, replan
 
     go_on = go_on_until(claimed.request.search.time_limit_s, report)
-    needles = tuple(to_record(needle, MeasuredNeedle) for needle in measured.needles)
-    replanned = replan(scene, claimed, plan_sha256, needles, measured.dropped(), go_on)
+    needles = tuple(MeasuredNeedle(**dict(needle)) for needle in measured.needles)
+    replanned = replan(scene, claimed, plan_sha256, needles, measured.seeds, go_on)
     refuse_unverified("The plan", replanned.plan.verification)
     refuse_unverified("The replanning", replanned.verification)
     return replanned

@@ -7,9 +7,9 @@ from pydantic.dataclasses import dataclass
 
 from planner.records.appraisal import Appraisal
 from planner.records.paths import Aim
+from planner.records.request.given import GivenPoint
 from service.schemas.json.records import STRICT
 from service.schemas.json.strict import Strict
-from service.schemas.request.fields import PointMm
 from service.schemas.request.model import PlanRequest
 from service.schemas.request.seeds_and_needles import refuse_no_direction
 
@@ -27,8 +27,8 @@ class NeedleAt(Strict):
     the PTV, for needles that leave seeds; or nothing, for needles that are in already.
     """
 
-    entry_mm: PointMm
-    tip_mm: PointMm
+    entry_mm: GivenPoint
+    tip_mm: GivenPoint
     aim: Aim = Aim.TARGET
 
     @model_validator(mode="after")

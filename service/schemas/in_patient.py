@@ -4,13 +4,12 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from planner.records.request.given import GivenSeed
+from planner.records.bounds import Name
+from planner.records.request.given import GivenPoint
 from service.schemas.json.ranges import MAX_NEEDLES, MAX_SEEDS
 from service.schemas.json.strict import Strict
-from service.schemas.json.to_record import to_record
 from service.schemas.plan.fields import Sha256
-from service.schemas.request.fields import Name, PointMm
-from service.schemas.request.seeds_and_needles import GivenSeedModel, refuse_no_direction
+from service.schemas.request.seeds_and_needles import GivenSeedInJson, refuse_no_direction
 
 MAX_FOUND_BYTES = 1_000_000
 """Larger than a message with five hundred seeds and two hundred needles."""
@@ -19,11 +18,7 @@ MAX_FOUND_BYTES = 1_000_000
 class SeedsFound(Strict):
     """The seeds of an implant, as found on an image taken after it."""
 
-    seeds: Annotated[tuple[GivenSeedModel, ...], Field(min_length=1, max_length=MAX_SEEDS)]
-
-    def found(self) -> tuple[GivenSeed, ...]:
-        """The seed as a record of the planner."""
-        return tuple(to_record(seed, GivenSeed) for seed in self.seeds)
+    seeds: Annotated[tuple[GivenSeedInJson, ...], Field(min_length=1, max_length=MAX_SEEDS)]
 
 
 class MeasuredNeedleModel(Strict):
@@ -31,8 +26,8 @@ class MeasuredNeedleModel(Strict):
     planned."""
 
     path_id: Name | None = None
-    entry_mm: PointMm
-    tip_mm: PointMm
+    entry_mm: GivenPoint
+    tip_mm: GivenPoint
 
     @model_validator(mode="after")
     def _has_a_direction(self) -> "MeasuredNeedleModel":
@@ -44,7 +39,7 @@ class NeedlesMeasured(Strict):
     """The needles in place, and the seeds already dropped."""
 
     needles: Annotated[tuple[MeasuredNeedleModel, ...], Field(min_length=1, max_length=MAX_NEEDLES)]
-    seeds: Annotated[tuple[GivenSeedModel, ...], Field(max_length=MAX_SEEDS)] = ()
+    seeds: Annotated[tuple[GivenSeedInJson, ...], Field(max_length=MAX_SEEDS)] = ()
 
     @model_validator(mode="after")
     def _each_path_once(self) -> "NeedlesMeasured":
@@ -55,10 +50,6 @@ class NeedlesMeasured(Strict):
                     f"Two needles stand for path {path_id!r}. Name it for one, and give null for the other."
                 )
         return self
-
-    def dropped(self) -> tuple[GivenSeed, ...]:
-        """The seeds as records of the planner."""
-        return tuple(to_record(seed, GivenSeed) for seed in self.seeds)
 
 
 class EvaluateBody(SeedsFound):

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from planner.records.request.given import GivenPoint
 from service.schemas.json.strict import Strict
-from service.schemas.request.fields import PointMm
 from service.schemas.request.model import PlanRequest
 from service.schemas.request.seeds_and_needles import refuse_no_direction
 
@@ -24,8 +24,8 @@ class SlicesBody(Strict):
     plan whose dose is added to the slices.
     """
 
-    entry_mm: PointMm
-    tip_mm: PointMm
+    entry_mm: GivenPoint
+    tip_mm: GivenPoint
     half_mm: Annotated[float, Field(ge=5.0, le=400.0, description="mm from the needle's middle")] = 100.0
     pixel_mm: Annotated[float, Field(ge=0.25, le=10.0, description="mm; side of a pixel")] = 1.0
     request: PlanRequest = PlanRequest()

@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from planner.records.bounds import Limit
+
+ClearanceMm = Annotated[float, Limit(0.0, 50.0, "mm", "more than 50 mm from a structure leaves no chest")]
 
 
 @dataclass(frozen=True)
@@ -9,7 +14,7 @@ class Clearances:
     """The free distance that each structure needs. `by_structure` counts from the needle's wall; its entry
     "default" applies to all other structures. [mm]"""
 
-    by_structure: Mapping[str, float]
+    by_structure: Mapping[str, ClearanceMm]
     needle_radius_mm: float
 
     def of(self, structure: str) -> float:

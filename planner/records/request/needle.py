@@ -1,7 +1,9 @@
 """The needle: its size, and what is driven into the patient with it."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from planner.records.bounds import Limit
 from planner.records.request.gauge import gauge_of
 
 
@@ -13,8 +15,10 @@ class Needle:
     must be clear of the body, table, cushion and bore as well.
     """
 
-    outer_diameter_mm: float = 1.27
-    max_length_mm: float = 200.0
+    outer_diameter_mm: Annotated[float, Limit(0.2, 5.0, "mm", "finer or thicker is no implant needle")] = 1.27
+    max_length_mm: Annotated[
+        float, Limit(20.0, 400.0, "mm", "shorter reaches nothing, longer is not made")
+    ] = 200.0
 
     @property
     def gauge(self) -> str | None:

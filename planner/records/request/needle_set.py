@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
+from planner.records.bounds import Limit
 from planner.records.request.given import GivenNeedle, GivenSeed
+
+MaxNeedles = Annotated[
+    int, Limit(1.0, 200.0, "", "published implants used 19 +- 13 needles (10.1186/s12885-020-07223-3)")
+]
 
 
 class Arrangement(StrEnum):
@@ -25,9 +31,11 @@ class NeedleSetRequest:
     """
 
     arrangement: Arrangement = Arrangement.FREE
-    grid_pitch_mm: float = 5.0
-    clearance_mm: float = 1.0
-    puncture_cost_mm: float = 10.0
-    max_needles: int = 60
+    grid_pitch_mm: Annotated[float, Limit(1.0, 50.0, "mm", "templates have holes every 5 or 10 mm")] = 5.0
+    clearance_mm: Annotated[float, Limit(0.0, 20.0, "mm", "needles are put about 10 mm apart")] = 1.0
+    puncture_cost_mm: Annotated[
+        float, Limit(0.0, 1000.0, "mm", "more than the lung is wide: nothing outweighs a puncture")
+    ] = 10.0
+    max_needles: MaxNeedles = 60
     given_needles: tuple[GivenNeedle, ...] = ()
     given_seeds: tuple[GivenSeed, ...] = ()

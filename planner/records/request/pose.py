@@ -1,8 +1,10 @@
 """The pose: how the patient lies, and what is around the patient."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from anatomy.patient.pose import Position
+from planner.records.bounds import Limit, Name
 from planner.records.request.needle import Needle
 
 
@@ -15,11 +17,15 @@ class PoseRequest:
     """
 
     position: Position = Position.SUPINE
-    rotation_deg: float = 0.0
-    table: str = "derive"
-    bore_diameter_mm: float = 700.0
-    hub_length_mm: float = 30.0
-    hub_diameter_mm: float = 8.0
+    rotation_deg: Annotated[float, Limit(-180.0, 180.0, "deg", "one turn")] = 0.0
+    table: Name = "derive"
+    bore_diameter_mm: Annotated[
+        float, Limit(300.0, 2000.0, "mm", "a patient must fit; 2000 mm stands for no bore at all")
+    ] = 700.0
+    hub_length_mm: Annotated[
+        float, Limit(0.0, 300.0, "mm", "hub and guide are shorter than the bore is wide")
+    ] = 30.0
+    hub_diameter_mm: Annotated[float, Limit(0.0, 100.0, "mm", "hub and guide are held in a hand")] = 8.0
 
     def hub_radius_mm(self, needle: Needle) -> float:
         """Half the hub's diameter; the needle's radius where there is no hub, or a thinner one."""

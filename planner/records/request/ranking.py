@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Annotated
+
+from planner.records.bounds import Limit
+
+Weight = Annotated[float, Limit(-1e6, 1e6, "", "weights of a sum")]
 
 DEFAULT_RANKING = (
     "lung_length_mm",
@@ -19,4 +24,4 @@ class PathOrder:
     are weights."""
 
     scores: tuple[str, ...]
-    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    weights: Mapping[str, Weight] = field(default_factory=lambda: MappingProxyType({}))

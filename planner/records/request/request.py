@@ -7,17 +7,21 @@ in the request and is written into the plan.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Annotated
 
-from planner.records.request.clearances import Clearances
+from planner.records.bounds import Limit
+from planner.records.request.clearances import ClearanceMm, Clearances
 from planner.records.request.needle import Needle, NeedleAssembly
 from planner.records.request.needle_set import NeedleSetRequest
 from planner.records.request.pose import PoseRequest
 from planner.records.request.prescription import Prescription
-from planner.records.request.ranking import DEFAULT_RANKING, PathOrder
+from planner.records.request.ranking import DEFAULT_RANKING, PathOrder, Weight
 from planner.records.request.robustness import RobustnessRequest
 from planner.records.request.search import SearchRequest
 from planner.records.request.seeds import SeedRequest
 from planner.records.request.target import TargetRequest
+
+RandomSeed = Annotated[int, Limit(0.0, 2.0**32 - 1, "", "32 bits")]
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,19 @@ class Request:
 
     target: TargetRequest = field(default_factory=TargetRequest)
     needle: Needle = field(default_factory=Needle)
-    clearance_mm: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"default": 2.0}))
+    clearance_mm: Mapping[str, ClearanceMm] = field(
+        default_factory=lambda: MappingProxyType({"default": 2.0})
+    )
     roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     pose: PoseRequest = field(default_factory=PoseRequest)
     search: SearchRequest = field(default_factory=SearchRequest)
     ranking: tuple[str, ...] = DEFAULT_RANKING
-    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    weights: Mapping[str, Weight] = field(default_factory=lambda: MappingProxyType({}))
     seeds: SeedRequest = field(default_factory=SeedRequest)
     needle_set: NeedleSetRequest = field(default_factory=NeedleSetRequest)
     prescription: Prescription | None = None
     robustness: RobustnessRequest = field(default_factory=RobustnessRequest)
-    random_seed: int = 0
+    random_seed: RandomSeed = 0
 
     def clearance_of(self, structure: str) -> float:
         """Free distance from the needle's wall that this structure needs. [mm]"""

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from planner.records.bounds import Limit
+
+Samples = Annotated[int, Limit(0.0, 10_000.0, "", "0 leaves robustness out; more tell no more")]
 
 
 class Placement(StrEnum):
@@ -17,4 +22,4 @@ class RobustnessRequest:
     """How placement errors are sampled. No samples: robustness is not looked at."""
 
     placement: Placement = Placement.TEMPLATE
-    samples: int = 200
+    samples: Samples = 200

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Annotated
 
+from planner.records.bounds import Limit
 from planner.sources import source_named
 from planner.sources.source import Source
+
+SpacingMm = Annotated[float, Limit(4.5, 50.0, "mm", "seeds are 4.5 mm long or more and must not overlap")]
 
 
 @dataclass(frozen=True)
@@ -17,9 +21,11 @@ class SeedRequest:
     """
 
     model: str = "amersham_6711"
-    activity_mci: float = 0.6
-    spacing_mm: float = 10.0
-    min_spacing_mm: float = 5.0
+    activity_mci: Annotated[
+        float, Limit(0.05, 5.0, "mCi", "the source series used 0.6 mCi; 1 mCi is 37 MBq of apparent activity")
+    ] = 0.6
+    spacing_mm: SpacingMm = 10.0
+    min_spacing_mm: SpacingMm = 5.0
     calibration_date: date | None = None
     implant_date: date | None = None
 

@@ -32,7 +32,7 @@ def _run(args: argparse.Namespace) -> int:
     from service.schemas.plan.followup_file import write_evaluation
 
     say(f"reading {args.input}")
-    evaluation = evaluate_case(case, file.plan, file.claimed_sha256, seeds.found(), ProgressLines())
+    evaluation = evaluate_case(case, file.plan, file.claimed_sha256, seeds.seeds, ProgressLines())
     deliver(write_evaluation(evaluation), evaluation_text(evaluation), args.output)
     outcomes = [evaluation.outcome]
     if evaluation.supplement is not None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anatomy.names.did_you_mean import did_you_mean
-from service.schemas.json.ranges import Limit
+from planner.records.bounds import Limit
 
 MAX_SHOWN = 80
 """A refused value is shown up to this many characters."""

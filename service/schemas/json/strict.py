@@ -167,7 +167,7 @@ def _field_error(model: type, path: JsonPath, error: Any) -> FieldError:
             shortened(where, MAX_FIELD_LENGTH),
             f"Unknown field {unknown}. {did_you_mean(str(path[-1]), names)}",
         )
-    return FieldError(shortened(where, MAX_FIELD_LENGTH), plain(error, limit_at(where)))
+    return FieldError(shortened(where, MAX_FIELD_LENGTH), plain(error, limit_at(model, where)))
 
 
 def _path_in_document(document: Any, loc: Sequence[str | int], missing: bool) -> JsonPath:

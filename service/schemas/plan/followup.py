@@ -6,20 +6,12 @@ from pydantic.dataclasses import dataclass
 
 from planner.records.followup import Evaluation, Replanned
 from planner.records.plan import Plan
-from planner.records.request.given import GivenSeed
 from service.schemas.json.records import STRICT, ReadAs
-from service.schemas.json.to_record import to_record
 from service.schemas.plan.fields import Sha256
 from service.schemas.plan.model import PlanModel
-from service.schemas.request.seeds_and_needles import GivenSeedModel
-
-
-def _seed(model: GivenSeedModel) -> GivenSeed:
-    return to_record(model, GivenSeed)
-
+from service.schemas.request.seeds_and_needles import GivenSeedInJson
 
 PlanInJson = Annotated[Plan, ReadAs(PlanModel)]
-GivenSeedInJson = Annotated[GivenSeed, ReadAs(GivenSeedModel, _seed)]
 
 
 @dataclass(frozen=True, config=STRICT)

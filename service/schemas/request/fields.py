@@ -1,4 +1,4 @@
-"""Request fields: numbers within limits, names, points, dates."""
+"""Request fields: names, dates, whole numbers."""
 
 import contextlib
 import re
@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from anatomy.names.did_you_mean import did_you_mean
+from planner.records.bounds import Name
 from service.schemas.json.messages import shown
-from service.schemas.json.ranges import FOUND_LIMITS, LIMITS, MAX_NAME_LENGTH, MAX_NAMES
-
-
-def within(pointer: str) -> Any:
-    """A number in the range of service.schemas.json.ranges, which OpenAPI then states too."""
-    limit = (LIMITS | FOUND_LIMITS)[pointer]
-    return Field(ge=limit.low, le=limit.high, description=f"{limit.unit}; {limit.reason}".removeprefix("; "))
+from service.schemas.json.ranges import MAX_NAMES
 
 
 def known_as(known: Sequence[str]) -> AfterValidator:
@@ -64,7 +59,6 @@ def _whole(value: Any) -> Any:
 
 
 WHOLE = BeforeValidator(_whole)
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
 UNIQUE: dict[str, Any] = {"uniqueItems": True}
 """What `each_once` asks, for OpenAPI."""
 Names = Annotated[
@@ -76,8 +70,3 @@ NamesOrNone = Annotated[
     tuple[Name, ...], Field(max_length=MAX_NAMES, json_schema_extra=UNIQUE), AfterValidator(each_once)
 ]
 IsoDate = Annotated[date, BeforeValidator(_iso_date)]
-
-Coordinate = Annotated[float, within("/needles/#/entry_mm/#")]
-Component = Annotated[float, within("/seeds/#/axis/#")]
-PointMm = tuple[Coordinate, Coordinate, Coordinate]
-"""A point of the patient, P (LPS). [mm]"""

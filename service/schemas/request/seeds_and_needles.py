@@ -1,17 +1,19 @@
-"""Implant schema: the request's parts about seeds, the needle set and its robustness, as strict JSON."""
+"""Seeds and needles: what JSON asks of the request's sections about them beyond the bounds of the records."""
 
 from math import hypot
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
 
-from planner.records.request.needle_set import Arrangement, NeedleSetRequest
-from planner.records.request.robustness import Placement, RobustnessRequest
+from planner.records.request.given import GivenAxis, GivenNeedle, GivenPoint, GivenSeed
+from planner.records.request.needle_set import MaxNeedles, NeedleSetRequest
+from planner.records.request.robustness import RobustnessRequest, Samples
 from planner.records.request.seeds import SeedRequest
 from planner.sources import SOURCES, source_named
 from service.schemas.json.ranges import MAX_NEEDLES, MAX_SEEDS
-from service.schemas.json.strict import Strict
-from service.schemas.request.fields import WHOLE, Component, IsoDate, PointMm, known_as, within
+from service.schemas.json.records import STRICT, ReadAs
+from service.schemas.request.fields import WHOLE, IsoDate, known_as
 
 _SOURCES = [source.name for source in SOURCES]
 SourceName = Annotated[str, known_as(_SOURCES), Field(json_schema_extra={"enum": _SOURCES})]
@@ -27,17 +29,13 @@ UNIT_WITHIN, UNIT_EXACTLY = 1e-3, 1e-12
 """The length of an axis may differ from 1 by the first, and is then normalised. Rounding up to the second is
 left alone, so that a written axis reads back unchanged."""
 
-Axis = tuple[Component, Component, Component]
 
-
-class SeedsModel(Strict):
+@dataclass(frozen=True, config=STRICT)
+class SeedsModel(SeedRequest):
     """Seeds, and how they may stand along a track. The activity is that of `calibration_date`; without dates,
     that of the implant."""
 
     model: SourceName = SeedRequest.model
-    activity_mci: Annotated[float, within("/seeds/activity_mci")] = SeedRequest.activity_mci
-    spacing_mm: Annotated[float, within("/seeds/spacing_mm")] = SeedRequest.spacing_mm
-    min_spacing_mm: Annotated[float, within("/seeds/min_spacing_mm")] = SeedRequest.min_spacing_mm
     calibration_date: IsoDate | None = SeedRequest.calibration_date
     implant_date: IsoDate | None = SeedRequest.implant_date
 
@@ -84,48 +82,49 @@ class SeedsModel(Strict):
         return self
 
 
-class GivenNeedleModel(Strict):
-    """A needle that is to be kept."""
-
-    entry_mm: PointMm
-    tip_mm: PointMm
-
-    @model_validator(mode="after")
-    def _has_a_direction(self) -> "GivenNeedleModel":
-        refuse_no_direction(self.entry_mm, self.tip_mm)
-        return self
+def refuse_no_direction(entry_mm: GivenPoint, tip_mm: GivenPoint) -> None:
+    """Raise ValueError where a needle's entry and tip coincide."""
+    apart = hypot(*(a - b for a, b in zip(entry_mm, tip_mm, strict=True)))
+    if apart < NO_NEEDLE_MM:
+        raise ValueError(
+            f"entry_mm and tip_mm lie {apart:g} mm apart, which is no needle. Give where it enters the skin, "
+            "and where its tip is."
+        )
 
 
-class GivenSeedModel(Strict):
+def _has_a_direction(needle: GivenNeedle) -> GivenNeedle:
+    refuse_no_direction(needle.entry_mm, needle.tip_mm)
+    return needle
+
+
+def _of_length_1(axis: GivenAxis) -> GivenAxis:
+    length = hypot(*axis)
+    if abs(length - 1.0) > UNIT_WITHIN:
+        raise ValueError(f"The axis has length {length:g}. Give a vector of length 1, or null.")
+    if abs(length - 1.0) <= UNIT_EXACTLY:
+        return axis
+    x, y, z = (component / length for component in axis)
+    return x, y, z
+
+
+@dataclass(frozen=True, config=STRICT)
+class GivenSeedModel(GivenSeed):
     """A seed that is to be kept, or is in already. Axis null: not known."""
 
-    position_mm: PointMm
-    axis: Axis | None = None
-
-    @field_validator("axis")
-    @classmethod
-    def _of_length_1(cls, axis: Axis | None) -> Axis | None:
-        length = 1.0 if axis is None else hypot(*axis)
-        if abs(length - 1.0) > UNIT_WITHIN:
-            raise ValueError(f"The axis has length {length:g}. Give a vector of length 1, or null.")
-        if axis is None or abs(length - 1.0) <= UNIT_EXACTLY:
-            return axis
-        x, y, z = (component / length for component in axis)
-        return x, y, z
+    axis: Annotated[GivenAxis, AfterValidator(_of_length_1)] | None = None
 
 
-class NeedleSetRequestModel(Strict):
+GivenSeedInJson = Annotated[GivenSeed, ReadAs(GivenSeedModel)]
+GivenNeedleInJson = Annotated[GivenNeedle, AfterValidator(_has_a_direction)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class NeedleSetRequestModel(NeedleSetRequest):
     """The needles together, and what of them is there already."""
 
-    arrangement: Arrangement = NeedleSetRequest.arrangement
-    grid_pitch_mm: Annotated[float, within("/needle_set/grid_pitch_mm")] = NeedleSetRequest.grid_pitch_mm
-    clearance_mm: Annotated[float, within("/needle_set/clearance_mm")] = NeedleSetRequest.clearance_mm
-    puncture_cost_mm: Annotated[float, within("/needle_set/puncture_cost_mm")] = (
-        NeedleSetRequest.puncture_cost_mm
-    )
-    max_needles: Annotated[int, within("/needle_set/max_needles"), WHOLE] = NeedleSetRequest.max_needles
-    given_needles: Annotated[tuple[GivenNeedleModel, ...], Field(max_length=MAX_NEEDLES)] = ()
-    given_seeds: Annotated[tuple[GivenSeedModel, ...], Field(max_length=MAX_SEEDS)] = ()
+    max_needles: Annotated[MaxNeedles, WHOLE] = NeedleSetRequest.max_needles
+    given_needles: Annotated[tuple[GivenNeedleInJson, ...], Field(max_length=MAX_NEEDLES)] = ()
+    given_seeds: Annotated[tuple[GivenSeedInJson, ...], Field(max_length=MAX_SEEDS)] = ()
 
     @model_validator(mode="after")
     def _given_needles_fit(self) -> "NeedleSetRequestModel":
@@ -137,18 +136,8 @@ class NeedleSetRequestModel(Strict):
         return self
 
 
-class RobustnessRequestModel(Strict):
+@dataclass(frozen=True, config=STRICT)
+class RobustnessRequestModel(RobustnessRequest):
     """How placement errors are sampled. With 0 samples, robustness is not computed."""
 
-    placement: Placement = RobustnessRequest.placement
-    samples: Annotated[int, within("/robustness/samples"), WHOLE] = RobustnessRequest.samples
-
-
-def refuse_no_direction(entry_mm: PointMm, tip_mm: PointMm) -> None:
-    """Raise ValueError where a needle's entry and tip coincide."""
-    apart = hypot(*(a - b for a, b in zip(entry_mm, tip_mm, strict=True)))
-    if apart < NO_NEEDLE_MM:
-        raise ValueError(
-            f"entry_mm and tip_mm lie {apart:g} mm apart, which is no needle. Give where it enters the skin, "
-            "and where its tip is."
-        )
+    samples: Annotated[Samples, WHOLE] = RobustnessRequest.samples

@@ -18,7 +18,7 @@ from planner.records.request.robustness import Placement, RobustnessRequest
 from planner.records.request.seeds import SeedRequest
 from planner.sources import SOURCES
 from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, SeedsFound
-from service.schemas.json.ranges import FOUND_LIMITS, LIMITS
+from service.schemas.json.ranges import limits_of
 from service.schemas.json.strict import Refused, Strict, read_model
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
 from service.schemas.request.writer import request_to_json
@@ -308,8 +308,9 @@ def test_every_number_that_was_found_has_its_limit() -> None:
         "needles": [{"path_id": "N1", "entry_mm": [0, 0, 0], "tip_mm": [0, 9, 0]}],
         "seeds": [{"position_mm": [0, 0, 0], "axis": [0, 0, 1]}],
     }
-    for where, limit in FOUND_LIMITS.items():
-        assert where not in LIMITS
+    limits = limits_of(NeedlesMeasured)
+    assert len(limits) == 4
+    for where, limit in limits.items():
         document = json.loads(json.dumps(whole))
         part, _, name, _ = where.strip("/").split("/")
         document[part][0][name][0] = 1e9
@@ -344,8 +345,8 @@ def test_what_was_found_is_read_strictly(model: type[Strict], document: Any, whe
 
 def test_what_was_found_reaches_the_planner() -> None:
     seeds = [{"position_mm": [1, 2, 3], "axis": [0, 0, 1]}, {"position_mm": [4, 5, 6], "axis": None}]
-    found = read_model(SeedsFound, json.dumps({"seeds": seeds}).encode(), MAX_FOUND_BYTES).found()
+    found = read_model(SeedsFound, json.dumps({"seeds": seeds}).encode(), MAX_FOUND_BYTES).seeds
     assert found == (GivenSeed((1.0, 2.0, 3.0), (0.0, 0.0, 1.0)), GivenSeed((4.0, 5.0, 6.0), None))
     needles = {"needles": [NEEDLE, NEEDLE | {"path_id": None}, NEEDLE | {"path_id": "N1"}]}
     model = read_model(NeedlesMeasured, json.dumps(needles).encode(), MAX_FOUND_BYTES)
-    assert [needle.path_id for needle in model.needles] == [None, None, "N1"] and model.dropped() == ()
+    assert [needle.path_id for needle in model.needles] == [None, None, "N1"] and model.seeds == ()

@@ -19,11 +19,15 @@ from planner.records.request.needle import Needle
 from planner.records.request.prescription import Prescription
 from planner.records.request.request import Request
 from planner.scores import SCORES
+from service.schemas.appraisal import NeedlesBody
 from service.schemas.json.messages import MAX_SHOWN
-from service.schemas.json.ranges import LIMITS
+from service.schemas.json.ranges import limits_of
 from service.schemas.json.strict import NotJson, Refused, parse, pointer, read_model
 from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
 from service.schemas.request.writer import request_to_json
+
+LIMITS = limits_of(PlanRequest)
+"""Of the numbers of a request, by pointer."""
 
 
 def read(text: str | bytes) -> PlanRequest:
@@ -72,6 +76,35 @@ def within(where: str) -> st.SearchStrategy[float]:
 
 def test_an_empty_request_is_the_planners_defaults() -> None:
     assert read("{}").to_request() == replace(Request(), prescription=Prescription())
+
+
+def numbers_in(schema: Any) -> list[dict[str, Any]]:
+    """The numbers of a JSON Schema, at any depth."""
+    if isinstance(schema, list):
+        return [number for part in schema for number in numbers_in(part)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema] if schema.get("type") in ("number", "integer") else []
+    return own + numbers_in(list(schema.values()))
+
+
+def test_every_number_of_the_request_has_a_limit_which_the_schema_states() -> None:
+    numbers = numbers_in(PlanRequest.model_json_schema())
+    assert len(numbers) > 40
+    stated = {(n["minimum"], n["maximum"], n["description"]) for n in numbers}
+    assert stated == {
+        (limit.low, limit.high, f"{limit.unit}; {limit.reason}".removeprefix("; "))
+        for limit in LIMITS.values()
+    }
+
+
+def test_a_request_inside_another_document_has_its_limits_too() -> None:
+    body = {"paths": [NEEDED["needle_set"]["given_needles"][0]], "request": {"search": {"max_paths": 0}}}
+    with pytest.raises(Refused) as caught:
+        read_model(NeedlesBody, json.dumps(body).encode(), MAX_REQUEST_BYTES)
+    [error] = caught.value.errors
+    assert error.pointer == "/request/search/max_paths"
+    assert error.detail.endswith(f"Give a number {LIMITS['/search/max_paths'].sentence()}.")
 
 
 def test_every_limit_belongs_to_a_number_of_the_request() -> None:

@@ -130,11 +130,11 @@ def _chest(name: str) -> Scene:
 
 
 def _read_seeds(path: Path) -> object:
-    return read_file(path, lambda data: read_model(SeedsFound, data, MOST), MOST).found()
+    return read_file(path, lambda data: read_model(SeedsFound, data, MOST), MOST).seeds
 
 
 def _read_needles(path: Path) -> object:
-    return read_file(path, lambda data: read_model(NeedlesMeasured, data, MOST), MOST).dropped()
+    return read_file(path, lambda data: read_model(NeedlesMeasured, data, MOST), MOST).seeds
 
 
 def _each(refused: Exception) -> Sequence[str]:

@@ -78,7 +78,7 @@ def replan(
     report: ReportProgress,
 ) -> Replanned:
     assert inputs(case) == [{"name": i.name, "sha256": i.sha256} for i in claimed.inputs]
-    end(len(found.dropped()), report)
+    end(len(found.seeds), report)
     message = f"{len(found.needles)} needles as measured."
     return a_replanning(plan_sha256, replace(claimed, outcome=Outcome(Status.PLANNED, message)))
 
