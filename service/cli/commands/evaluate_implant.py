@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     file, case = plan_and_case_of(args)
-    seeds = read_file(args.seeds, _seeds, MAX_FOUND_BYTES)
+    found = read_file(args.seeds, _seeds, MAX_FOUND_BYTES)
     refuse_bad_outputs(args.output, None, files_of(case, args.plan, args.seeds))
     from planner.records.plan import Status
     from service.cli.text.followup import evaluation_text
@@ -32,7 +32,7 @@ def _run(args: argparse.Namespace) -> int:
     from service.schemas.plan.followup_file import write_evaluation
 
     say(f"reading {args.input}")
-    evaluation = evaluate_case(case, file.plan, file.claimed_sha256, seeds.seeds, ProgressLines())
+    evaluation = evaluate_case(case, file.plan, file.claimed_sha256, found.seeds, ProgressLines())
     deliver(write_evaluation(evaluation), evaluation_text(evaluation), args.output)
     outcomes = [evaluation.outcome]
     if evaluation.supplement is not None:
