@@ -174,7 +174,7 @@ class Settings(BaseModel):
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
             if not _ORIGIN.fullmatch(origin):
-                wrong = f"{origin!r} is no origin: give scheme, host and port alone, as in https://pacs.example:8443"
+                wrong = f"{origin!r} is not an origin: give scheme, host and port alone, as in https://pacs.example:8443"
                 raise SettingsError(_variable("cors_origins"), wrong, _CHANGE)
         return value
 
@@ -185,7 +185,7 @@ class Settings(BaseModel):
             try:
                 ipaddress.ip_address(proxy)
             except ValueError:
-                wrong = f"{proxy!r} is no address: give those of the proxies, as in 127.0.0.1, 10.0.0.7"
+                wrong = f"{proxy!r} is not an address: give those of the proxies, as in 127.0.0.1, 10.0.0.7"
                 raise SettingsError(_variable("trusted_proxies"), wrong, _CHANGE) from None
         return value
 
@@ -203,7 +203,7 @@ class Settings(BaseModel):
         if not (self.scheduler_is_private or self.scheduler.startswith("tls://") or is_loopback(where)):
             raise SettingsError(
                 TOGETHER,
-                f"whoever reaches the scheduler at {where!r} may run anything on its workers",
+                f"anyone who reaches the scheduler at {where!r} may run anything on its workers",
                 "Use tls://, or say scheduler_is_private=true where nobody else is on its network.",
             )
         if self.database.startswith("sqlite"):
@@ -236,8 +236,8 @@ class Settings(BaseModel):
         if self.keys_file is None:
             raise SettingsError(
                 TOGETHER,
-                f"host {self.host!r} can be reached by others, and without keys_file there is no telling who "
-                "may ask",
+                f"host {self.host!r} can be reached by others, and without keys_file the service cannot know "
+                "who may ask",
                 "Make a key by `seedpath keys create`, or listen on 127.0.0.1.",
             )
         if self.tls_certificate is None and not self.behind_tls_proxy:
@@ -298,7 +298,7 @@ def _from_file(path: str) -> dict[str, Any]:
     for name in content:
         if name not in Settings.model_fields:
             raise SettingsError(
-                path, f"{name!r} is no setting", did_you_mean(name, list(Settings.model_fields))
+                path, f"{name!r} is not a setting", did_you_mean(name, list(Settings.model_fields))
             )
     return content
 

@@ -59,5 +59,5 @@ def note_on_remnants(remnants: Sequence[Remnant]) -> tuple[str, ...]:
         return ()
     some = listed([f"{r.volume_cm3:.2g} cm3 of {r.name}" for r in remnants], MAX_REMNANTS_LISTED)
     if len(remnants) == 1:
-        return (f"Only {some}: taken as a remnant, which is avoided where it lies but is no organ.",)
-    return (f"Only {some}: taken as remnants, which are avoided where they lie but are no organs.",)
+        return (f"Only {some}: taken as a remnant, which is avoided but is not an organ.",)
+    return (f"Only {some}: taken as remnants, which are avoided but are not organs.",)

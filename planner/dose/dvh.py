@@ -120,7 +120,7 @@ def dose_covering_percent(samples: DoseVolume, percent: float) -> float:
     Raises ValueError for a share that is not above 0 and up to 100 %.
     """
     if not 0.0 < percent <= 100.0:
-        raise ValueError(f"{percent:g} % of a structure is no part of it: ask for above 0 and up to 100 %")
+        raise ValueError(f"{percent:g} % of a structure is not a part of it: ask for above 0 and up to 100 %")
     return _hottest(samples, 0.01 * percent * samples.volume_mm3)
 
 
@@ -130,7 +130,7 @@ def dose_to_hottest_cc(samples: DoseVolume, volume_cc: float) -> float | None:
     None where the structure is smaller than that. Raises ValueError for a volume that is not above 0.
     """
     if not volume_cc > 0.0:
-        raise ValueError(f"{volume_cc:g} cc is no volume: ask for more than 0 cc")
+        raise ValueError(f"{volume_cc:g} cc is not a volume: ask for more than 0 cc")
     volume_mm3 = MM3_PER_CC * volume_cc
     if samples.volume_mm3 < volume_mm3 * (1.0 - ROUNDING):
         return None

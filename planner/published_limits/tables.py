@@ -142,4 +142,4 @@ def protocol_named(name: str) -> Protocol:
         if protocol.name == name:
             return protocol
     names = [protocol.name for protocol in PROTOCOLS]
-    raise RequestError("protocols", f"{name!r} is no table of organ limits", did_you_mean(name, names))
+    raise RequestError("protocols", f"{name!r} is not a table of organ limits", did_you_mean(name, names))

@@ -40,7 +40,7 @@ def add_mesh_axes(command: argparse.ArgumentParser) -> None:
 def _axes(text: str) -> MeshAxes:
     axes = parse_axes(text)
     if axes is None:
-        raise argparse.ArgumentTypeError(f"{text!a} is none that surfaces are read in. {SEND_AXES}")
+        raise argparse.ArgumentTypeError(f"{text!a} is not supported for surfaces. {SEND_AXES}")
     return axes
 
 

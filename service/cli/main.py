@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser(next((text for text in words if text in COMMANDS), None))
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
-        parser.error(f"{words[0]!r} is no command. {did_you_mean(words[0], (*COMMANDS, '--version'))}")
+        parser.error(f"{words[0]!r} is not a command. {did_you_mean(words[0], (*COMMANDS, '--version'))}")
     args = parser.parse_args(words)
     try:
         status: int = args.run(args)

@@ -17,11 +17,11 @@ OTHER = "it is not what was written: its sha256 is another"
 MISSING = "it is missing"
 
 CASE_REMEDY = (
-    "POST the case to /v1/cases again, with the same files, which writes it anew; or bring the file back "
+    "POST the case to /v1/cases again, with the same files, which writes it again; or bring the file back "
     "from a backup."
 )
 RESULT_REMEDY = (
-    "POST the request that it was made by again, which writes it anew; or bring the file back from a backup."
+    "POST the request that it was made by again, which writes it again; or bring the file back from a backup."
 )
 
 _OF_THE_FILE = (

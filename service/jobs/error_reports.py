@@ -46,11 +46,13 @@ def _of_storage(error: storage.StorageError) -> Report:
         case storage.UnreadablePlan():
             kind = "damaged" if error.is_damaged else "conflict"
             fault = f"The plan /v1/plans/{error.plan_id} cannot be read back: {error.value}. {error.remedy}"
-            return Report(kind, f"{fault} POST the same request to its case's plans, which writes it anew.")
+            return Report(kind, f"{fault} POST the same request to its case's plans, which writes it again.")
         case storage.SeveralCases():
             return _of_case_field("conflict", f"{error} Name the one meant as 'case'.")
         case storage.NoSuchCase():
-            remedy = "There is no such case. POST /v1/cases makes one; leave it out to have it looked for."
+            remedy = (
+                "There is no such case. POST /v1/cases makes one; leave it out to let the service find it."
+            )
             return Report("invalid-request", f"{error} {remedy}", (FieldError("/case", remedy),))
         case storage.OtherFiles():
             return _of_case_field("conflict", f"{error} Name the plan's own case, or none.")
@@ -62,7 +64,7 @@ def _of_storage(error: storage.StorageError) -> Report:
             return Report("no-room", detail)
         case storage.NoRoom():
             makes_room = "Cancelling jobs and removing cases and results works, and makes room"
-            return Report("no-room", f"{error} {makes_room}; whoever runs the service can make more.")
+            return Report("no-room", f"{error} {makes_room}; the operator of the service can make more.")
     raise AssertionError(type(error))
 
 

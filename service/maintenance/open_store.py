@@ -16,7 +16,7 @@ def refuse_other_folder(settings: Settings) -> None:
     if not (settings.data_dir / "cases").is_dir() or is_study(settings.data_dir):
         raise AnatomyError(
             "SEEDPATH_DATA_DIR",
-            f"{settings.data_dir} is no data folder of a service",
+            f"{settings.data_dir} is not a data folder of a service",
             "Name the one that the service uses, by this or by --data-dir.",
         )
 

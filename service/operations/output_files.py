@@ -35,7 +35,7 @@ def _refuse_bad_file(file: Path, inputs: Iterable[Path]) -> None:
     if file.exists():
         if not file.is_file():
             raise OutputError(
-                str(file), "it is no plain file", "Name one, or leave it out to write to stdout."
+                str(file), "it is not a plain file", "Name one, or leave it out to write to stdout."
             )
         for input_path in inputs:
             if input_path.exists() and input_path.samefile(file):

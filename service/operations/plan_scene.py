@@ -36,7 +36,7 @@ def scene_of_plan(case: Case, claimed: Plan, plan_sha256: str) -> Scene:
     if claimed.request.prescription is None:
         raise RequestError(
             ("prescription",),
-            "the plan has none, so there is no dose to hold an implant against",
+            "the plan has none, so there is no dose to compare an implant with",
             "Make a plan with a prescription.",
         )
     segmentation, target_files = open_case(case)

@@ -43,6 +43,6 @@ def _refuse_unknown_paths(measured: NeedlesMeasured, claimed: Plan) -> None:
         if needle.path_id is not None and needle.path_id not in path_ids:
             raise RequestError(
                 ("needles", n, "path_id"),
-                f"{needle.path_id!r} is no path of the plan",
+                f"{needle.path_id!r} is not a path of the plan",
                 f"{did_you_mean(needle.path_id, path_ids)} null stands for a needle that was not planned.",
             )

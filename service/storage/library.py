@@ -244,7 +244,7 @@ class Library:
 
         wrong = self._database.write(change, LOCK)
         if wrong > 0:
-            _log.info("what %s keep was counted anew", counted(wrong, "owner"))
+            _log.info("what %s keep was counted again", counted(wrong, "owner"))
 
     def _bytes(self, kind: str, id: str) -> int:
         return self._store.case_bytes(id) if kind == CASE else self._store.result_bytes(ResultKind(kind), id)

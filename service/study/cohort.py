@@ -147,7 +147,7 @@ def _table(path: Path) -> Iterator[_Line]:
     try:
         rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines(), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadFile(f"{path.name}: it is no table ({error}). Save it as CSV in UTF-8.") from None
+        raise BadFile(f"{path.name}: it is not a table ({error}). Save it as CSV in UTF-8.") from None
     if not rows:
         raise BadFile(f"{path.name}: it has no line below its head. Give one for each case.")
     for column in rows[0]:

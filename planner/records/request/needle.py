@@ -15,7 +15,9 @@ class Needle:
     must be clear of the body, table, cushion and bore as well.
     """
 
-    outer_diameter_mm: Annotated[float, Limit(0.2, 5.0, "mm", "finer or thicker is no implant needle")] = 1.27
+    outer_diameter_mm: Annotated[
+        float, Limit(0.2, 5.0, "mm", "finer or thicker is not an implant needle")
+    ] = 1.27
     max_length_mm: Annotated[
         float, Limit(20.0, 400.0, "mm", "shorter reaches nothing, longer is not made")
     ] = 200.0

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of backups: give 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of backups: give 1 or more")
     return int(text)
 
 

@@ -58,7 +58,7 @@ def _tell(result: BackupResult) -> None:
     for item in result.manifest.damaged:
         say(f"damaged, and backed up as it is: {item.kind}/{item.id}; `seedpath store check` says how")
     for place in result.mended:
-        say(f"its copy in earlier backups was damaged, and is written anew: {place}")
+        say(f"its copy in earlier backups was damaged, and is written again: {place}")
     for error in result.unread:
         say(f"{error}")
     if result.is_ahead:

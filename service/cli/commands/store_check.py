@@ -35,7 +35,7 @@ def check(args: argparse.Namespace) -> int:
     if believed:
         say(
             f"{counted(believed, 'record or map', 'records and maps')} of an earlier version without a "
-            "sha256: what they tell is believed. The same upload, or order, writes each anew."
+            "sha256: what they tell is believed. The same upload, or order, writes each again."
         )
     return NOT_WHOLE if wrong else WHOLE
 

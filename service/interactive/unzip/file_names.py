@@ -16,4 +16,4 @@ def refuse_bad_name(part: str, name: str) -> None:
     )
     if bad:
         quoted = ascii(name[:60])
-        raise UnusableUpload(part, f"{quoted} is no usable file name. Give a plain, short one.")
+        raise UnusableUpload(part, f"{quoted} is not a usable file name. Give a plain, short one.")

@@ -76,7 +76,7 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         raise BackupError(
             f"{folder / MANIFEST}",
-            f"it is no manifest of {SCHEMA} ({error.error_count()} faults)",
+            f"it is not a manifest of {SCHEMA} ({error.error_count()} faults)",
             "Restore it with the version of this software that made it.",
         ) from None
     if sums != _sums(text, manifest):

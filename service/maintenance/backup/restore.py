@@ -22,8 +22,8 @@ from service.storage.database.connection import Database
 from service.storage.database.migrate import migrate
 
 MEND = (
-    "`seedpath store backup --verify` writes anew what is still whole in the store; or take another copy of "
-    "the folder, or a backup without that file; `restore --damaged` brings back the rest."
+    "`seedpath store backup --verify` writes again what is still complete in the store; or take another copy "
+    "of the folder, or a backup without that file; `restore --damaged` brings back the rest."
 )
 
 _ASIDE = ".restoring"
@@ -193,7 +193,7 @@ def _placed(pool: FilePool, file: CopiedFile, folder: Path) -> BackupError | Non
     """Write a file to its place, with its date; return an error if it is damaged or missing."""
     place = PurePosixPath(file.place)
     if place.is_absolute() or ".." in place.parts or place.parts[0] not in STORE:
-        raise BackupError(file.place, "it is no place in a data folder", "Take another backup.")
+        raise BackupError(file.place, "it is not a place in a data folder", "Take another backup.")
     to = folder / place
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as copy:

@@ -20,7 +20,7 @@ AT_ONCE = 1000
 
 URL = "SEEDPATH_DATABASE_URL"
 
-REBUILD = "`seedpath store rebuild` makes a damaged database anew from the files."
+REBUILD = "`seedpath store rebuild` makes a damaged database again from the files."
 
 
 def copy_records(database: Database, file: Path) -> None:

@@ -50,7 +50,7 @@ def _iso_date(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         with contextlib.suppress(ValueError):
             return date.fromisoformat(value)
-    raise ValueError(f'{shown(value)} is no date. Give year, month and day in quotes: "2026-03-31".')
+    raise ValueError(f'{shown(value)} is not a date. Give year, month and day in quotes: "2026-03-31".')
 
 
 def _whole(value: Any) -> Any:

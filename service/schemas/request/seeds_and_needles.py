@@ -87,8 +87,8 @@ def refuse_no_direction(entry_mm: GivenPoint, tip_mm: GivenPoint) -> None:
     apart = hypot(*(a - b for a, b in zip(entry_mm, tip_mm, strict=True)))
     if apart < NO_NEEDLE_MM:
         raise ValueError(
-            f"entry_mm and tip_mm lie {apart:g} mm apart, which is no needle. Give where it enters the skin, "
-            "and where its tip is."
+            f"entry_mm and tip_mm lie {apart:g} mm apart, which is not a needle. Give where it enters the "
+            "skin, and where its tip is."
         )
 
 

@@ -33,17 +33,17 @@ def address_of(url: str) -> URL:
     except ArgumentError:
         raise AnatomyError(SETTING, "it is no URL of a database", _REMEDY) from None
     except ValueError:
-        raise AnatomyError(SETTING, "its port is no number", _REMEDY) from None
+        raise AnatomyError(SETTING, "its port is not a number", _REMEDY) from None
     driver = _DRIVERS.get(address.drivername)
     if driver is None:
-        raise AnatomyError(SETTING, f"{address.drivername[:40]!a} is no database that is supported", _REMEDY)
+        raise AnatomyError(SETTING, f"{address.drivername[:40]!a} is not a supported database", _REMEDY)
     address = address.set(drivername=driver)
     if driver == "sqlite":
         _refuse_bad_file(address)
     elif address.host is not None and "@" in address.host:
         raise AnatomyError(SETTING, "it has a second @", _REMEDY)
     elif address.port is not None and not 0 < address.port < 1 << 16:
-        raise AnatomyError(SETTING, f"{address.port} is no port", _REMEDY)
+        raise AnatomyError(SETTING, f"{address.port} is not a port", _REMEDY)
     return address
 
 
@@ -68,7 +68,7 @@ def refuse_unusable(address: URL) -> None:
     if file is None:
         return
     if not file.parent.is_dir():
-        raise AnatomyError(SETTING, f"{file.parent} is no folder", "Make it, or name another file.")
+        raise AnatomyError(SETTING, f"{file.parent} is not a folder", "Make it, or name another file.")
     if file.is_dir():
         raise AnatomyError(SETTING, f"{file} is a folder", "Name a file in it.")
     if file.exists():

@@ -22,7 +22,8 @@ from service.storage.errors import DamagedDatabase, driver_said
 _LOCK = "migrations"
 
 LOST_REMEDY = (
-    "Bring it back from a backup, or make it anew by `seedpath store rebuild`; files in the data folder stay."
+    "Bring it back from a backup, or make it again by `seedpath store rebuild`; "
+    "files in the data folder stay."
 )
 
 NONE_REMEDY = f"Name the one that the service uses, if it is another. {LOST_REMEDY}"

@@ -64,7 +64,7 @@ def refuse_bad_owner(owner: str) -> None:
     """Raises KeysError for a name that an owner cannot have."""
     if not OWNER.fullmatch(owner):
         raise KeysError(
-            "--owner", f"{owner!r} is no usable name", "Use small letters, digits, '.', '_' and '-'."
+            "--owner", f"{owner!r} is not a usable name", "Use small letters, digits, '.', '_' and '-'."
         )
 
 
@@ -89,7 +89,7 @@ def listed(path: Path) -> list[Key]:
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
-        raise KeysError(path.name, f"it is no file of keys ({error})", "Make keys anew.") from None
+        raise KeysError(path.name, f"it is not a file of keys ({error})", "Make new keys.") from None
 
 
 class Keys:

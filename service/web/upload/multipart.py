@@ -140,7 +140,7 @@ class _Form:
             raise FormError("A part of the form has no name")
         part = self._text(options[b"name"])
         if b"filename" not in options and part not in self._texts:
-            raise FormError(f"The part {part!r} is no file")
+            raise FormError(f"The part {part!r} is not a file")
         if len(self.files) >= self._most:
             raise FormError(f"Too many files: the form may hold {self._most}")
         number = len(self.files)

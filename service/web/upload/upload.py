@@ -113,7 +113,7 @@ def _axes(files: list[FilePart]) -> MeshAxes | None:
             file.path.unlink()
             axes = parse_axes(text)
             if axes is None:
-                detail = f"{text!a} is none that surfaces are read in. {SEND_AXES}"
+                detail = f"{text!a} is not supported for surfaces. {SEND_AXES}"
                 raise part_problem("malformed-upload", MESH_AXES, detail)
             return axes
     return None

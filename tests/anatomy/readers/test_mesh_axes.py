@@ -228,7 +228,7 @@ def test_one_reading_of_axes_that_are_asked_for(
         return
     with pytest.raises(SystemExit):
         parser.parse_args(["--mesh-axes", text])
-    assert f"{text!a} is none that surfaces are read in. Send lps or ras." in capsys.readouterr().err
+    assert f"{text!a} is not supported for surfaces. Send lps or ras." in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

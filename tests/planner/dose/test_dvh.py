@@ -196,7 +196,7 @@ def test_a_volume_in_cc_is_a_thousand_cubic_millimetres() -> None:
 
 @pytest.mark.parametrize("percent", [0.0, -1.0, 100.1, np.nan])
 def test_a_share_outside_the_structure_is_refused(percent: float) -> None:
-    with pytest.raises(ValueError, match="no part of it"):
+    with pytest.raises(ValueError, match="not a part of it"):
         dose_covering_percent(dose_volume(np.ones(1), np.ones(1)), percent)
 
 
@@ -207,7 +207,7 @@ def test_what_is_no_sample_is_refused() -> None:
         dose_volume(np.array([np.nan]), np.ones(1))
     with pytest.raises(ValueError, match="positive"):
         dose_volume(np.ones(2), np.array([1.0, 0.0]))
-    with pytest.raises(ValueError, match="no volume"):
+    with pytest.raises(ValueError, match="not a volume"):
         dose_to_hottest_cc(dose_volume(np.ones(1), np.ones(1)), 0.0)
 
 

@@ -182,7 +182,7 @@ def test_a_plan_replaces_no_input_and_no_device(
     for place, said in (
         (labels, "it is an input of this plan"),
         (tmp_path / "link.json", "it is an input of this plan"),
-        (Path("/dev/null"), "it is no plain file"),
+        (Path("/dev/null"), "it is not a plain file"),
         (tmp_path, "it is a folder"),
     ):
         assert said in refused(capsys, "plan", *map_arguments, "-o", str(place))

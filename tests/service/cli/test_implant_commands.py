@@ -369,7 +369,7 @@ def test_a_plan_without_a_prescription_is_refused(
             replan,
             "needles",
             '{"needles": [{"path_id": "N3", "entry_mm": [0, 0, 0], "tip_mm": [0, 9, 0]}]}',
-            "needles/0/path_id: 'N3' is no path of the plan. Known: N1, N2. null stands for",
+            "needles/0/path_id: 'N3' is not a path of the plan. Known: N1, N2. null stands for",
         ),
     ],
 )

@@ -75,7 +75,7 @@ def _kept_by_its_owner_alone(ann: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"SEEDPATH_TRUSTED_PROXIES": "proxy.example"}, "is no address"),
+        ({"SEEDPATH_TRUSTED_PROXIES": "proxy.example"}, "is not an address"),
         ({"SEEDPATH_TRUSTED_PROXIES": "127.0.0.1"}, "without keys_file"),
         ({"SEEDPATH_BODY_BYTES_PER_S": "0"}, "greater than 0"),
         ({"SEEDPATH_MAX_CONNECTIONS": "2"}, "greater than or equal to 16"),

@@ -104,7 +104,7 @@ def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path
     ("name", "said"),
     [
         ("s/..", "leads out"),
-        ("a: b.nii", "no usable file name"),
+        ("a: b.nii", "not a usable file name"),
         ("C:\\a.nii", "leads out"),
         ("..\\a.nii", "leads out"),
         ("s/../a.nii", "leads out"),

@@ -80,7 +80,7 @@ def test_a_damaged_copy_is_told_and_written_anew(
     stderr = capsys.readouterr().err
     assert file.place in stderr and file.sha256 in stderr and "backup --verify" in stderr
     assert store("backup", "--verify", target) == NOT_WHOLE
-    assert f"was damaged, and is written anew: {file.place}" in capsys.readouterr().err
+    assert f"was damaged, and is written again: {file.place}" in capsys.readouterr().err
     # Of all backups that hold it.
     assert [verified(target, backup)[1] for backup in made_backups(target)] == [[], []]
     assert store("restore", "--verify", target) == store("backup", "--verify", target) == WHOLE

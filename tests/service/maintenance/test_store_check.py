@@ -262,7 +262,7 @@ def test_a_folder_that_is_no_store_is_refused(
 ) -> None:
     for action in (["check"], ["rebuild", "--owner", "ann"]):
         assert main(["store", *action, "--data-dir", str(tmp_path / "none")]) == 2
-        assert "no data folder of a service" in capsys.readouterr().err
+        assert "is not a data folder of a service" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
     assert main(["store", "rebuild", "--owner", "No Name", "--data-dir", str(tmp_path)]) == 2
 

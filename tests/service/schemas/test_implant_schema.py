@@ -147,7 +147,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"needle_set": {"given_needles": [NEEDLE | {"tip_mm": [0.0, 0.5, 0.0]}]}},
         "/needle_set/given_needles/0",
-        "entry_mm and tip_mm lie 0.5 mm apart, which is no needle.",
+        "entry_mm and tip_mm lie 0.5 mm apart, which is not a needle.",
     ),
     (
         {"needle_set": {"given_seeds": [{"position_mm": [0, 0, 0], "axis": [0, 0, 0]}]}},
@@ -235,7 +235,7 @@ def test_what_contradicts_is_refused_where_it_stands(document: dict[str, Any], w
 )
 def test_a_date_is_year_month_and_day(value: Any) -> None:
     found = refusal({"seeds": {"calibration_date": value}})["/seeds/calibration_date"]
-    assert 'is no date. Give year, month and day in quotes: "2026-03-31".' in found
+    assert 'is not a date. Give year, month and day in quotes: "2026-03-31".' in found
 
 
 def test_goals_at_their_limits_are_let_be() -> None:
@@ -327,7 +327,7 @@ FOUND: list[tuple[type[Strict], Any, str, str]] = [
     (EvaluateBody, {"seeds": [{"position_mm": [0, 0, 0]}], "case": "x"}, "/case", "Give a sha256"),
     (NeedlesMeasured, {"needles": []}, "/needles", "Give at least 1."),
     (NeedlesMeasured, {"needles": [NEEDLE | {"path_id": ""}]}, "/needles/0/path_id", "is empty"),
-    (NeedlesMeasured, {"needles": [NEEDLE | {"tip_mm": [0, 0, 0]}]}, "/needles/0", "no needle"),
+    (NeedlesMeasured, {"needles": [NEEDLE | {"tip_mm": [0, 0, 0]}]}, "/needles/0", "not a needle"),
     (
         NeedlesMeasured,
         {"needles": [NEEDLE | {"path_id": "N1"}] * 2},

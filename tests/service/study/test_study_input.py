@@ -188,7 +188,7 @@ def test_a_table_of_cases_says_what_each_has_of_its_own(tmp_path: Path) -> None:
         ("case,input\na,thorax\na,builtin:thorax\n", "case a: two cases have this name"),
         ("input,request\nthorax,ranked.json\n", "ranked.json: /ranking: a study's rankings are its options"),
         ("input,target\nthorax,gone.nii.gz\n", "gone.nii.gz: there is no such file"),
-        ("input\n\udcff\n", "it is no table"),
+        ("input\n\udcff\n", "it is not a table"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:

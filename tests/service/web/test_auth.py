@@ -419,5 +419,5 @@ def test_a_service_without_its_keys_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"keys\.json"):
         create_app(Settings(data_dir=tmp_path, keys_file=tmp_path / "keys.json"))
     (tmp_path / "keys.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ValueError, match="no file of keys"):
+    with pytest.raises(ValueError, match="not a file of keys"):
         create_app(Settings(data_dir=tmp_path, keys_file=tmp_path / "keys.json"))

@@ -272,7 +272,7 @@ def test_what_the_planner_refuses_is_said_with_its_field(client: httpx.Client, p
     body = {"needles": [NEEDLE], "seeds": seeds(fakes.REFUSED)}
     problem_json = problem(client.post(f"{plan}:replan", json=body, headers=WAIT), "unusable-input")
     assert problem_json["errors"] == [
-        {"pointer": "/needles/0/path_id", "detail": "'N9' is no path of the plan. Known: N1, N2."}
+        {"pointer": "/needles/0/path_id", "detail": "'N9' is not a path of the plan. Known: N1, N2."}
     ]
 
 

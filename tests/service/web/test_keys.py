@@ -54,7 +54,7 @@ def test_what_is_almost_a_key_is_none(tmp_path: Path, change: object) -> None:
 
 @pytest.mark.parametrize("owner", ["", "A", "a/b", "-a", "a" * 65, "a b", "é"])
 def test_a_name_that_cannot_stand_in_logs_is_refused(tmp_path: Path, owner: str) -> None:
-    with pytest.raises(KeysError, match="no usable name"):
+    with pytest.raises(KeysError, match="not a usable name"):
         create(tmp_path / "keys.json", owner)
     assert not (tmp_path / "keys.json").exists()
 
@@ -63,7 +63,7 @@ def test_a_name_that_cannot_stand_in_logs_is_refused(tmp_path: Path, owner: str)
 def test_a_damaged_file_is_said(tmp_path: Path, content: str) -> None:
     path = tmp_path / "keys.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(KeysError, match="no file of keys"):
+    with pytest.raises(KeysError, match="not a file of keys"):
         Keys(path)
     with pytest.raises(KeysError):
         create(path, "a")

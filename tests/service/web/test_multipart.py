@@ -71,7 +71,7 @@ def test_large_files_are_written_before_all_has_arrived(tmp_path: Path) -> None:
     [
         (b"x", "damaged"),
         (file("a", b"abc")[:-2], "middle of a part"),
-        (part('name="file"', b"text") + b"--b--\r\n", "'file' is no file"),
+        (part('name="file"', b"text") + b"--b--\r\n", "'file' is not a file"),
         (part('filename="a"', b"text") + b"--b--\r\n", "no name"),
         (b"--b\r\nX: y\r\n\r\ntext\r\n--b--\r\n", "no name"),
         (file("a") * 6 + b"--b--\r\n", "Too many files"),

@@ -222,9 +222,13 @@ BAD_FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Unknown part 'mask'",
     ),
     "two files": (upload(("file", "a.nii", b"a"), ("file", "b.nii", b"b")), "malformed-upload", "once"),
-    "a path for a name": (upload(("file", "../../a.nii", b"a")), "malformed-upload", "no usable file name"),
-    "a hidden name": (upload(("file", ".a.nii", b"a")), "malformed-upload", "no usable file name"),
-    "a long name": (upload(("file", "a" * 300, b"a")), "malformed-upload", "no usable file name"),
+    "a path for a name": (
+        upload(("file", "../../a.nii", b"a")),
+        "malformed-upload",
+        "not a usable file name",
+    ),
+    "a hidden name": (upload(("file", ".a.nii", b"a")), "malformed-upload", "not a usable file name"),
+    "a long name": (upload(("file", "a" * 300, b"a")), "malformed-upload", "not a usable file name"),
     "too many targets": (
         upload(("file", "a.nii", b"a"), *(("target", f"{n}.nii", b"t") for n in range(7))),
         "malformed-upload",
@@ -233,7 +237,7 @@ BAD_FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a field that is no file": (
         {"data": {"file": "text"}, "files": [("ct", ("ct", b"x"))]},
         "malformed-upload",
-        "The part 'file' is no file",
+        "The part 'file' is not a file",
     ),
     "too much": (upload(("file", "a.nii", b"a" * 250_000)), "too-large", "larger than"),
     "an unreadable image": (upload(("file", "a.nii", b"bad")), "unusable-input", "is no image"),

@@ -13,7 +13,7 @@ RELATIONS = re.compile(
     "|".join(
         (
             # One number or point and another
-            "apart, which is no needle",
+            "apart, which is not a needle",
             "pixels along a side are more than ",
             "^The axis has length ",
             "^The gauge is ",

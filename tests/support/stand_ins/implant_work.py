@@ -89,6 +89,6 @@ def end(how: int, report: ReportProgress) -> None:
             report(Progress(Phase.SEARCH, 0.5, ""))
             time.sleep(LONG_S)
         case n if n == REFUSED:
-            raise RequestError(("needles", 0, "path_id"), "'N9' is no path of the plan", "Known: N1, N2.")
+            raise RequestError(("needles", 0, "path_id"), "'N9' is not a path of the plan", "Known: N1, N2.")
         case n if n == BROKEN:
             os._exit(9)
