@@ -3,7 +3,7 @@
 AnatomyError            bad input: which field, what was found there, what to do
 |-- ReadError           bytes that are not what their name says, or are damaged
 |-- FrameMismatch       two things that must share a frame or a grid do not
-|-- GridError           a voxel-to-patient matrix that is no rigid, scaled frame
+|-- GridError           a voxel-to-patient matrix that is not a rigid, scaled frame
 |-- StructureError      a structure that is empty, unknown, or of an unusable role
 `-- SurfaceError        a mesh that bounds no volume
 """

@@ -40,7 +40,7 @@ class Structure:
 @dataclass(frozen=True)
 class InputDigest:
     """An input file: its name without folders, and the sha256 of its content in hex. `axes` are the patient
-    axes in which a surface was read, "lps" or "ras"; None if the file is no surface."""
+    axes in which a surface was read, "lps" or "ras"; None if the file is not a surface."""
 
     name: str
     sha256: str

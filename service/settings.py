@@ -269,7 +269,7 @@ class Settings(BaseModel):
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from a file and the environment, defaults for the rest.
 
-    Raises SettingsError for a name that is no setting, a value out of range, or values that do not fit
+    Raises SettingsError for a name that is not a setting, a value out of range, or values that do not fit
     together, and OSError for a file that cannot be read.
     """
     values = _from_file(environment[FILE]) if FILE in environment else {}

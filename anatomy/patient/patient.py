@@ -40,7 +40,7 @@ class Patient:
 
 def patient_of(segmentation: Segmentation) -> Patient:
     """The patient with these structures, which have roles. Raises StructureError if there is no target,
-    nothing but the target, a body that is none, or a target outside the body."""
+    nothing but the target, a body structure that is not a body, or a target outside the body."""
     structures, grid = segmentation.structures, segmentation.grid
     # Sorted by name, so that the order of the input never matters, not even where lungs overlap.
     filled = tuple(sorted((s for s in structures if s.mask.count > 0), key=lambda s: s.name))

@@ -33,7 +33,7 @@ diameter, in which no seed has room. A larger one may be a node: whether to trea
 decide."""
 
 MAX_PARTS = 200
-"""A structure in more parts is no target [U]: vessels, noise, the whole image."""
+"""A structure in more parts is not a target [U]: vessels, noise, the whole image."""
 
 MAX_PARTS_LISTED = 5
 """Parts that a note lists one by one."""

@@ -31,7 +31,8 @@ def whole_number(text: str) -> int | None:
 def to_labels(values: np.ndarray, file: str) -> UInt[np.ndarray, "..."]:
     """Stored values of any number type as uint16 labels.
 
-    Raises ReadError for NaN, fractions (a probability map is no label map), negatives and values above 65535.
+    Raises ReadError for NaN, fractions (a probability map is not a label map), negatives and values above
+    65535.
     """
     if values.dtype == np.uint8 or values.dtype == np.uint16:
         return np.asarray(values, np.uint16)

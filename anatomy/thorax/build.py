@@ -112,7 +112,7 @@ def thorax(
 
     `spacing_mm` is along i, j, k. The grid's axes run along the columns of `R_PB`, a rotation; by default i
     to the left, j to posterior, k to superior. The organs keep their positions in P. Raises AnatomyError for
-    a spacing out of range and for an `R_PB` that is no rotation.
+    a spacing out of range and for an `R_PB` that is not a rotation.
     """
     spacing = np.broadcast_to(np.asarray(spacing_mm, dtype=float), (3,))
     if not ((spacing >= MIN_SPACING_MM) & (spacing <= MAX_SPACING_MM)).all():

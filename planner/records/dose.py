@@ -4,7 +4,7 @@ NeedleSet
 |-- PlacedSeed[s]      every seed, along the needle that carries it
 |-- TooNear[g]         what needles that are in already lie too near to
 `-- bounds             what no other set of the same candidates can beat
-DoseReport             dose to water in water, TG-43, for ever (a permanent implant)
+DoseReport             dose to water in water, TG-43, until all activity has decayed (a permanent implant)
 |-- TargetDose         PTV: what the goals are about, and GTV: VolumeDose
 |-- OrganDose[o], DvhCurve[c], GoalResult[g], PointDose[p]
 `-- BedReport          biologically effective dose, organ limits by protocol

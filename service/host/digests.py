@@ -135,7 +135,7 @@ DIGESTS = Digests()
 
 
 def opened(path: Path) -> BinaryIO:
-    """The file, opened for reading. If it is a pipe by now, this does not wait. Raises OSError."""
+    """The file, opened for reading. If it has become a pipe, this does not wait. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -2,7 +2,7 @@
 
 One loop does everything. It reads which jobs are open, submits those that the scheduler does not have, and
 submits those again whose submission ended without a result. A start, a restart, a lost scheduler and the jobs
-of another server that died are no special cases. Several servers may do this at once: a submission has a
+of another server that died need no special case. Several servers may do this at once: a submission has a
 unique name, and the scheduler accepts each name once.
 """
 

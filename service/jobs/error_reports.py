@@ -107,7 +107,7 @@ def input_report(error: AnatomyError, folder: Path, parts: Mapping[str, str], re
 
     `parts` says which part of the upload a file's name belongs to, `request_at` where in the body the request
     stands. A companion of the input is a part of the form. A path of this machine leaves no error: the folder
-    is cut from texts. A file of the store that is damaged is no fault of the case.
+    is cut from texts. A damaged file of the store is not a fault of the case.
     """
     if isinstance(error, DamagedFile):
         return damage_report(error)

@@ -101,7 +101,7 @@ def _wrong_in_result(store: Store, kind: ResultKind, id: str) -> Iterator[str]:
 def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
     cases = set(store.case_ids())
     for kind, id in sorted(database.read(everything)):
-        # A case whose record is gone has been told of.
+        # A case without a record was reported before.
         is_there = id in cases if kind == CASE else store.has(kind, id)
         if not is_there and database.read(partial(is_needed, kind=kind, id=id)):
             yield f"{store.place(kind, id)}: {MISSING}. {remedy_of(kind)}"
@@ -110,7 +110,7 @@ def _rows_without_files(store: Store, database: Database) -> Iterator[str]:
 def _lost_maps(store: Store, database: Database) -> Iterator[str]:
     for id in store.result_ids(ResultKind.PLAN):
         kept_bytes = database.read(partial(size_of, kind=ResultKind.PLAN, id=id))
-        # A plan that is damaged has been told of.
+        # A damaged plan was reported before.
         is_less = store.result_bytes(ResultKind.PLAN, id) < kept_bytes and store.is_kept(
             ResultKind.PLAN, id, 0
         )

@@ -12,9 +12,10 @@ StorageError
 |   `-- OtherFiles     the case that is named has other files
 |-- TooLarge           a result is larger than the store reads again
 |-- QuotaExceeded      the owner keeps as much as allowed
-`-- NoRoom             the disk is full but for the reserve for records
+`-- NoRoom             the disk is full except for the reserve for records
 
-A database that is away, or damaged, is no StorageError: whoever waits for it has to know.
+A database that is away, or damaged, is not a StorageError, so that code that waits for it can tell the
+difference.
 
 Unavailable            the database is away
 `-- DamagedDatabase    its file is there and cannot be read
@@ -134,7 +135,7 @@ class QuotaExceeded(StorageError):
 
 
 class NoRoom(StorageError):
-    """The disk is full but for the reserve for records."""
+    """The disk is full except for the reserve for records."""
 
     def __str__(self) -> str:
         return "The service's disk is full but for what is kept back for its records."

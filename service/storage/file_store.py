@@ -255,7 +255,7 @@ class Store:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            # In place, record first, so that what remains after a kill is no case.
+            # In place, record first, so that what remains after a kill is not a case.
             remove(folder / RECORD)
             removed = folder
         remove(removed)
@@ -357,7 +357,7 @@ class Store:
             if _is_older(path, before_s) and not is_alive(self._marks, name):
                 remove(path)
         for folder in (*self._kept.values(), self._access):
-            # Files that write_atomically has not finished are no results.
+            # Files that write_atomically has not finished are not results.
             for half in folder.glob(".*.json.*"):
                 if _is_older(half, before_s):
                     remove(half)

@@ -21,7 +21,7 @@ _log = logging.getLogger("seedpath.store")
 
 class Summaries:
     """Summaries of what a service stores. None means a file of another version, or a damaged one: it is
-    listed all the same, and reading it says why."""
+    still listed, and reading it says why."""
 
     def __init__(self, database: Database, store: Store) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Shells: a skin segmented as a shell is no body if the edge of the field of view leaves it open.
+"""Shells: a skin segmented as a shell is not a body if the edge of the field of view leaves it open.
 
 .-----.          .-----.          .-----
    |  body |        |  air     <- open at the edge of the field of view: no slice of it can be filled, and

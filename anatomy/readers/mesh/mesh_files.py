@@ -28,7 +28,8 @@ _DAMAGED = (
     NameError,
     struct.error,
 )
-"""Exceptions of trimesh's readers for bytes that are no mesh; NameError if a header lacks expected fields."""
+"""Exceptions of trimesh's readers for bytes that are not a mesh; NameError if a header lacks expected
+fields."""
 
 _MATERIAL = re.compile(rb"usemtl [^\n]*")
 """From anywhere in a line to its end, as trimesh searches for it."""
@@ -46,7 +47,7 @@ def axes_stated_in(path: Path) -> MeshAxes | None:
 def read_surface(path: Path, axes: MeshAxes = MeshAxes.LPS) -> Surface:
     """One closed surface in P, from a file with coordinates in `axes`. [mm]
 
-    Raises ReadError for a file that is no mesh, SurfaceError for a mesh that bounds no volume.
+    Raises ReadError for a file that is not a mesh, SurfaceError for a mesh that bounds no volume.
     """
     check_file_size(path, MAX_SURFACE_BYTES)
     content = path.read_bytes()

@@ -8,7 +8,7 @@ both stretches takes three steps: the s where the lines are nearest, clamped to 
 this s, clamped to its own; the s nearest to this t (C. Ericson, Real-Time Collision Detection, Morgan
 Kaufmann 2005, section 5.1.9). The determinant there, 1 - (u.v)^2, loses digits where needles are nearly
 parallel. By Lagrange's identity it equals |u x v|^2, which does not, and its numerator is (v x w).(u x v).
-Because directions have unit length, a stretch of length 0 is no special case.
+Because directions have unit length, a stretch of length 0 needs no special case.
 """
 
 from typing import NamedTuple

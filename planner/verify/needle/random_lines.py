@@ -50,7 +50,7 @@ def check_random_lines(claims: Claims, plan: Plan, scene: Scene) -> None:
 
 def _check_no_miss(claims: Claims, plan: Plan, scene: Scene) -> None:
     """A plan without a nearest miss claims that no line reaches the target. None of LINES random lines may
-    reach it with the longest needle, whatever is in the way."""
+    reach it with the longest needle, regardless of what is in the way."""
     needle = plan.request.needle
     longest = replace(needle, max_length_mm=max(needle.max_length_mm, LONGEST_NEEDLE_MM))
     reaching = (t for t in _random_axes(scene, replace(plan.request, needle=longest)) if _reaches(t))

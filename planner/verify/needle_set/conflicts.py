@@ -207,7 +207,7 @@ def _check_order(
     sizes: NeedleSizes,
     there: Sequence[PlacedNeedle],
 ) -> None:
-    """Each needle, in its turn, can be driven past all that are in place by then."""
+    """Each needle, in its turn, can be driven past all that are then in place."""
     by_id = {needle.id: needle for needle in placed}
     in_place = list(there)
     driven = [by_id[id_] for id_ in dict.fromkeys(order) if id_ in by_id and by_id[id_] not in there]

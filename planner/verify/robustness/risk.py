@@ -4,7 +4,7 @@
     stated tolerance   at most the angle that brings the wall to a point of any forbidden voxel, and at most
                        the angle whose chord is as long as the free distance at any of some depths
 
-A needle that may be turned farther than stated is no danger, and is not checked.
+A needle that may be turned farther than stated is not a risk, and is not checked.
 """
 
 from collections.abc import Sequence

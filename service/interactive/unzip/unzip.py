@@ -99,7 +99,7 @@ def unpack(archive: Path, folder: Path, limits: ZipLimits) -> int:
     """Unpack the files of `archive` into `folder`, which must be empty. Returns their bytes.
 
     The folders around all files are taken off. Raises UnusableUpload as `stated_bytes` does, and for damaged
-    files; what was unpacked by then is the caller's to remove.
+    files; the caller must remove what was unpacked before.
     """
     with _opened(archive, limits) as opened:
         return sum(_copy(opened, entry, folder / name) for entry, name in _checked(opened, limits, archive))

@@ -7,5 +7,6 @@ grace       a day's delay after a change of the settings, or of the clock
 rounds      removal, a limited number at once, by one server of a data folder
 
 Age counts from the last recorded use: when an item was created, requested again, or last used by a job.
-Reading is no use. What an open job needs is never removed, nor a case from which its owner holds a result.
+Reading does not count as use. What an open job needs is never removed, nor a case from which its owner
+holds a result.
 """

@@ -85,7 +85,7 @@ jobs = Table(
     Column("plan_id", String(64)),
     Column("state", String(10), nullable=False, index=True),
     # How often a worker has begun it, and by which call; how often the process that worked died under it; and
-    # how often it was handed to the scheduler anew.
+    # how often it was handed to the scheduler again.
     Column("attempt", Integer, nullable=False),
     Column("begun_by", String(32)),
     Column("losses", Integer, nullable=False),
