@@ -43,8 +43,8 @@ def view_ends(
     The body includes its organs, on the slices where it was drawn. `limbs`, which lie outside it, and its
     separate parts may continue it: what they cover is not an end. Raises StructureError if organs, limbs or
     parts of the body extend beyond the end by more than MAX_BEYOND_MM and more than one slice, because there
-    the skin was not drawn; and if the target extends beyond it. With a `guessed` skin no slice is left out that
-    holds body.
+    the skin was not drawn; and if the target extends beyond it. With a `guessed` skin no slice is left out
+    that holds body.
     """
     axis = canonical_axes(grid.X_PV)[0][2]
     step_mm, size = float(grid.spacing_mm[axis]), grid.shape[axis]
