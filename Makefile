@@ -51,8 +51,12 @@ demo: $(VENV)/run
 serve: $(VENV)/run
 	@$(BIN)/seedpath serve
 
+# One more than there are cores: many tests wait for a process or a clock.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 # Processes that tests start share their bytecode, wherever the environment keeps it from being written.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile \
+	--no-loadscope-reorder
 
 # The second run sees inside numba's kernels, which no tracer can follow once they are compiled.
 test: $(VENV)/test

@@ -182,6 +182,7 @@ def test_a_stream_that_says_it_is_there_is_asked_again_when_it_breaks_off() -> N
     assert Talkative.asked == 2
 
 
+@pytest.mark.long
 def test_a_plan_outlives_the_restart_of_its_service(tmp_path: Path) -> None:
     service = Service({"SEEDPATH_DATA_DIR": str(tmp_path / "data")}, tmp_path / "log")
     with running(service), Client(service.base) as client:

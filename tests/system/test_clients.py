@@ -105,6 +105,7 @@ def test_a_python_client_is_generated_whole_and_works(
     assert client.get(f"/v1/plans/{printed.strip()}").status_code == 200
 
 
+@pytest.mark.long
 def test_types_for_typescript_are_strict_and_usable(document: Path, tmp_path: Path) -> None:
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:

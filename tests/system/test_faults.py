@@ -109,6 +109,7 @@ async def _all_at_once(crowd: Crowd) -> None:
     await asyncio.gather(*(crowd.ask(number) for number in range(CLIENTS)))
 
 
+@pytest.mark.long
 def test_two_hundred_clients_at_once_are_all_answered(service: Service, tmp_path: Path) -> None:
     with service.client() as client:
         case = phantom_case(client, tmp_path)
@@ -289,6 +290,7 @@ def test_a_store_that_becomes_read_only_is_said_and_goes_on_to_be_read(tmp_path:
         assert files_in(data) == {"results/evaluations", "results/replans"}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("may_mount")
 def test_a_store_that_is_full_is_said_and_goes_on_to_be_read_and_emptied(tmp_path: Path) -> None:
     """Records are elsewhere; tests/system/test_full_disk.py has them on the disk that becomes full."""

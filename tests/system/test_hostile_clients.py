@@ -278,6 +278,7 @@ MOST_OF_SOCKETS_BYTES = SOCKETS * HELD_BY_SOCKET_BYTES + (100 << 20)
 """What the server promises of them, and room for what it makes of a message or two."""
 
 
+@pytest.mark.long
 def test_sockets_that_send_without_end_hold_little_memory(service: Service, plans: str) -> None:
     address = f"ws{service.base.removeprefix('http')}{plans.removesuffix('/plans')}/paths"
     # Nobody packs what is not worth it, and of this a megabyte packs to a kilobyte.
@@ -315,6 +316,7 @@ def test_sockets_that_send_without_end_hold_little_memory(service: Service, plan
     assert most < MOST_OF_SOCKETS_BYTES, f"{most / 2**20:.0f} MiB"
 
 
+@pytest.mark.long
 def test_a_server_that_is_busy_with_hostile_bodies_ends_when_told_to(tmp_path: Path, hostile: bytes) -> None:
     settings = {"SEEDPATH_DATA_DIR": str(tmp_path / "data")}
     with running(Service(settings, tmp_path / "log")) as service:

@@ -28,6 +28,7 @@ KILLS = int(os.environ.get("TEST_KILLS", "6"))
 """How often random processes are killed; docs/reliability.md has what a hundred showed."""
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("what", ["sandbox.main", "spawn_main"])
 def test_a_job_outlives_its_worker(service: Service, what: str) -> None:
     with service.client() as client:
@@ -60,6 +61,7 @@ def test_a_job_outlives_its_server(service: Service) -> None:
         assert is_whole(service, until_done(service, job), seed)
 
 
+@pytest.mark.long
 def test_a_server_ends_when_it_is_asked_to_and_jobs_go_on_at_its_next_start(service: Service) -> None:
     with service.client() as client:
         job = accepted(client, case_of(client), slow_work.LONG)
@@ -78,6 +80,7 @@ def test_a_server_ends_when_it_is_asked_to_and_jobs_go_on_at_its_next_start(serv
     assert final_state["attempt"] >= 2 and is_whole(service, final_state, slow_work.LONG)
 
 
+@pytest.mark.long
 def test_whatever_is_killed_whenever_every_job_is_done_once(service: Service, marks: Path) -> None:
     """Random processes are killed at random moments: nothing is lost, half written, or told twice."""
     chance = random.Random(7)
@@ -112,6 +115,7 @@ def test_whatever_is_killed_whenever_every_job_is_done_once(service: Service, ma
     assert len({p.name.split("-")[1] for p in marks.glob("ended-*")}) == KILLS
 
 
+@pytest.mark.long
 def test_of_two_servers_without_a_scheduler_one_does_the_jobs_and_the_other_takes_over(
     service: Service, tmp_path: Path, marks: Path
 ) -> None:
@@ -135,6 +139,7 @@ def test_of_two_servers_without_a_scheduler_one_does_the_jobs_and_the_other_take
 # Several servers, one scheduler
 
 
+@pytest.mark.long
 def test_several_servers_are_one_service(tmp_path: Path, marks: Path, postgres: Postgres) -> None:
     with dask_settings(tmp_path, marks, postgres) as settings, contextlib.ExitStack() as stack:
         one, two = (
@@ -166,6 +171,7 @@ def test_several_servers_are_one_service(tmp_path: Path, marks: Path, postgres: 
         assert is_whole(two, until_done(two, last), slow_work.LONG)
 
 
+@pytest.mark.long
 def test_a_database_that_is_away_for_ten_seconds_loses_nothing(
     tmp_path: Path, marks: Path, postgres: Postgres
 ) -> None:

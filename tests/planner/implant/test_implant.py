@@ -117,14 +117,19 @@ def longer_seeds() -> Plan:
     return made(asked(seeds=SeedRequest(model="best_2301", activity_mci=0.6)))
 
 
-PLANS = ["parallel", "wide", "around_given", "out_of_reach"]
+PLANS = [
+    "plain",
+    "parallel",
+    "around_given",
+    *(pytest.param(name, marks=pytest.mark.long) for name in ("wide", "out_of_reach", "longer_seeds")),
+]
 
 
 def seed_mm(planned: Plan) -> float:
     return {"amersham_6711": 4.5, "best_2301": 5.0}[planned.request.seeds.model]
 
 
-@pytest.fixture(params=["plain", *PLANS, pytest.param("longer_seeds", marks=pytest.mark.long)])
+@pytest.fixture(params=PLANS)
 def any_plan(request: pytest.FixtureRequest) -> Plan:
     return ball_plan() if request.param == "plain" else request.getfixturevalue(request.param)
 
@@ -219,6 +224,7 @@ def test_a_plan_meets_its_goals_and_says_so():
     assert f"D90 {planned.dose.target.d90_gy:.1f} Gy" in planned.outcome.message
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("name", ["parallel", "wide", "around_given", "longer_seeds"])
 def test_every_set_that_can_meets_its_goals(name, request):
     planned = request.getfixturevalue(name)

@@ -706,6 +706,7 @@ def test_goals_that_are_not_met_are_an_outcome_too() -> None:
 CENTRE_B = (60.0, 70.0, 66.0)
 
 
+@pytest.mark.long
 def test_given_needles_may_touch_each_other_and_pass_organs() -> None:
     """Two that cross, one of them through the left lung and beside the aorta; no order is stated for them."""
     who = honest_implant()[1]
@@ -740,6 +741,7 @@ def test_an_order_may_only_be_left_out_where_the_given_needles_have_none() -> No
     assert "the order names every needle once" in failed(in_set(order=())(plan), who)
 
 
+@pytest.mark.long
 def test_given_seeds_count_with_and_without_an_axis() -> None:
     axis = (0.0, 1.0, 0.0)
     seeds = [GivenSeed((57.0, 66.0, 58.5)), GivenSeed((54.0, 66.0, 65.5), axis)]

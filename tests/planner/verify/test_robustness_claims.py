@@ -218,6 +218,7 @@ def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     assert name in failed_checks
 
 
+@pytest.mark.long
 def test_robustness_of_another_random_seed_is_not_that_of_this_one(truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
     other = dosed(replace(plan, request=replace(plan.request, random_seed=5)), who)

@@ -347,6 +347,7 @@ def ordered_at_once(folder: Path, clients: int, orders: int) -> Counter[int]:
     return Counter(answers)
 
 
+@pytest.mark.long
 def test_eight_clients_ordering_with_ten_thousand_cases_are_all_accepted(tmp_path: Path) -> None:
     assert ordered_at_once(tmp_path, 8, 15) == {202: 120}
 

@@ -211,6 +211,7 @@ def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(
     assert begun(marks) == {f"{how}-lung_length_mm": 2 if how == fakes.BROKEN else 1 for how in hows}
 
 
+@pytest.mark.long
 def test_a_folder_of_masks_is_a_case_by_what_is_read_of_it(study: Study, tmp_path: Path, marks: Path) -> None:
     masks = tmp_path / "p1" / "segmentations"
     fakes.write_case(masks / "node.nii.gz")
@@ -374,6 +375,7 @@ def test_a_scheduler_s_workers_do_a_study_whose_database_is_its_own(
 # The real thing
 
 
+@pytest.mark.long
 def test_a_small_chest_is_planned_and_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

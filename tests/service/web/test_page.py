@@ -144,6 +144,7 @@ def test_a_second_visit_is_as_alive_as_the_first(playwright, base, tmp_path):
     assert known == [False, True, True]
 
 
+@pytest.mark.long
 def test_an_upload_that_cannot_be_used_says_why(page, folder):
     (folder / "broken.nii.gz").write_bytes(b"no image")
     page.get_by_text("Upload a segmentation").click()
@@ -534,7 +535,7 @@ def test_fields_that_are_wrong_are_named(shown):
     expect(shown.locator("#alert")).to_contain_text("cannot be read")
 
 
-@pytest.mark.representative(1)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "scheme"), [((1366, 768), "light"), ((834, 1112), "dark"), ((1112, 834), "light")]
 )

@@ -92,7 +92,7 @@ def lattice_plan(apart_mm: float, reach_mm: float, activity_mci: float, dose_gy:
     return plan(ball_scene(), request).plan
 
 
-@pytest.mark.representative(1)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("apart_mm", "activity_mci", "dose_gy"),
     [(6.0, 0.05, 120.0), (6.0, 0.05, 300.0), (8.0, 0.1, 160.0), (10.0, 0.05, 120.0)],

@@ -202,6 +202,7 @@ class Reader:
         self.read += len(some)
 
 
+@pytest.mark.long
 def test_an_answer_that_is_read_slowly_is_not_given_up(listener: Listener) -> None:
     """Thrice as fast as it must be, at which a third of a send buffer takes longer than anybody waits for.
     The server's side tells: a client has long to read what was sent before."""
