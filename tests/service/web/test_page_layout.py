@@ -24,7 +24,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from sample_implants import ASKED, a_dose, a_needle_set
+from sample_implants import ASKED, a_dose, a_needle_set, implant_plan
 
 from planner.records.dose import GoalResult
 from planner.records.needle_set import NeedleParts, TooNear
