@@ -252,6 +252,7 @@ def files_in(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for name in folders for p in (folder / name).rglob("*")}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("may_mount")
 def test_a_store_that_becomes_read_only_is_said_and_goes_on_to_be_read(tmp_path: Path) -> None:
     data = tmp_path / "data"

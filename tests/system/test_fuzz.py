@@ -95,6 +95,7 @@ def answered_well(client: httpx.Client) -> Counter[tuple[str, str]]:
     return counted
 
 
+@pytest.mark.long
 def test_nothing_that_can_be_asked_is_answered_but_as_documented(client: httpx.Client, folder: Path) -> None:
     few = ["--max-examples", str(FEW), "--generation-deterministic", "--seed", "1"]
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG.name, "--no-color", "run"]

@@ -85,12 +85,17 @@ class TestNoPath:
 
     def test_a_line_beside_the_target(self):
         assert (
-            measure(self.made, Request().needle_assembly, at_voxel(self.made.grid, 20, 25, 24), ANTERIOR)
+            measure(
+                self.small_scene,
+                Request().needle_assembly,
+                at_voxel(self.small_scene.grid, 20, 25, 24),
+                ANTERIOR,
+            )
             is None
         )
 
     def test_a_line_through_the_targets_box_that_meets_no_voxel_of_it(self):
-        grid = self.made.grid
+        grid = self.small_scene.grid
         corners = box_mask(grid.shape, ((20, 20, 20), (22, 22, 22)), ((29, 29, 29), (31, 31, 31)))
         body = box_mask(grid.shape, ((5, 5, 5), (45, 45, 35)))
         small_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, corners)})
@@ -101,14 +106,16 @@ class TestNoPath:
 
     def test_a_needle_that_is_too_short(self):
         reaching = Request(needle=Needle(max_length_mm=40.1))
-        assert measure(self.made, reaching.needle_assembly, self.centre_P, ANTERIOR) is not None
+        assert measure(self.small_scene, reaching.needle_assembly, self.centre_P, ANTERIOR) is not None
         short = Request(needle=Needle(max_length_mm=39.9))
-        assert measure(self.made, short.needle_assembly, self.centre_P, ANTERIOR) is None
+        assert measure(self.small_scene, short.needle_assembly, self.centre_P, ANTERIOR) is None
 
     @pytest.mark.parametrize("outward", [(0, 0, 1), (0, 0.2, -1), (0.1, 0, 1)])
     def test_an_entry_through_the_cut_edge(self, outward):
         assert (
-            measure(self.made, Request().needle_assembly, self.centre_P, np.array(outward, dtype=float))
+            measure(
+                self.small_scene, Request().needle_assembly, self.centre_P, np.array(outward, dtype=float)
+            )
             is None
         )
 
@@ -134,9 +141,11 @@ class TestNoPath:
         assert measure(small_scene, Request().needle_assembly, point_P, -leftwards) is not None
 
     def test_a_target_voxel_outside_the_body(self):
-        grid = self.made.grid
-        body = self.made.body.layer == self.made.body.label
-        small_scene = replace(self.made, body=mask_from_bool(body & (np.arange(grid.shape[1]) < 24)[:, None]))
+        grid = self.small_scene.grid
+        body = self.small_scene.body.layer == self.small_scene.body.label
+        small_scene = replace(
+            self.small_scene, body=mask_from_bool(body & (np.arange(grid.shape[1]) < 24)[:, None])
+        )
         assert measure(small_scene, Request().needle_assembly, self.centre_P, ANTERIOR) is None
 
 

@@ -48,6 +48,7 @@ def test_a_fault_of_the_engine_is_told_and_jobs_are_looked_after_all_the_same(
         assert answer.status_code == 200 and next(faults, None) is None
 
 
+@pytest.mark.long
 def test_a_cluster_that_lost_its_workers_is_started_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> 
         assert counts == {1: 20_000}
 
 
+@pytest.mark.long
 def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something hangs, and all threads of requests wait for it."""
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))

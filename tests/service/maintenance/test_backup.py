@@ -191,6 +191,7 @@ def killed_at(count: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_a_backup_that_is_killed_leaves_the_last_one_usable(
     in_sqlite: Kept, restored: Restored, monkeypatch: pytest.MonkeyPatch
 ) -> None:

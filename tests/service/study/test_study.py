@@ -168,6 +168,7 @@ def test_a_plan_s_file_that_was_changed_is_made_again(
     assert results(tmp_path) == before
 
 
+@pytest.mark.long
 def test_a_case_that_somebody_removed_in_part_is_taken_in_again(study: Study, tmp_path: Path) -> None:
     case = fakes.write_case(tmp_path / "p.nii.gz")
     assert study(case, rankings=(LUNG,)) == 0

@@ -186,6 +186,7 @@ def test_what_has_changed_meanwhile_is_not_removed(client: httpx.Client, case: s
     assert client.delete(other, headers={"If-Match": client.get(other).headers["etag"]}).status_code == 204
 
 
+@pytest.mark.long
 def test_no_longer_wait_is_applied_than_the_service_gives(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, max_wait_s=1.5)
     with (

@@ -276,6 +276,7 @@ def test_without_a_socket_the_verdict_comes_all_the_same(page, planned):
     expect(page.locator("#verdict.safe")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_verdict_names_organs_that_it_does_not_look_at(shown, planned):
     missing = planned["plan"]["missing_structures"]
     assert missing
@@ -484,6 +485,7 @@ def test_a_plan_asked_again_after_a_reload_keeps_what_the_form_does_not_show(pag
     assert body | before == document["request"] | before
 
 
+@pytest.mark.long
 def test_a_plan_is_not_shown_on_another_patient(page, planned, api):
     other = api.post("/v1/cases", json={"builtin": "thorax"}).json()["id"]
     case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
@@ -492,11 +494,13 @@ def test_a_plan_is_not_shown_on_another_patient(page, planned, api):
     expect(page.locator("#status")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_why_paths_are_blocked_is_listed(shown, planned):
     for blocker in planned["plan"]["blocked_by"][:5]:
         expect(shown.locator("#blocked")).to_contain_text(blocker["structure"].replace("_", " "))
 
 
+@pytest.mark.long
 def test_a_downloaded_plan_is_the_plan_byte_for_byte(shown, planned, api):
     with shown.expect_download() as download:
         shown.get_by_role("link", name="Plan (JSON").click()
@@ -525,6 +529,7 @@ def test_the_built_in_thorax_is_drawn_and_its_planning_withdrawn(page):
     expect(page.locator("#status")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_fields_that_are_wrong_are_named(shown):
     shown.get_by_text("All other fields, as JSON").click()
     shown.get_by_label("Fields here override").fill('{"search": {"max_paths": 10, "wrong": 1}}')

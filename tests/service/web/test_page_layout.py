@@ -165,7 +165,7 @@ def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     assert news.evaluate("(e) => e.previousElementSibling?.tagName") == "H2"
 
 
-@pytest.mark.representative(1)
+@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_table_of_paths_is_no_wider_than_its_frame(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
@@ -200,6 +200,7 @@ def test_progress_and_the_time_left_are_seen_where_the_user_is(
     assert page.locator("#job progress").get_attribute("value") == "0.25"
 
 
+@pytest.mark.long
 def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
@@ -455,6 +456,7 @@ def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once
     assert aims[-1] == "ptv"
 
 
+@pytest.mark.long
 def test_cases_are_found_again_by_name(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
     page.goto(base)
     picker = page.get_by_label("Stored cases")

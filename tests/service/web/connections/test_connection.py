@@ -179,6 +179,7 @@ def test_where_all_are_answered_a_new_one_is_turned_away(listener: Listener, app
     assert status(listener) == 200
 
 
+@pytest.mark.long
 def test_an_answer_that_nobody_reads_is_not_kept(listener: Listener) -> None:
     with connected(listener) as client:
         client.sendall(ASK.replace(b"small", b"large"))
