@@ -189,7 +189,6 @@ def test_a_true_evaluation_passes(lacking: Evaluation) -> None:
     assert lacking.achieved.cold_spots and lacking.achieved.organs
 
 
-@pytest.mark.representative(14)
 @pytest.mark.parametrize("fault", EVALUATIONS)
 def test_a_fault_in_an_evaluation_is_caught(fault: str, lacking: Evaluation) -> None:
     change, expected = EVALUATIONS[fault]

@@ -639,7 +639,6 @@ def test_a_true_implant_passes(truth: tuple[Plan, Patient]) -> None:
     assert failed(plan, who) == {}
 
 
-@pytest.mark.representative(40)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
@@ -652,7 +651,6 @@ def numbers_of(record: type) -> list[str]:
     return [f.name for f in fields(record) if f.type in (float, int) or "float" in str(f.type)]
 
 
-@pytest.mark.representative(9)
 @pytest.mark.parametrize("name", numbers_of(TargetDose))
 @pytest.mark.parametrize("factor", [0.8, 1.2])
 def test_every_number_of_the_targets_dose_is_checked(
@@ -662,7 +660,6 @@ def test_every_number_of_the_targets_dose_is_checked(
     assert failed(in_target(**{name: factor * getattr(plan.dose.target, name)})(plan), who)
 
 
-@pytest.mark.representative(6)
 @pytest.mark.parametrize("name", numbers_of(NeedleSet))
 @pytest.mark.parametrize("value", [-1, 10**20])
 def test_no_number_of_a_set_may_be_anything(name: str, value: int, truth: tuple[Plan, Patient]) -> None:
@@ -706,7 +703,6 @@ def test_goals_that_are_not_met_are_an_outcome_too() -> None:
 CENTRE_B = (60.0, 70.0, 66.0)
 
 
-@pytest.mark.long
 def test_given_needles_may_touch_each_other_and_pass_organs() -> None:
     """Two that cross, one of them through the left lung and beside the aorta; no order is stated for them."""
     who = honest_implant()[1]
@@ -741,7 +737,6 @@ def test_an_order_may_only_be_left_out_where_the_given_needles_have_none() -> No
     assert "the order names every needle once" in failed(in_set(order=())(plan), who)
 
 
-@pytest.mark.long
 def test_given_seeds_count_with_and_without_an_axis() -> None:
     axis = (0.0, 1.0, 0.0)
     seeds = [GivenSeed((57.0, 66.0, 58.5)), GivenSeed((54.0, 66.0, 65.5), axis)]

@@ -208,7 +208,6 @@ def failed(plan: Plan, who: Patient) -> set[str]:
     return {check.name for check in verify(plan, who.scene).checks if not check.passed}
 
 
-@pytest.mark.representative(10)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
@@ -218,7 +217,6 @@ def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
     assert name in failed_checks
 
 
-@pytest.mark.long
 def test_robustness_of_another_random_seed_is_not_that_of_this_one(truth: tuple[Plan, Patient]) -> None:
     plan, who = truth
     other = dosed(replace(plan, request=replace(plan.request, random_seed=5)), who)

@@ -114,8 +114,18 @@ def running(service: Service) -> Iterator[Service]:
         yield service
     finally:
         if service.process is not None and service.process.poll() is None:
+            children = psutil.Process(service.process.pid).children(recursive=True)
             service.process.send_signal(signal.SIGKILL)
             service.process.wait()
+            end_stopped(children)
+
+
+def end_stopped(processes: list[psutil.Process]) -> None:
+    """End those that a test has stopped: they cannot see that the server is gone. The others do, and end."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() == psutil.STATUS_STOPPED:
+                process.kill()
 
 
 def app_of_fakes(settings: Settings) -> Any:

@@ -115,7 +115,6 @@ def test_many_points_get_what_the_formula_gives_each(source) -> None:
     np.testing.assert_allclose(doses[outside], [seeds.at(tuple(p)) for p in points[outside]], rtol=1e-6)
 
 
-@pytest.mark.representative(3)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
 def test_seeds_without_an_axis_too(source) -> None:
     seeds = seed_doses(source, 0.8, some_seeds(3, 8, known=0.5))
@@ -143,7 +142,6 @@ def test_an_axis_without_length_is_none_and_no_seeds_give_nothing() -> None:
     assert none.at((3.0, 4.0, 5.0)) == 0.0 and none.nearest_mm(np.array([[3.0, 4.0, 5.0]])) == [inf]
 
 
-@pytest.mark.representative(3)
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
 def test_no_place_outside_seeds_gets_more_than_the_highest(source) -> None:
     """Near three seeds, of which one has no axis and two touch: on their surfaces, and a little outside."""
@@ -235,7 +233,6 @@ def test_of_a_long_organ_beyond_the_lattice_the_hottest_part_is_what_is_nearest(
     assert as_bool(part, grid.shape)[tuple(hottest.T)].all()
 
 
-@pytest.mark.representative(7)
 @pytest.mark.parametrize("name", ORGANS)
 @pytest.mark.parametrize("seed", range(4))
 def test_what_another_sample_of_an_organ_says_is_believed(name: str, seed: int) -> None:

@@ -102,7 +102,6 @@ def one_more(**changes: Any) -> Edit:
     return edit
 
 
-@pytest.mark.long
 def test_the_honest_file_says_how_near_the_needle_passes_and_is_verified() -> None:
     plan = edited()
     assert plan.needle_set is not None
