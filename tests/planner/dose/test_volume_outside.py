@@ -33,7 +33,8 @@ COUNTED = 0.002
 """What the count is held to, as a part of the volume that gets the dose."""
 COUNTED_ALIGNED = 0.005
 """The same where a ball's centre lies on a plane of symmetry of the voxels: parts at equal distances from it
-are then inside or outside together. 0.43 % were seen, with a radius of 3 mm in voxels of 1 mm."""
+are then inside or outside together. 0.43 % were seen on two or three such planes and 0.25 % on one, with a
+radius of 3 mm in voxels of 1 mm."""
 
 spacings = st.tuples(*[st.floats(0.3, 5.0).map(lambda h: round(h, 2))] * 3)
 
@@ -89,7 +90,7 @@ def test_a_ball_and_a_box_on_any_grid(
     ball = 4.0 / 3.0 * pi * radius**3
     expected = ball - overlap_mm3(target, grid, at_B, radius)
     volume_mm3 = outside_mm3(dose, K / radius**2, at_P, target, grid)
-    aligned = any(abs(2.0 * part - round(2.0 * part)) < 0.1 for part in off)
+    aligned = any(abs(2.0 * part - round(2.0 * part)) < 0.04 for part in off)
     assert volume_mm3 == pytest.approx(expected, abs=(COUNTED_ALIGNED if aligned else COUNTED) * ball)
 
 

@@ -97,7 +97,6 @@ def striped(apart: tuple[int, int], stripes: int, outer: str, inner: str) -> Sce
     return breathing({f"lung_{outer}_lobe_left": outers, f"lung_{inner}_lobe_left": inners})
 
 
-@pytest.mark.representative(2)
 @pytest.mark.interpreted
 @pytest.mark.parametrize(("apart", "stripes"), [((4, 9), 12), ((12, 17), 4)])
 @pytest.mark.parametrize(("outer", "inner"), [("lower", "upper"), ("upper", "lower")])
@@ -146,7 +145,6 @@ def test_lung_on_both_sides_of_a_nodules_hole_is_one_puncture() -> None:
     assert counts(breathing(LOBES, [nodule, channel])) == (2, 1)
 
 
-@pytest.mark.representative(2)
 @pytest.mark.interpreted
 @pytest.mark.parametrize(
     ("depths", "wanted"),
