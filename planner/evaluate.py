@@ -10,7 +10,8 @@ from jaxtyping import Float
 from scipy.ndimage import label
 
 from anatomy.geometry.frames import MM3_PER_CC
-from anatomy.geometry.masks import VoxelMask, points_inside
+from anatomy.geometry.masks import VoxelMask
+from anatomy.geometry.points_in_mask import points_inside
 from anatomy.scene import Scene
 from planner.dose.dosimetry import ORGAN_STEP_MM, Dosimetry, organ_dose, volume_dose
 from planner.dose.goals import goal_results

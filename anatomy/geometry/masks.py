@@ -177,13 +177,3 @@ def centroid_P(mask: VoxelMask, grid: Grid) -> Float[np.ndarray, "3"]:
         counts = np.count_nonzero(inside, axis=tuple(a for a in range(3) if a != axis))
         middle_V[axis] = mask.lower[axis] + counts @ np.arange(len(counts)) / counts.sum()
     return np.asarray(grid.to_patient(middle_V * grid.spacing_mm))
-
-
-def points_inside(mask: VoxelMask, grid: Grid, points_P: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
-    """Which points lie in a voxel of the mask. A voxel's box includes its lower faces, not its upper ones."""
-    index = np.floor(grid.to_box(points_P) / grid.spacing_mm + 0.5).astype(int)
-    within = ((index >= mask.lower) & (index < mask.upper)).all(axis=1)
-    inside = np.zeros(len(points_P), dtype=bool)
-    i, j, k = index[within].T
-    inside[within] = mask.layer[i, j, k] == mask.label
-    return inside

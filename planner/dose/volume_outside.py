@@ -22,7 +22,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask, points_inside
+from anatomy.geometry.masks import VoxelMask
+from anatomy.geometry.points_in_mask import points_inside
 from planner.dose.dose_grid import POINTS_AT_ONCE, DoseAt, DoseGrid, dose_grid_enclosing
 
 STEP_MM = 1.0
@@ -61,9 +62,9 @@ def outside_mm3(
     parts_per_axis = (PARTS / max(1, int(np.count_nonzero(maybe)))) ** (1.0 / 3.0)
     fine = min(MAX_PARTS, max(MIN_PARTS, int(parts_per_axis)))
     parts = voxels * -(-fine // voxels)
-    inner_mm3 = _counted(np.argwhere(surely), voxels, dose_grid.grid, target, grid)
-    cut = _counted(np.argwhere(maybe), parts, dose_grid.grid, target, grid, dose, level_gy)
-    return float(np.prod(cell)) * (inner_mm3 / int(voxels.prod()) + cut / int(parts.prod()))
+    inner_parts = _counted(np.argwhere(surely), voxels, dose_grid.grid, target, grid)
+    cut_parts = _counted(np.argwhere(maybe), parts, dose_grid.grid, target, grid, dose, level_gy)
+    return float(np.prod(cell)) * (inner_parts / int(voxels.prod()) + cut_parts / int(parts.prod()))
 
 
 def cell_sides_mm(spacing_mm: Float[np.ndarray, "3"], step_mm: float) -> Float[np.ndarray, "3"]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from anatomy.errors import RequestPath
-from anatomy.geometry.masks import points_inside
+from anatomy.geometry.points_in_mask import points_inside
 from anatomy.scene import Scene
 from planner.errors import RequestError
 from planner.measuring.measure import Measurer

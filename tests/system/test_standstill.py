@@ -97,7 +97,7 @@ def test_a_stopped_worker_is_replaced_and_its_job_begun_again(service: Service) 
 
 
 @pytest.mark.long
-def test_a_stopped_bench_is_replaced_and_its_job_begun_again(service: Service) -> None:
+def test_a_stopped_sandbox_is_replaced_and_its_job_begun_again(service: Service) -> None:
     with service.client() as client:
         plans = case_of(client)
         job = accepted(client, plans, slow_work.LONG)

@@ -51,7 +51,7 @@ class BackupCopier:
 
     def copy(self, item: ItemId) -> None:
         """Copy an item's files."""
-        if not self._is_copied(item, partly=False):
+        if not self._copy_if_there(item, partly=False):
             self._gone.append(item)
 
     def settle(self, database: Database) -> tuple[list[ItemId], list[ItemId]]:
@@ -66,7 +66,7 @@ class BackupCopier:
             still = needed(connection)
             for item in self._gone:
                 if (item.kind, item.id) in still:
-                    self._is_copied(item, partly=True)
+                    self._copy_if_there(item, partly=True)
             return [item for item in self._gone if (item.kind, item.id) not in still]
 
         # Under the lock of rows and files nothing is added or removed; items that were added again are copied
@@ -74,7 +74,7 @@ class BackupCopier:
         removed = database.write(look_again, LOCK) if self._gone else []
         return removed, self._damaged
 
-    def _is_copied(self, item: ItemId, *, partly: bool) -> bool:
+    def _copy_if_there(self, item: ItemId, *, partly: bool) -> bool:
         """Whether an item's files were there. If so, the readable ones are copied; with `partly`, those that
         were there are copied in any case."""
         files, is_damaged, is_there = [], False, True

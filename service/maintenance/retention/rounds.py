@@ -82,11 +82,11 @@ class Retention:
         for item in self.due():
             if most is not None and len(went) >= most:
                 return went, True
-            if self._is_removed(item):
+            if self._remove_if_unused(item):
                 went.append(item)
         return went, False
 
-    def _is_removed(self, item: Due) -> bool:
+    def _remove_if_unused(self, item: Due) -> bool:
         try:
             if item.kind == CASE:
                 self._library.remove_case(item.owner, item.id, lambda c: _note_unused(c, item))

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anatomy.geometry.masks import MaskLayers, mask_from_bool, points_inside
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
+from anatomy.geometry.points_in_mask import points_inside
 from planner.dose import volume_outside as outside
 from planner.dose.dvh import dose_volume
 from planner.dose.indices import QualityIndices, quality_indices

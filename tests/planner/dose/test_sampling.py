@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from anatomy.geometry.masks import MaskLayers, mask_from_bool, points_inside
+from anatomy.geometry.masks import MaskLayers, mask_from_bool
+from anatomy.geometry.points_in_mask import points_inside
 from planner.dose import sampling
 from planner.dose.sampling import FineRegion, sampled
 from planner.errors import RequestError

@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
 from anatomy.geometry.frames import Grid
-from anatomy.geometry.masks import VoxelMask, mask_from_bool, points_inside
+from anatomy.geometry.masks import VoxelMask, mask_from_bool
+from anatomy.geometry.points_in_mask import points_inside
 from anatomy.structures import Role
 from planner.dose.dosimetry import Dosimetry
 from planner.dose.tg43.seed_dose import seed_dose

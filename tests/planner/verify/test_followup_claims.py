@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
-from anatomy.geometry.masks import mask_from_bool, points_inside
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.geometry.points_in_mask import points_inside
 from planner.dose.tg43.seed_dose import seed_dose
 from planner.evaluate import evaluate_implant
 from planner.records.followup import Changes, Evaluation, Replanned

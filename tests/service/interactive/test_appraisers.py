@@ -85,7 +85,7 @@ def test_many_needles_are_shared_out_and_answered_as_by_one(
     assert len({tuple(path["direction"]) for path in document["paths"]}) == SHARED_FROM + 1
 
 
-def test_few_needles_stay_at_the_cases_own_bench(
+def test_few_needles_stay_at_the_cases_own_sandbox(
     two: Appraisers, case: Case, asked_at: list[tuple[object, int]]
 ) -> None:
     for count in (1, SHARED_FROM - 1):
@@ -94,7 +94,7 @@ def test_few_needles_stay_at_the_cases_own_bench(
     assert {sandbox for sandbox, _ in asked_at} == {two._sandboxes[1]}
 
 
-def test_what_cannot_be_asked_of_a_case_is_one_problem_from_all_benches(two: Appraisers, case: Case) -> None:
+def test_an_unusable_request_is_one_problem_from_all_sandboxes(two: Appraisers, case: Case) -> None:
     with pytest.raises(UnusableInput) as caught:
         answer(two, case, body(SHARED_FROM, {"target": {"structure": "x"}}))
     assert [error.pointer for error in report_of(caught.value).errors] == ["/request/target/structure"]

@@ -60,7 +60,7 @@ def clients(tmp_path: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     yield from served(tmp_path)
 
 
-def test_slow_uploads_of_one_owner_leave_a_bench_for_another(
+def test_slow_uploads_of_one_owner_leave_a_sandbox_for_another(
     clients: tuple[httpx.Client, httpx.Client], tmp_path: Path
 ) -> None:
     ann, ben = clients

@@ -257,7 +257,7 @@ def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
     run(ask)
 
 
-def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
+def test_a_sandbox_that_is_closed_stops_its_work_and_begins_none() -> None:
     """Of one who is at work, of two who wait, and of one who comes later; and no process is left."""
 
     async def ask() -> None:
@@ -275,7 +275,7 @@ def test_a_bench_that_is_closed_stops_its_work_and_begins_none() -> None:
     run(ask)
 
 
-def test_a_bench_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_pool, "CLOSE_S", 0.1)
     sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9)
     with sandbox._slots[0].is_taken:

@@ -21,7 +21,7 @@ from process_state import is_gone
 from anatomy.errors import ReadError
 from planner.records.progress import Progress
 from service.jobs.liveness import stall_detector
-from service.jobs.sandbox import sandbox as bench_of
+from service.jobs.sandbox import sandbox as sandbox_module
 from service.jobs.sandbox.sandbox import (
     LimitExceeded,
     ProcessLost,
@@ -266,7 +266,7 @@ def test_a_process_that_no_kill_ends_is_given_up(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As one that waits for a share that does not answer."""
-    monkeypatch.setattr(bench_of, "END_S", 0.1)
+    monkeypatch.setattr(sandbox_module, "END_S", 0.1)
     pid = sandbox.run(fakes.answer, 1)[1]
     process = sandbox._process
     assert process is not None
@@ -283,7 +283,7 @@ def test_a_process_that_no_kill_ends_is_given_up(
     ("number", "work"),
     [(signal.SIGKILL, "last"), (signal.SIGKILL, "keep_the_lock"), (signal.SIGSTOP, "last")],
 )
-def test_a_bench_ends_with_its_parent(number: signal.Signals, work: str) -> None:
+def test_a_sandbox_ends_with_its_parent(number: signal.Signals, work: str) -> None:
     """Kill -9 of who looks after it, or SIGSTOP for a while, in the middle of work."""
     parent = textwrap.dedent(
         f"""

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anatomy.geometry.masks import mask_from_bool, points_inside
+from anatomy.geometry.masks import mask_from_bool
+from anatomy.geometry.points_in_mask import points_inside
 from planner.dose import dvh, sampling
 from planner.verify.dose.dvh import (
     PHI,
