@@ -53,22 +53,20 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ..."
 
 
-def _beginning(value: Any, characters_left: list[int]) -> Any:
+def _beginning(value: Any, values_left: list[int]) -> Any:
     """The value without anything after MAX_SHOWN characters of its text: each value, and each character of a
-    text, takes at least one. `characters_left[0]` counts down the number of values that can still be seen."""
-    characters_left[0] -= 1
+    text, takes at least one. `values_left[0]` counts down the number of values that can still be seen."""
+    values_left[0] -= 1
     if isinstance(value, str):
         return value[: MAX_SHOWN + 1]
     if isinstance(value, dict):
         # One more than is shown, so that the text is marked as cut.
-        items = itertools.takewhile(lambda _: characters_left[0] >= 0, value.items())
-        return {
-            _beginning(name, characters_left): _beginning(inner, characters_left) for name, inner in items
-        }
+        items = itertools.takewhile(lambda _: values_left[0] >= 0, value.items())
+        return {_beginning(name, values_left): _beginning(inner, values_left) for name, inner in items}
     if isinstance(value, list | tuple):
         return [
-            _beginning(inner, characters_left)
-            for inner in itertools.takewhile(lambda _: characters_left[0] >= 0, value)
+            _beginning(inner, values_left)
+            for inner in itertools.takewhile(lambda _: values_left[0] >= 0, value)
         ]
     return value
 
