@@ -75,8 +75,20 @@ def caged(keep=lambda name: True, merge_ribs: bool = False) -> Scene:
     return scene(Segmentation(GRID, tuple(structures), ()))
 
 
-WHOLE, MERGED = caged(), caged(merge_ribs=True)
-BARE = caged(lambda name: False)
+@pytest.fixture(scope="module")
+def cage() -> Scene:
+    """Each rib under its own name."""
+    return caged()
+
+
+@pytest.fixture(scope="module")
+def cage_of_merged_ribs() -> Scene:
+    return caged(merge_ribs=True)
+
+
+@pytest.fixture(scope="module")
+def no_bones() -> Scene:
+    return caged(lambda name: False)
 
 
 def line(entry, tip, *crossed: str) -> MeasuredPath:
@@ -129,9 +141,9 @@ def lateral(number: int, y: float, side: int) -> MeasuredPath:
         ),
     ],
 )
-def test_paths_are_named_as_a_radiologist_would(path, approach, window):
-    assert approach_of(WHOLE, path) == approach
-    assert window_named(WHOLE, path) == window
+def test_paths_are_named_as_a_radiologist_would(cage, path, approach, window):
+    assert approach_of(cage, path) == approach
+    assert window_named(cage, path) == window
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -147,8 +159,8 @@ def test_beside_the_spine_a_path_is_on_the_side_that_it_enters_by(side):
 @pytest.mark.parametrize("side", [-1, 1])
 @pytest.mark.parametrize("number", [1, 3, 5])
 @pytest.mark.parametrize("y", [-50.0, 0.0, 50.0])
-def test_sloping_ribs_are_counted_where_the_needle_passes_them(side, number, y):
-    space = rib_space(WHOLE, lateral(number, y, side))
+def test_sloping_ribs_are_counted_where_the_needle_passes_them(cage, side, number, y):
+    space = rib_space(cage, lateral(number, y, side))
     assert (space.above.number, space.below.number) == (number, number + 1)
     assert space.side == ("left" if side > 0 else "right")
     assert space.numbers == (number, number + 1)
@@ -161,19 +173,19 @@ def test_sloping_ribs_are_counted_where_the_needle_passes_them(side, number, y):
     st.tuples(st.floats(-140, 140), st.floats(-110, 110), st.floats(-60, 60)),
     st.tuples(st.floats(-20, 20), st.floats(-20, 20), st.floats(-20, 20)),
 )
-def test_the_mirrored_path_has_the_other_side_and_the_same_name(entry, tip):
+def test_the_mirrored_path_has_the_other_side_and_the_same_name(cage, entry, tip):
     if abs(entry[0]) < 1e-3 or np.linalg.norm(np.subtract(entry, tip)) < 20:
         return
-    here = window_named(WHOLE, line(entry, tip))
-    there = window_named(WHOLE, line((-entry[0], *entry[1:]), (-tip[0], *tip[1:])))
+    here = window_named(cage, line(entry, tip))
+    there = window_named(cage, line((-entry[0], *entry[1:]), (-tip[0], *tip[1:])))
     swapped = here.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
     assert there == swapped
 
 
-def test_unnumbered_ribs_give_the_side_and_the_sector():
-    assert window_named(MERGED, lateral(3, 20, -1)) == "intercostal right, lateral"
-    assert window_named(MERGED, line((-40, 110, 10), (-25, 0, 10))) == "paravertebral right"
-    space = rib_space(MERGED, lateral(3, 20, -1))
+def test_unnumbered_ribs_give_the_side_and_the_sector(cage_of_merged_ribs):
+    assert window_named(cage_of_merged_ribs, lateral(3, 20, -1)) == "intercostal right, lateral"
+    assert window_named(cage_of_merged_ribs, line((-40, 110, 10), (-25, 0, 10))) == "paravertebral right"
+    space = rib_space(cage_of_merged_ribs, lateral(3, 20, -1))
     assert space.above is not None
     assert space.below is not None
 
@@ -187,27 +199,27 @@ def test_unnumbered_ribs_give_the_side_and_the_sector():
         ((-30, 110, 0), "posterior right"),
     ],
 )
-def test_where_no_label_tells_the_direction_does(entry, name):
-    assert window_named(BARE, line(entry, (0, 0, 0))) == name
+def test_where_no_label_tells_the_direction_does(no_bones, entry, name):
+    assert window_named(no_bones, line(entry, (0, 0, 0))) == name
 
 
-def test_the_first_passage_of_the_cage_counts_not_the_nearest_rib_of_all():
+def test_the_first_passage_of_the_cage_counts_not_the_nearest_rib_of_all(cage):
     # In through the right side between ribs 3 and 4, the tip almost at rib 3 of the other side.
     z = rib_z(3, 0) - 12
-    space = rib_space(WHOLE, line((-145, 0, z), (122, 0, rib_z(3, 0) - 6)))
+    space = rib_space(cage, line((-145, 0, z), (122, 0, rib_z(3, 0) - 6)))
     assert space.side == "right"
     assert (space.above.number, space.below.number) == (3, 4)
 
 
-def test_a_path_below_the_last_rib_or_above_the_first_says_so():
+def test_a_path_below_the_last_rib_or_above_the_first_says_so(cage):
     below = line((145, 0, rib_z(6, 0) - 20), (0, 0, rib_z(6, 0) - 20))
-    assert rib_space(WHOLE, below).numbers == (6, None)
+    assert rib_space(cage, below).numbers == (6, None)
     above = line((145, 0, rib_z(1, 0) + 20), (0, 0, rib_z(1, 0) + 20))
-    assert rib_space(WHOLE, above).numbers == (None, 1)
+    assert rib_space(cage, above).numbers == (None, 1)
 
 
-def test_far_from_ribs_there_is_no_space():
-    space = rib_space(BARE, lateral(3, 20, -1))
+def test_far_from_ribs_there_is_no_space(no_bones):
+    space = rib_space(no_bones, lateral(3, 20, -1))
     assert (space.above, space.below, space.side, space.numbers) == (None, None, None, (None, None))
 
 
@@ -217,9 +229,9 @@ def test_the_sternum_tells_the_midline_where_no_spine_is_seen():
     assert window_named(boned, line((30, -110, 0), (30, 0, 0))) == "parasternal left"
 
 
-def test_a_path_that_goes_below_the_sternum_does_not_pass_its_edge():
-    assert approach_of(WHOLE, line((30, -118, -68), (30, -18, -68))) == "parasternal"
-    assert approach_of(WHOLE, line((30, -118, -68), (30, -60, -138))) != "parasternal"
+def test_a_path_that_goes_below_the_sternum_does_not_pass_its_edge(cage):
+    assert approach_of(cage, line((30, -118, -68), (30, -18, -68))) == "parasternal"
+    assert approach_of(cage, line((30, -118, -68), (30, -60, -138))) != "parasternal"
 
 
 @pytest.mark.parametrize(
@@ -230,14 +242,14 @@ def test_what_is_a_rib(name, rib):
     assert is_rib(name) == rib
 
 
-def test_points_between_are_the_voxels_in_the_box():
+def test_points_between_are_the_voxels_in_the_box(cage):
     rng = np.random.default_rng(2)
-    sternum = WHOLE.structure("sternum")
-    every = WHOLE.grid.to_patient((np.argwhere(sternum.mask.cropped()) + sternum.mask.lower) * SPACING)
+    sternum = cage.structure("sternum")
+    every = cage.grid.to_patient((np.argwhere(sternum.mask.cropped()) + sternum.mask.lower) * SPACING)
     for _ in range(20):
         a, b = np.sort(rng.uniform(-110, 110, (2, 3)), axis=0)
         wanted = every[((every >= a) & (every <= b)).all(axis=1)]
-        assert np.array_equal(points_between([sternum], WHOLE.grid, a, b), wanted)
+        assert np.array_equal(points_between([sternum], cage.grid, a, b), wanted)
 
 
 def test_the_built_in_thorax_opens_beside_the_sternum_to_its_prevascular_node():
