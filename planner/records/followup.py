@@ -68,10 +68,10 @@ class Changes:
     sentences: tuple[str, ...]
 
 
-EVALUATION_SCHEMA = "seedpath.evaluation/2"
+EVALUATION_SCHEMA = "seedpath.evaluation/3"
 
 
-REPLAN_SCHEMA = "seedpath.replan/2"
+REPLAN_SCHEMA = "seedpath.replan/3"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from planner.records.robustness import Robustness
 from planner.records.search import Blocker, NearestMiss, SearchReport
 from planner.records.verification import Verification
 
-SCHEMA = "seedpath.plan/2"
+SCHEMA = "seedpath.plan/3"
 
 
 class Status(StrEnum):

@@ -78,7 +78,7 @@ def test_what_was_changed_on_its_way_is_not_taken(
 
 
 def test_an_evaluation_is_held_against_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = b'{"schema": "seedpath.evaluation/2"}'
+    text = b'{"schema": "seedpath.evaluation/3"}'
     id = hashlib.sha256(text).hexdigest()
 
     def answered(self: httpx.Client, method: str, url: str, **more: Any) -> httpx.Response:

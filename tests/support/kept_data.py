@@ -59,7 +59,7 @@ class Kept:
 
     def add_plan(self, name: str, case_id: str, owner: str = "ann") -> str:
         """By a job, which is done."""
-        text = json.dumps({"schema": "seedpath.plan/2", "name": name}, indent=1).encode()
+        text = json.dumps({"schema": "seedpath.plan/3", "name": name}, indent=1).encode()
         id = hashlib.sha256(text).hexdigest()
         # As plans are written: their own hash is their second line.
         first, _, rest = text.partition(b",\n")

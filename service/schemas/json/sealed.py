@@ -1,7 +1,7 @@
 """Sealed: JSON texts with a line that states the sha256 of the same text without that line.
 
     {
-     "schema": "seedpath.plan/2",
+     "schema": "seedpath.plan/3",
      "plan_sha256": "...",           this line
      ...
 

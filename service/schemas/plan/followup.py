@@ -19,7 +19,7 @@ class EvaluationModel(Evaluation):
     """An implant as it was found; `supplement` is a plan that brings D90 back, null if nothing needs to be
     added."""
 
-    schema: Literal["seedpath.evaluation/2"]
+    schema: Literal["seedpath.evaluation/3"]
     plan_sha256: Sha256
     seeds: tuple[GivenSeedInJson, ...]
     supplement: PlanInJson | None
@@ -29,6 +29,6 @@ class EvaluationModel(Evaluation):
 class ReplannedModel(Replanned):
     """A plan around measured needles, and what changed against the plan before."""
 
-    schema: Literal["seedpath.replan/2"]
+    schema: Literal["seedpath.replan/3"]
     plan_sha256: Sha256
     plan: PlanInJson

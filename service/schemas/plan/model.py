@@ -33,7 +33,7 @@ def _pairs(roles: dict[str, Role]) -> tuple[tuple[str, str], ...]:
 class PlanModel(Plan):
     """A plan, as in files and in answers of the service."""
 
-    schema: Literal["seedpath.plan/2"]
+    schema: Literal["seedpath.plan/3"]
     plan_sha256: Sha256
     inputs: tuple[Annotated[InputDigest, ReadAs(InputModel)], ...]
     frame: Literal["LPS"]

@@ -256,7 +256,7 @@ def test_an_invalid_plan_is_told_the_contracts_names(
     capsys: pytest.CaptureFixture[str], map_arguments: list[str], tmp_path: Path
 ) -> None:
     plan = tmp_path / "plan.json"
-    plan.write_text('{"schemas": "seedpath.plan/2"}')
+    plan.write_text('{"schemas": "seedpath.plan/3"}')
     message = refused(capsys, "check", str(plan), *map_arguments[:3])
     assert "/schemas: Unknown field 'schemas'. Did you mean 'schema'?" in message
     assert "schema_" not in message

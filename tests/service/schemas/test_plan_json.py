@@ -120,7 +120,7 @@ def test_keys_are_the_contracts_in_its_order() -> None:
     assert [key for key in path if key in CONTRACT_PATH] == CONTRACT_PATH
     assert list(path["seeds"][0]) == ["position_mm", "axis", "depth_mm", "retraction_mm"]
     assert list(path["crosses"][0]) == ["structure", "from_mm", "to_mm"]
-    assert written["schema"] == "seedpath.plan/2" and written["frame"] == "LPS"
+    assert written["schema"] == "seedpath.plan/3" and written["frame"] == "LPS"
     assert written["roles"] == {"node_4R": "target", "Aorta ä": "forbidden"}
 
 
@@ -253,7 +253,7 @@ def test_a_kept_plan_is_read_back_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why", "where"),
     [
-        ("seedpath.plan/2", "seedpath.plan/1", "another version", "seedpath.plan/1"),
+        ("seedpath.plan/3", "seedpath.plan/1", "another version", "seedpath.plan/1"),
         ('"dose"', '"doses"', "damaged", "/doses"),
         ("2 needles", "3 needles", "damaged", "not what its name says"),
         ('"GTV"', "GTV", "damaged", "line"),

@@ -105,7 +105,7 @@ def test_an_evaluation_without_wait_is_a_job(client: httpx.Client, plan: str, ca
     assert answer.status_code == 202
     assert answer.json()["case"] == f"/v1/cases/{case}"
     ended = until(client, answer.headers["location"], "done")
-    assert client.get(ended["result"]).json()["schema"] == "seedpath.evaluation/2"
+    assert client.get(ended["result"]).json()["schema"] == "seedpath.evaluation/3"
 
 
 def test_equal_work_has_one_address(client: httpx.Client, plan: str, data_dir: Path) -> None:
@@ -310,9 +310,9 @@ def test_a_whole_plan_of_another_version_is_answered_and_not_worked_on(
     text = (data_dir / "plans" / f"{id}.json").read_text(encoding="utf-8")
     line = f' "plan_sha256": "{id}",\n'
     assert line in text
-    content = text.replace(line, "").replace("seedpath.plan/2", "seedpath.plan/1")
+    content = text.replace(line, "").replace("seedpath.plan/3", "seedpath.plan/1")
     old_id = hashlib.sha256(content.encode()).hexdigest()
-    old = text.replace(id, old_id).replace("seedpath.plan/2", "seedpath.plan/1")
+    old = text.replace(id, old_id).replace("seedpath.plan/3", "seedpath.plan/1")
     (data_dir / "plans" / f"{old_id}.json").write_text(old, encoding="utf-8")
     with contextlib.closing(sqlite3.connect(data_dir / "seedpath.sqlite")) as database:
         database.execute(
