@@ -228,13 +228,11 @@ def test_a_needle_moved_by_keys_alone_gets_the_api_s_verdict(shown, planned, api
     shown.get_by_label("to the patient's left").focus()
     for _ in range(80):
         shown.keyboard.press("ArrowRight")
-        # Time for the verdict, or the needle is moved past what is in the way.
-        shown.wait_for_timeout(100)
+        # A move takes the old verdict away at once. Without waiting the needle passes what is in the way.
+        shown.wait_for_selector("#verdict.safe, #verdict.unsafe")
         if shown.locator("#verdict.unsafe").count():
             break
     expect(shown.locator("#verdict.unsafe")).to_be_visible()
-    # What is in the fields is what the verdict is of.
-    shown.wait_for_timeout(1000)
     shown.get_by_text("Points, mm, LPS").click()
     entry_mm, tip_mm = (
         [float(shown.get_by_label(f"{end}, {axis}").input_value()) for axis in AXES]
