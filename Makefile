@@ -54,8 +54,9 @@ serve: $(VENV)/run
 # One more than there are cores: many tests wait for a process or a clock.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-# Processes that tests start share their bytecode, wherever the environment keeps it from being written.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile \
+# Processes that tests start share their bytecode, wherever the environment keeps it from being written. Workers
+# take every core: threads of their own would wait for each other, and those of BLAS wait by computing.
+PYTEST := PYTHONDONTWRITEBYTECODE= SEEDPATH_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile \
 	--no-loadscope-reorder
 
 # The second run sees inside numba's kernels, which no tracer can follow once they are compiled.

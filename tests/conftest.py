@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 install("anatomy", "planner", "service")
 
+TRACED = ("tests/anatomy/", "tests/planner/")
+"""Tests in which coverage is measured. Tracing takes a fifth of a test's time."""
+
 # The same examples in every run, and no clock: a slow machine must not fail a true property.
 settings.register_profile(
     "repeatable",
@@ -70,6 +73,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for n, item in enumerate(of_one):
             if n * case_count % len(of_one) >= case_count:
                 item.add_marker(pytest.mark.long)
+    # What is held to full coverage is reached by the tests of its own packages.
+    for item in items:
+        if not item.nodeid.startswith(TRACED):
+            item.add_marker(pytest.mark.no_cover)
     # Files whose tests take longest come first, so that all workers end at about the same time.
     items.sort(key=lambda item: not item.nodeid.startswith(("tests/system/", "tests/service/")))
 

@@ -10,7 +10,7 @@ Inside a seed there is no tissue and no dose: points there get infinity, so that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import acos, atan2, exp, inf, pi, sqrt
 
 import numpy as np
@@ -56,17 +56,6 @@ class SeedDoses:
     def _gy_per_cgy_per_h(self) -> float:
         return self.strength_u * self.source.dose_rate_constant_cgy_per_h_u * self.source.mean_life_h / 100.0
 
-    @cached_property
-    def _mean_table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Logarithms of radii and of the dose there by the 1D formalism. [mm, Gy]"""
-        capsule = self.source.seed_diameter_mm / 2
-        radii = np.geomspace(capsule, _FARTHEST_MM, _NODES)
-        centre = np.zeros((1, 3))
-        doses = [
-            direct_dose_gy(self.source, self.strength_u, centre, None, np.array([r, 0.0, 0.0])) for r in radii
-        ]
-        return np.log(radii), np.log(doses)
-
     def doses(self, points_P: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
         """Dose at each point until all seeds have decayed, infinity inside one. [Gy]"""
         source, known = self.source, self._known
@@ -89,7 +78,7 @@ class SeedDoses:
         for centre in self.centres_P[~known]:
             r = np.linalg.norm(points_P - centre, axis=1)
             capsule = source.seed_diameter_mm / 2
-            by_table = np.exp(np.interp(np.log(np.maximum(r, capsule)), *self._mean_table))
+            by_table = np.exp(np.interp(np.log(np.maximum(r, capsule)), *_mean_table(source, self.strength_u)))
             total += np.where(r < capsule, inf, by_table)
         return total
 
@@ -135,6 +124,15 @@ class SeedDoses:
             away = np.linalg.norm(offsets - along[:, None] * axis, axis=1)
             least = np.minimum(least, away if known else np.maximum(0.0, away - half))
         return least
+
+
+@lru_cache(maxsize=16)
+def _mean_table(source: Source, strength_u: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of radii and of the dose there by the 1D formalism. [mm, Gy]"""
+    radii = np.geomspace(source.seed_diameter_mm / 2, _FARTHEST_MM, _NODES)
+    centre = np.zeros((1, 3))
+    doses = [direct_dose_gy(source, strength_u, centre, None, np.array([r, 0.0, 0.0])) for r in radii]
+    return np.log(radii), np.log(doses)
 
 
 def seed_doses(source: Source, strength_u: float, seeds: Sequence[PlacedSeed]) -> SeedDoses:
