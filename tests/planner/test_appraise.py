@@ -25,6 +25,7 @@ from planner.records.paths import CLEARANCE_CAP_MM
 from planner.records.request.needle import Needle
 from planner.records.request.pose import PoseRequest
 from planner.records.request.request import Request
+from planner.records.request.search import SearchRequest
 from planner.records.request.target import TargetRequest
 from planner.records.search import TABLE as TABLE_NAME
 from planner.search.kernels import line
@@ -343,7 +344,12 @@ def tiny(*left_out: str) -> Chest:
     kept = {name: part for name, part in parts.items() if name not in left_out}
     masks = {name: (role, box_mask(grid.shape, box)) for name, (role, box) in kept.items()}
     pose = PoseRequest(hub_length_mm=6.0, hub_diameter_mm=3.0)
-    request = Request(target=TargetRequest(min_chord_mm=1.0), needle=Needle(max_length_mm=26.0), pose=pose)
+    request = Request(
+        target=TargetRequest(min_chord_mm=1.0),
+        needle=Needle(max_length_mm=26.0),
+        pose=pose,
+        search=SearchRequest(field_resolution_mm=2.0),
+    )
     return Chest(made_scene(grid, masks), request)
 
 

@@ -391,8 +391,8 @@ def test_the_help_names_every_command() -> None:
 def test_a_label_map_is_planned_and_its_plan_checked(
     map_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # As coarse as makes a plan in seconds: it is made again by each check.
-    coarse = {"target": {"margin_mm": 0}, "search": {"covering_radius_mm": 4, "field_resolution_mm": 2}}
+    # Coarse and without an implant: it is made again by each check.
+    coarse = {"prescription": None, "search": {"covering_radius_mm": 4, "field_resolution_mm": 2}}
     (tmp_path / "request.json").write_text(json.dumps(coarse), encoding="utf-8")
     planning = ["plan", *map_arguments, "--request", str(tmp_path / "request.json")]
     output = tmp_path / "plan.json"

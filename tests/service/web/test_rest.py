@@ -562,7 +562,9 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
         ):
             problem_json = problem(client.post(plans, json=asked, headers=wait), "unusable-input")
             assert problem_json["errors"][0]["pointer"] == pointer
-        answer = client.post(plans, json={"target": {"structure": "node_4R"}}, headers=wait)
+        coarse = {"covering_radius_mm": 4, "field_resolution_mm": 2}
+        request = {"target": {"structure": "node_4R", "margin_mm": 0}, "search": coarse}
+        answer = client.post(plans, json=request, headers=wait)
         assert answer.status_code == 200, answer.text
         file = read_plan(answer.content)
         assert file.claimed_sha256 == file.content_sha256
