@@ -79,7 +79,7 @@ def _plans_per_minute(client: Client, case: dict[str, Any]) -> Row:
     orders = [REQUEST | {"random_seed": 100 + n} for n in range(PLANS)]
     start = perf_counter()
     for job in [client.order(f"/v1/cases/{case['id']}/plans", order) for order in orders]:
-        client.made(job)
+        client.result(job)
     return Row(
         NAME, f"plans of node_4R, two workers, {PLANS} at once", 60 * PLANS / (perf_counter() - start), "/min"
     )

@@ -34,7 +34,7 @@ from planner.search.scene_fields import search_fields
 from planner.search.search import search
 from planner.verify import verify
 
-OF_IMPLANT = (Phase.NEEDLES, Phase.DOSE)
+IMPLANT_PHASES = (Phase.NEEDLES, Phase.DOSE)
 """Phases that only a plan with a prescription has."""
 
 
@@ -47,7 +47,7 @@ class PlanningResult:
 
 
 @dataclass(frozen=True)
-class ImplantSummary:
+class PlannedImplant:
     """An implant as the plan states it. Empty if none is prescribed, or if no path leads to the target and
     nothing is in place already."""
 
@@ -68,7 +68,9 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
         score_named(name)
     request = resolved(scene, request)
     refuse_impossible(scene, request)
-    go_on = PlanProgress(go_on, [p for p in Phase if request.prescription is not None or p not in OF_IMPLANT])
+    go_on = PlanProgress(
+        go_on, [p for p in Phase if request.prescription is not None or p not in IMPLANT_PHASES]
+    )
 
     # Search: every safe straight line to the target, to the requested covering radius.
     go_on(Progress(Phase.FIELDS, 0.0, "distance fields"))
@@ -91,8 +93,8 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
     report = search_report(scene, result, selected, lung_bound_mm(fields, result.blocks, result.alive))
 
     # Implant: needles, seeds, dose and robustness.
-    summary = _implant_summary(scene, request, fields, selected, go_on)
-    paths = (*selected.paths, *summary.needles)
+    planned = _planned_implant(scene, request, fields, selected, go_on)
+    paths = (*selected.paths, *planned.needles)
 
     # Plan: everything above in one record with its outcome, in which every claim is verified by other
     # mathematics.
@@ -113,9 +115,9 @@ def plan(scene: Scene, request: Request, go_on: GoOn = always) -> PlanningResult
         windows=selected.windows,
         blocked_by=blockers,
         nearest_miss=miss,
-        needle_set=summary.needle_set,
-        dose=summary.dose,
-        robustness=summary.robustness,
+        needle_set=planned.needle_set,
+        dose=planned.dose,
+        robustness=planned.robustness,
         verification=None,
     )
     unverified = replace(without_outcome, outcome=outcome(without_outcome))
@@ -131,26 +133,26 @@ def _notes(scene: Scene, request: Request) -> tuple[str, ...]:
     )
 
 
-def _implant_summary(
+def _planned_implant(
     scene: Scene, request: Request, fields: SearchFields, selected: SelectedPaths, go_on: GoOn
-) -> ImplantSummary:
+) -> PlannedImplant:
     """The implant that the request prescribes. Its needles are ranked after the paths to the target. Needles
     and seeds already in place are reported even if no path leads to the target."""
-    prescription, in_place = request.prescription, request.needle_set
-    if prescription is None or not (selected.paths or in_place.given_needles or in_place.given_seeds):
-        return ImplantSummary()
+    prescription, set_request = request.prescription, request.needle_set
+    if prescription is None or not (selected.paths or set_request.given_needles or set_request.given_seeds):
+        return PlannedImplant()
     go_on(Progress(Phase.NEEDLES, 0.0, "with their seeds"))
     result = implant(scene, request, prescription, fields, go_on)
     if result.chosen is None:
-        return ImplantSummary()
+        return PlannedImplant()
     go_on(Progress(Phase.DOSE, 0.0, ""))
-    seeds_in_place = in_place.given_seeds
+    seeds_in_place = set_request.given_seeds
     dose = dose_report(scene, prescription, result.ptv, result.dose, result.seeds(seeds_in_place))
     needle_set = set_report(scene, request, prescription, result, result.chosen, dose)
-    risk = None
+    placement = None
     # If no seed is left to place, there is no placement error.
     if any(needle.seeds for needle in result.needles):
-        risk = robustness(
+        placement = robustness(
             scene,
             result.needles,
             seeds_in_place,
@@ -163,4 +165,4 @@ def _implant_summary(
         )
     ranked = len(selected.paths)
     needles = tuple(replace(path, rank=ranked + path.rank) for path in result.needles)
-    return ImplantSummary(needles, needle_set, dose, risk)
+    return PlannedImplant(needles, needle_set, dose, placement)

@@ -50,11 +50,11 @@ class ProblemError(Exception):
         super().__init__(f"{problem.get('title')}: {problem.get('detail')}{fields}")
 
 
-class Withdrawn(Exception):
+class JobCancelled(Exception):
     """The job was cancelled before it ended."""
 
 
-class Altered(Exception):
+class ContentMismatch(Exception):
     """A plan or result does not match its id, a sha256. It was changed in the store or on its way, and must
     not be used."""
 
@@ -63,8 +63,8 @@ class Client:
     """A connection to one service, as one owner. Plans and results are checked against their ids when they
     arrive.
 
-    Errors are ProblemError, Withdrawn, Altered, and httpx.TransportError if the service stays unreachable for
-    longer than PATIENCE_S.
+    Errors are ProblemError, JobCancelled, ContentMismatch, and httpx.TransportError if the service stays
+    unreachable for longer than PATIENCE_S.
     """
 
     def __init__(self, base_url: str, key: str | None = None, patience_s: float = PATIENCE_S) -> None:
@@ -125,8 +125,8 @@ class Client:
         return self._pages("/v1/plans" if case is None else f"/v1/plans?case={case['id']}")
 
     def kept_plan(self, plan_id: str) -> PlanFile:
-        """A plan that was made before. Raises Altered."""
-        return read_plan(self._kept(f"/v1/plans/{plan_id}"))
+        """A plan that was made before. Raises ContentMismatch."""
+        return read_plan(self._stored_text(f"/v1/plans/{plan_id}"))
 
     def remove_case(self, case: Json) -> None:
         """Remove a case."""
@@ -137,18 +137,18 @@ class Client:
     ) -> PlanFile:
         """Plan a case, and wait for the plan."""
         job = self.order(f"/v1/cases/{case['id']}/plans", request or {})
-        return read_plan(self.made(job, on_progress))
+        return read_plan(self.result(job, on_progress))
 
     def evaluate_implant(self, plan_id: str, seeds: Json, on_progress: OnProgress | None = None) -> Json:
         """Compare the seeds that were found with a plan."""
         job = self.order(f"/v1/plans/{plan_id}:evaluate-implant", seeds)
-        content: Json = json.loads(self.made(job, on_progress))
+        content: Json = json.loads(self.result(job, on_progress))
         return content
 
     def replan(self, plan_id: str, needles: Json, on_progress: OnProgress | None = None) -> Json:
         """Plan again around measured needles."""
         job = self.order(f"/v1/plans/{plan_id}:replan", needles)
-        content: Json = json.loads(self.made(job, on_progress))
+        content: Json = json.loads(self.result(job, on_progress))
         return content
 
     def appraise(self, case: Json, paths: Sequence[Json], request: Json | None = None) -> list[Json]:
@@ -174,8 +174,11 @@ class Client:
         """Cancel a job."""
         return self._json("DELETE", f"/v1/jobs/{job_id}")
 
-    def made(self, job: Json, on_progress: OnProgress | None = None) -> bytes:
-        """The result of a job, byte for byte, once it is done. Raises Withdrawn, ProblemError and Altered."""
+    def result(self, job: Json, on_progress: OnProgress | None = None) -> bytes:
+        """The result of a job, byte for byte, once it is done.
+
+        Raises JobCancelled, ProblemError and ContentMismatch.
+        """
         for event in self.events(job["id"]):
             if on_progress is not None and event["state"] == "running" and event["progress"] is not None:
                 on_progress(event["progress"]["phase"], event["progress"]["fraction"])
@@ -183,15 +186,15 @@ class Client:
         if ended["problem"] is not None:
             raise ProblemError(ended["problem"])
         if ended["result"] is None:
-            raise Withdrawn(f"Job {job['id']} was cancelled.")
-        return self._kept(ended["result"])
+            raise JobCancelled(f"Job {job['id']} was cancelled.")
+        return self._stored_text(ended["result"])
 
-    def _kept(self, address: str) -> bytes:
-        """The stored text at an address that ends with its kind and its id. Raises Altered."""
+    def _stored_text(self, address: str) -> bytes:
+        """The stored text at an address that ends with its kind and its id. Raises ContentMismatch."""
         kind, id = address.split("/")[-2:]
         text = self._answer("GET", address).content
         if not is_text_of(ResultKind(kind), id, text):
-            raise Altered(
+            raise ContentMismatch(
                 f"What came from {address} does not match its id: it was changed in the store or on its "
                 "way. Read it again; if that does not help, request the same work again."
             )

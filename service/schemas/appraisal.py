@@ -21,7 +21,7 @@ MAX_NEEDLES_BYTES = 1_000_000
 
 
 class NeedleAt(Strict):
-    """A needle as it is held: any point of its line outside the tip as entry, and its tip. [mm, LPS]
+    """A needle to appraise: its tip, and as entry any other point of its line. [mm, LPS]
 
     `aim` is what its tip is at, as the paths of a plan state it, and says by what it is judged: the target;
     the PTV, for needles that leave seeds; or nothing, for needles that are in already.

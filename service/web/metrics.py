@@ -64,7 +64,9 @@ class _Jobs(Collector):
             "seedpath_workers", "Workers for jobs that are heard", self._dispatcher.workers()
         )
         silent = self._dispatcher.workforce_status.silent
-        yield GaugeMetricFamily("seedpath_silent_workers", "Workers for jobs that are not heard", silent)
+        yield GaugeMetricFamily(
+            "seedpath_silent_workers", "Workers for jobs whose heartbeats stopped", silent
+        )
 
 
 class _Records(Collector):

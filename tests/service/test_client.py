@@ -14,7 +14,7 @@ import pytest
 from service_process import Service, eventually, running
 
 from planner import SOFTWARE
-from service.client import Altered, Client, ProblemError, Withdrawn
+from service.client import Client, ContentMismatch, JobCancelled, ProblemError
 from service.operations.job_tasks import Work
 from service.settings import Settings
 from service.web.app import create_app
@@ -71,9 +71,9 @@ def test_what_was_changed_on_its_way_is_not_taken(
         return httpx.Response(200, content=content)
 
     monkeypatch.setattr(httpx.Client, "request", changed)
-    with pytest.raises(Altered, match=f"/v1/plans/{plan.claimed_sha256}"):
+    with pytest.raises(ContentMismatch, match=f"/v1/plans/{plan.claimed_sha256}"):
         client.kept_plan(plan.claimed_sha256)
-    with pytest.raises(Altered):
+    with pytest.raises(ContentMismatch):
         client.plan(case, {"random_seed": 13})
 
 
@@ -92,10 +92,10 @@ def test_an_evaluation_is_held_against_its_id(monkeypatch: pytest.MonkeyPatch) -
                 patch.setattr(client, "events", lambda job_id: iter(()))
                 patch.setattr(client, "job", lambda job_id, job=job: job)
                 if sent == text:
-                    assert client.made({"id": "x"}) == text
+                    assert client.result({"id": "x"}) == text
                 else:
-                    with pytest.raises(Altered, match=id):
-                        client.made({"id": "x"})
+                    with pytest.raises(ContentMismatch, match=id):
+                        client.result({"id": "x"})
 
 
 def test_version_and_health(client: Client) -> None:
@@ -129,8 +129,8 @@ def test_progress_is_told_and_a_cancelled_job_ends_the_wait(client: Client) -> N
         told.append((phase, fraction))
         client.cancel(job["id"])
 
-    with pytest.raises(Withdrawn):
-        client.made(job, note)
+    with pytest.raises(JobCancelled):
+        client.result(job, note)
     assert told == [("search", 0.25)]
 
 

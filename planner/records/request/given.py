@@ -18,7 +18,7 @@ GivenAxis = tuple[Component, Component, Component]
 
 @dataclass(frozen=True)
 class GivenNeedle:
-    """A needle that is to be kept: where it enters, and where its tip is. [mm, P]"""
+    """A needle that the plan keeps: entry and tip in mm, in the frame of the patient (LPS)."""
 
     entry_mm: GivenPoint
     tip_mm: GivenPoint
@@ -26,8 +26,8 @@ class GivenNeedle:
 
 @dataclass(frozen=True)
 class GivenSeed:
-    """A seed that is to be kept, or is in already. [mm, P] Without an axis its dose is that of the 1D
-    formalism."""
+    """A seed that is in place already: its centre in mm, in the frame of the patient (LPS). Without an axis
+    its dose is that of the 1D formalism."""
 
     position_mm: GivenPoint
     axis: GivenAxis | None = None

@@ -38,7 +38,7 @@ NEEDLE_LENGTH_POINTER = "/needle/max_length_mm"
 
 
 LONGEST_NEEDLE_MM = 300.0
-"""The longest needle thought of where the one asked for does not reach [U]."""
+"""The longest needle that a relaxation proposes where the requested one does not reach [U]."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ class PoseRequest:
     """How the patient lies. `table` names a structure, or "derive": a half space under the body.
 
     Hub and guide are a cylinder of `hub_length_mm` by `hub_diameter_mm` beyond the needle's length, at least
-    as thick as the needle. Of length 0.0, there is none.
+    as thick as the needle. A length of 0.0 means no hub.
     """
 
     position: Position = Position.SUPINE

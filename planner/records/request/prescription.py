@@ -49,8 +49,9 @@ class PriorExternal:
 
 @dataclass(frozen=True)
 class BedRequest:
-    """What biologically effective dose is reckoned with: alpha/beta 10 Gy acute, 3 Gy late (Dong 2021,
-    10.1111/1759-7714.13932); half-time of repair [U]; the protocols whose organ limits are compared."""
+    """Parameters of the biologically effective dose: alpha/beta 10 Gy for acute and 3 Gy for late effects
+    (Dong 2021, 10.1111/1759-7714.13932); half-time of repair [U]; the protocols whose organ limits are
+    compared."""
 
     alpha_beta_target_gy: Annotated[float, Limit(0.5, 50.0, "Gy", "10 Gy is usual for acute effects")] = 10.0
     alpha_beta_organ_gy: Annotated[float, Limit(0.5, 50.0, "Gy", "3 Gy is usual for late effects")] = 3.0

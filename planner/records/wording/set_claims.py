@@ -50,7 +50,9 @@ def _given_claims(needles: NeedleSet, paths: tuple[Path, ...]) -> list[str]:
         if path.aim is Aim.GIVEN and not path.seeds:
             sentences.append(f"{path.id}, given, carries no seed: none may stand or is needed along it.")
     if any(path.aim is Aim.GIVEN for path in paths):
-        sentences.append("Of given needles the shaft alone is held against structures: a hub may touch one.")
+        sentences.append(
+            "Of given needles only the shaft is checked against structures: a hub may touch one."
+        )
     return [*sentences, *(sentence(too_near_text(one)) for one in needles.given_too_near)]
 
 

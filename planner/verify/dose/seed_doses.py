@@ -78,7 +78,9 @@ class SeedDoses:
         for centre in self.centres_P[~known]:
             r = np.linalg.norm(points_P - centre, axis=1)
             capsule = source.seed_diameter_mm / 2
-            by_table = np.exp(np.interp(np.log(np.maximum(r, capsule)), *_mean_table(source, self.strength_u)))
+            by_table = np.exp(
+                np.interp(np.log(np.maximum(r, capsule)), *_mean_table(source, self.strength_u))
+            )
             total += np.where(r < capsule, inf, by_table)
         return total
 

@@ -24,7 +24,7 @@ def _run(args: argparse.Namespace) -> int:
     from planner.records.plan import Status
     from planner.records.progress import Phase, Progress
     from service.cli.text.plan import plan_text
-    from service.client import Altered, Client, ProblemError
+    from service.client import Client, ContentMismatch, ProblemError
     from service.settings import Settings
     from service.web.app import create_app
     from service.web.server import serve_in_background
@@ -40,7 +40,7 @@ def _run(args: argparse.Namespace) -> int:
             case = client.add_builtin(CASE)
             say(f"POST /v1/cases/{case['id'][:8]}.../plans {REQUEST}")
             plan = client.plan(case, REQUEST, lambda phase, f: lines(Progress(Phase(phase), f, ""))).plan
-        except (ProblemError, Altered) as error:
+        except (ProblemError, ContentMismatch) as error:
             say(f"fault: {error}")
             return FAULT
     sys.stdout.write(plan_text(plan))

@@ -190,8 +190,8 @@ def _rows(connection: Connection) -> tuple[list[HoldingRow], set[ItemKey], dict[
 
 
 def _note_unused(connection: Connection, item: Due) -> None:
-    """Write the line before it goes: there is none that goes without. Raises StillUsed where it is needed, by
-    what the library does not look at."""
+    """Write the line before the item is removed: nothing is removed without one. Raises StillUsed where it is
+    needed, by what the library does not look at."""
     last_s = last_used_s(connection, item.owner, item.kind, item.id)
     if last_s != item.last_used_s or (item.kind == CASE and has_results(connection, item.owner, item.id)):
         raise StillUsed

@@ -120,7 +120,7 @@ async def kept_answer(
 ) -> Response:
     """What was made, byte for byte. Raises Problem when it is not there, or damaged.
 
-    A client who has it already is told so whatever has become of the file: what he has is right.
+    A client that has it already gets 304 whatever became of the file: its copy is right.
     """
     library, owner = state_of(request).library, owner_of(request)
     etag = f'"{result_id}"'

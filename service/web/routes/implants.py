@@ -61,7 +61,7 @@ async def replan(request: Request, plan_id: str) -> Response:
 
 
 def _plan(library: Library, owner: str, plan_id: str) -> Plan:
-    """A stored plan that an implant can be held against. Raises Problem."""
+    """A stored plan that an implant can be compared with. Raises Problem."""
     text = library.result(owner, ResultKind.PLAN, plan_id)
     try:
         plan = read_kept_plan(text, plan_id)

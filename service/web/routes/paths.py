@@ -52,7 +52,7 @@ _EXAMPLE = {
     responses=documented(*OF_A_BODY, *OF_A_CASE, "limit-reached"),
 )
 async def evaluate_paths(request: Request, case_id: str) -> Response:
-    """Appraise needles as they are held: where each runs, what it comes near, and whether it is safe."""
+    """Appraise needles: where each runs, what it comes near, and whether it is safe."""
     state = state_of(request)
     stored = await run_in_threadpool(state.library.case, owner_of(request), case_id)
     hint = 'as {"paths": [{"entry_mm": [x, y, z], "tip_mm": [x, y, z]}]}'
