@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 install("anatomy", "planner", "service")
 
-TRACED = ("tests/anatomy/", "tests/planner/")
-"""Tests in which coverage is measured. Tracing takes a fifth of a test's time."""
+TRACED = ("anatomy", "planner")
+"""Folders of tests in which coverage is measured. Tracing takes a fifth of a test's time."""
+WAITING = ("service", "system")
+"""Folders of tests that mostly wait for processes."""
 
 # The same examples in every run, and no clock: a slow machine must not fail a true property.
 settings.register_profile(
@@ -75,10 +77,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.long)
     # What is held to full coverage is reached by the tests of its own packages.
     for item in items:
-        if not item.nodeid.startswith(TRACED):
+        if _top(item.path) not in TRACED:
             item.add_marker(pytest.mark.no_cover)
-    # Files whose tests take longest come first, so that all workers end at about the same time.
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/system/", "tests/service/")))
+    # Files that wait for processes and files that compute take turns, so that no core is idle. Files of
+    # verification come first, because some take longest: all workers end at about the same time.
+    files = list(dict.fromkeys(item.path for item in items))
+    waiting = [file for file in files if _top(file) in WAITING]
+    computing = [file for file in files if _top(file) not in WAITING]
+    computing.sort(key=lambda file: "verify" not in file.parts)
+    turn = {file: n / len(group) for group in (waiting, computing) for n, file in enumerate(group)}
+    items.sort(key=lambda item: turn[item.path])
+
+
+def _top(file: Path) -> str:
+    """The folder in `tests` that a file is in."""
+    return file.relative_to(ROOT / "tests").parts[0]
 
 
 @pytest.fixture(scope="session")
