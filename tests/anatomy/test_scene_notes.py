@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from true_plans import ORGANS, patient
+from true_plans import ORGANS, box_patient
 
 from anatomy.patient.notes import skin_text
 from anatomy.scene import scene
@@ -10,8 +10,8 @@ from anatomy.structures import Role, Segmentation
 
 
 def test_a_skin_that_is_guessed_is_said_to_be_a_guess() -> None:
-    told = patient().scene
-    guessed = patient({name: organ for name, organ in ORGANS.items() if name != "body"}).scene
+    told = box_patient().scene
+    guessed = box_patient({name: organ for name, organ in ORGANS.items() if name != "body"}).scene
     assert not any("body structure" in note for note in told.notes)
     assert told.skin_structures == ("body",) and guessed.skin_structures == ()
     assert skin_text(told.skin_structures).startswith("Skin is the surface of body joined")
@@ -21,7 +21,7 @@ def test_a_skin_that_is_guessed_is_said_to_be_a_guess() -> None:
 
 def test_several_targets_are_said_to_be_one() -> None:
     organs = {**ORGANS, "other": (Role.TARGET, ((20, 20, 17), (24, 24, 20)))}
-    one = patient(organs).scene
+    one = box_patient(organs).scene
     segmentation = Segmentation(one.grid, tuple(s.with_role(organs[s.name][0]) for s in one.structures), ())
     both = scene(segmentation)
     assert "node, other are treated as one target, their union." in " ".join(both.notes)
@@ -29,7 +29,7 @@ def test_several_targets_are_said_to_be_one() -> None:
 
 
 def test_what_a_name_makes_passable_is_noted_once_and_nothing_that_was_asked_for() -> None:
-    one = patient({**ORGANS, "other": (Role.TARGET, ((20, 20, 17), (24, 24, 20)))}).scene
+    one = box_patient({**ORGANS, "other": (Role.TARGET, ((20, 20, 17), (24, 24, 20)))}).scene
     named = {"aorta": "pleural_effusion", "heart": "autochthon_left", "other": "lesion_2"}
     given = Segmentation(
         one.grid, tuple(replace(s, name=named.get(s.name, s.name), role=None) for s in one.structures), ()

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from box_scenes import Box, at_voxel, box_mask, chest, grid_of, made_scene, pose_P, sampled
+from box_scenes import Box, at_voxel, box_mask, chest, grid_of, pose_P, sampled_distance, scene_of_masks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_chests import CHESTS, Chest, random_lines, small_chest, without_table
@@ -149,7 +149,7 @@ def test_each_structure_near_is_told_with_its_exact_distance(seed: int, name: st
     for n, one in enumerate(appraised(made, lines.point, lines.outward)):
         end = lines.point[n] + request.needle.max_length_mm * lines.outward[n]
         least = {
-            s.name: sampled(grid, s.mask.layer == s.mask.label, lines.point[n], end, 2000)
+            s.name: sampled_distance(grid, s.mask.layer == s.mask.label, lines.point[n], end, 2000)
             - request.needle.radius_mm
             for s in kept_free
         }
@@ -286,7 +286,7 @@ def test_without_anything_to_keep_free_the_clearance_is_the_cap() -> None:
         box_mask(grid.shape, ((4, 4, 4), (36, 36, 36))),
         box_mask(grid.shape, ((18, 18, 18), (22, 22, 22))),
     )
-    bare = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    bare = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
     bare = replace(bare, pose=replace(bare.pose, table=None))
     one = Appraiser(bare, Request()).appraise(
         np.array([[40.0, -20.0, 40.0]]), np.array([[40.0, 41.0, 40.0]])
@@ -350,7 +350,7 @@ def tiny(*left_out: str) -> Chest:
         pose=pose,
         search=SearchRequest(field_resolution_mm=2.0),
     )
-    return Chest(made_scene(grid, masks), request)
+    return Chest(scene_of_masks(grid, masks), request)
 
 
 @pytest.mark.interpreted

@@ -19,13 +19,13 @@ from small_chests import (
     Chest,
     Lines,
     Masks,
-    asked,
+    concatenated,
     ellipsoid,
-    joined,
     masks_of,
     organs,
     posed,
     random_lines,
+    request_of,
     slab,
     small_chest,
     with_structure,
@@ -97,7 +97,7 @@ def moved_chest(seed: int, motion: np.ndarray, table: bool, bore_mm: float) -> C
     if table:
         masks["table"] = (Role.OUTSIDE, slab(grid, (5, 55, 0), (60, 60, 60)))
     own = {"table": "table"} if table else {}
-    made = briefly(posed(grid, masks, asked(bore_diameter_mm=bore_mm, **own)))
+    made = briefly(posed(grid, masks, request_of(bore_diameter_mm=bore_mm, **own)))
     if not table:
         return made
     # It is his table wherever he is turned: gravity, which does not turn with him, calls for no other.
@@ -169,7 +169,7 @@ def assert_no_line_gained(easy: Chest, hard: Chest) -> None:
     tips = np.array([p.tip_mm for p in paths]).reshape(-1, 3)
     inward = np.array([p.direction for p in paths]).reshape(-1, 3)
     some = random_lines(easy, 2000, seed=1)
-    lines = joined(
+    lines = concatenated(
         [
             Lines(found.point_B, found.outward_B),
             Lines(grid.to_box(tips), -grid.vectors_to_box(inward)),

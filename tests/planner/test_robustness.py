@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from box_scenes import CHEST_SPACING, at_voxel, box_mask, chest, grid_of, made_scene, pose_P
+from box_scenes import CHEST_SPACING, at_voxel, box_mask, chest, grid_of, pose_P, scene_of_masks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_implants import a_path
@@ -256,7 +256,7 @@ def test_the_chance_to_touch_a_wall_beside_the_needle_is_that_of_normal_errors(
     gap_mm, entry_sd_mm, tip_sd_mm
 ):
     shape = (40, 60, 40)
-    scene = made_scene(
+    scene = scene_of_masks(
         grid_of(shape),
         {
             "body": (Role.SKIN, box_mask(shape, ((0, 0, 0), shape))),
@@ -460,7 +460,7 @@ def test_likelier_touches_come_first_then_names():
     nearer = box_mask((60, 50, 40), ((29, 10, 4), (31, 20, 36)))
     shape = nearer.shape
     masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in chest().structures}
-    scene = made_scene(
+    scene = scene_of_masks(
         grid_of(shape, CHEST_SPACING),
         {**masks, "vein": (Role.FORBIDDEN, nearer), "artery": (Role.FORBIDDEN, nearer)},
     )

@@ -8,7 +8,7 @@ from bare_plans import BARE_PLAN, COMPLETE
 from hypothesis import given
 from hypothesis import strategies as st
 from sample_implants import a_dose, a_needle_set, a_robustness
-from true_plans import LINES, ORGANS, honest_plan, patient
+from true_plans import LINES, ORGANS, box_patient, honest_plan
 
 from planner.paths.search_report import proof_of
 from planner.records.dose import DoseReport
@@ -93,7 +93,7 @@ def message(miss: NearestMiss | None, search: SearchReport = COMPLETE) -> str:
 
 
 def test_a_message_does_not_depend_on_the_outcome_that_the_plan_has() -> None:
-    plan = honest_plan(patient())
+    plan = honest_plan(box_patient())
     other = Outcome(Status.GOALS_NOT_MET, "No path was found.")
     assert message_of(replace(plan, outcome=other)) == message_of(replace(plan, outcome=NO_OUTCOME))
     assert outcome(replace(plan, outcome=other)) == outcome(plan)
@@ -182,8 +182,8 @@ def test_the_smallest_change_is_told_as_a_remedy(change: Relaxation, said: str) 
 def test_what_a_path_must_be_doubted_for_is_said_beside_it(
     skin: str, missing: tuple[str, ...], said: str
 ) -> None:
-    who = patient({name: organ for name, organ in ORGANS.items() if "lung" not in name})
-    paths = honest_plan(who, lines={"anterior": LINES["anterior"]}).paths
+    patient = box_patient({name: organ for name, organ in ORGANS.items() if "lung" not in name})
+    paths = honest_plan(patient, lines={"anterior": LINES["anterior"]}).paths
     search = replace(COMPLETE, safe_lines=3, least_lung_mm=0.0)
     plan = replace(
         BARE_PLAN,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from true_plans import LINES, ORGANS, REQUEST, SPACING, honest_plan, patient
+from true_plans import LINES, ORGANS, REQUEST, SPACING, box_patient, honest_plan
 
 from anatomy.geometry.frames import Grid
 from anatomy.geometry.masks import MaskLayers
@@ -145,7 +145,7 @@ def test_organs_apart_without_a_body_structure_are_obstacles_to_what_runs_in_the
 def test_a_needle_through_an_arm_apart_is_measured_and_verified_as_no_path() -> None:
     """The honest chest with a body that has an arm where the right path's hub is."""
     point, outward = LINES["anterior"]
-    free = patient()
+    free = box_patient()
     assert measure(free.scene, REQUEST.needle_assembly, np.array(point), np.array(outward)) is not None
     arm = filled_in_front()
     organs = {name: organ for name, organ in ORGANS.items() if name != "body"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
-from true_plans import ORGANS, REQUEST, Patient, honest_plan, patient
+from true_plans import ORGANS, REQUEST, Patient, box_patient, honest_plan
 
 from anatomy.errors import StructureError
 from anatomy.geometry.frames import Grid
@@ -288,7 +288,7 @@ def test_a_target_cut_by_the_view_says_at_which_side(axis: int, end: int, side: 
 
 def near_the_top() -> Patient:
     """The honest chest with its node two voxels, 6 mm, below the cranial edge of the view."""
-    return patient({**ORGANS, "node": (Role.TARGET, ((24, 30, 30), (32, 37, 38)))})
+    return box_patient({**ORGANS, "node": (Role.TARGET, ((24, 30, 30), (32, 37, 38)))})
 
 
 @pytest.mark.parametrize(("margin", "beyond"), [(5.0, 0.0), (6.0, 0.0), (7.5, 1.5), (15.0, 9.0)])

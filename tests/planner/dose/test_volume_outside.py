@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from box_scenes import box_mask, grid_of, made_scene, pose_P
+from box_scenes import box_mask, grid_of, pose_P, scene_of_masks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
@@ -198,7 +198,7 @@ def test_cells_are_a_millimetre_where_voxels_allow_it() -> None:
 def test_the_inside_of_weak_seeds_gets_any_dose(model: str, activity_mci: float, dose_gy: float) -> None:
     """Their isodose may lie within them, where a formula says little: each capsule counts."""
     grid = grid_about((1.5, 1.5, 1.5), 90.0)
-    dose_scene = made_scene(
+    dose_scene = scene_of_masks(
         grid,
         {
             "body": (Role.SKIN, box_mask(grid.shape, ((2, 2, 2), (58, 58, 58)))),

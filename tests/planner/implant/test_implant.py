@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from ball_plans import REQUEST, asked, ball_plan, ball_scene
-from box_scenes import box_mask, made_scene
+from ball_plans import REQUEST, ball_plan, ball_scene, changed_request
+from box_scenes import box_mask, scene_of_masks
 from hypothesis import given
 from hypothesis import strategies as st
 from random_needles import spare_mm
@@ -66,7 +66,9 @@ def placed(planned: Plan) -> list[GivenSeed]:
 
 @pytest.fixture(scope="module")
 def parallel() -> Plan:
-    return made(asked(needle_set=NeedleSetRequest(arrangement=Arrangement.PARALLEL, grid_pitch_mm=4.0)))
+    return made(
+        changed_request(needle_set=NeedleSetRequest(arrangement=Arrangement.PARALLEL, grid_pitch_mm=4.0))
+    )
 
 
 WIDE_PHASES: list[Phase] = []
@@ -78,7 +80,7 @@ def wide() -> Plan:
         WIDE_PHASES.append(progress.phase)
         return True
 
-    return plan(ball_scene(), asked(needle_set=NeedleSetRequest(clearance_mm=4.0)), go_on).plan
+    return plan(ball_scene(), changed_request(needle_set=NeedleSetRequest(clearance_mm=4.0)), go_on).plan
 
 
 GIVEN_SEED_B = np.array([44.0, 37.0, 37.0])
@@ -90,7 +92,7 @@ def given_request() -> Request:
     aside = 2.0 * np.cross(first.direction, (0.36, 0.48, 0.8))
     entry, tip = (tuple((np.array(p) + aside).tolist()) for p in (first.entry_mm, first.tip_mm))
     seed = GivenSeed(tuple(ball_scene().grid.to_patient(GIVEN_SEED_B).tolist()))
-    return asked(
+    return changed_request(
         needle_set=NeedleSetRequest(given_needles=(GivenNeedle(entry, tip),), given_seeds=(seed,)),
         seeds=SeedRequest(min_spacing_mm=6.0),
     )
@@ -104,7 +106,7 @@ def around_given() -> Plan:
 @pytest.fixture(scope="module")
 def out_of_reach() -> Plan:
     return made(
-        asked(
+        changed_request(
             target=TargetRequest(("node",), margin_mm=0.0),
             seeds=SeedRequest(activity_mci=0.05),
             prescription=Prescription(400.0, organ_goals=MappingProxyType({"aorta": OrganGoal(None, 90.0)})),
@@ -114,7 +116,7 @@ def out_of_reach() -> Plan:
 
 @pytest.fixture(scope="module")
 def longer_seeds() -> Plan:
-    return made(asked(seeds=SeedRequest(model="best_2301", activity_mci=0.6)))
+    return made(changed_request(seeds=SeedRequest(model="best_2301", activity_mci=0.6)))
 
 
 PLANS = [
@@ -303,7 +305,7 @@ def test_organ_goals_are_listed_beside_those_of_the_ptv(out_of_reach):
 
 
 def test_without_a_prescription_paths_alone_are_planned():
-    planned = made(asked(prescription=None))
+    planned = made(changed_request(prescription=None))
     assert planned.outcome.status is Status.PLANNED
     assert (planned.needle_set, planned.dose, planned.robustness) == (None, None, None)
     assert all(p.aim is Aim.TARGET for p in planned.paths)
@@ -314,8 +316,8 @@ def test_where_no_seed_fits_the_goals_are_not_met_and_the_message_says_why():
     specks = [(20, 17, 18), (22, 17, 18), (20, 19, 18), (20, 17, 20)]
     speck = box_mask(scene.grid.shape, *(((i, j, k), (i + 1, j + 1, k + 1)) for i, j, k in specks))
     masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in scene.structures if s.name != "node"}
-    small = made_scene(scene.grid, {**masks, "node": (Role.TARGET, speck)})
-    request = asked(target=TargetRequest(("node",), margin_mm=0.0, min_chord_mm=1.0))
+    small = scene_of_masks(scene.grid, {**masks, "node": (Role.TARGET, speck)})
+    request = changed_request(target=TargetRequest(("node",), margin_mm=0.0, min_chord_mm=1.0))
     planned = plan(small, request).plan
     assert planned.outcome.status is Status.GOALS_NOT_MET
     assert "no seed is planned" in planned.outcome.message
@@ -324,7 +326,9 @@ def test_where_no_seed_fits_the_goals_are_not_met_and_the_message_says_why():
 
 def without_a_way(given: NeedleSetRequest) -> Plan:
     """Nothing leads to the target with so much clearance."""
-    planned = made(replace(asked(needle_set=given), clearance_mm=MappingProxyType({"default": 200.0})))
+    planned = made(
+        replace(changed_request(needle_set=given), clearance_mm=MappingProxyType({"default": 200.0}))
+    )
     assert not any(path.aim is Aim.TARGET for path in planned.paths) and planned.search.complete
     assert planned.verification.passed
     return planned
@@ -394,7 +398,7 @@ def test_what_is_in_is_refused_where_no_implant_is_prescribed():
         (NeedleSetRequest(given_seeds=given.given_seeds), "given_seeds"),
     ):
         with pytest.raises(RequestError, match=f"needle_set/{field}: .* none is prescribed"):
-            plan(ball_scene(), asked(needle_set=some, prescription=None))
+            plan(ball_scene(), changed_request(needle_set=some, prescription=None))
 
 
 def test_what_alone_beams_before_gave_meets_a_limit_that_it_equals_and_is_said_to_be_before():
@@ -405,7 +409,7 @@ def test_what_alone_beams_before_gave_meets_a_limit_that_it_equals_and_is_said_t
     needle = given_request().needle_set.given_needles[0]
     out = np.subtract(needle.entry_mm, needle.tip_mm)
     short = GivenNeedle(needle.entry_mm, tuple((np.array(needle.entry_mm) - 0.1 * out).tolist()))
-    request = asked(
+    request = changed_request(
         needle_set=NeedleSetRequest(given_needles=(short,)),
         clearance_mm=MappingProxyType({"default": 200.0}),
         prescription=Prescription(
@@ -465,7 +469,7 @@ def through(entry, tip) -> NeedleSetRequest:
 )
 def test_what_makes_no_sense_is_refused_by_field_with_a_remedy(fields, changes, words):
     with pytest.raises(RequestError) as caught:
-        implant(ball_scene(), asked(**changes), Prescription(), fields, always)
+        implant(ball_scene(), changed_request(**changes), Prescription(), fields, always)
     assert all(word in str(caught.value) for word in words)
 
 
@@ -483,12 +487,12 @@ def refused_before_the_search(request: Request) -> str:
     [("FRONT", "OUTSIDE", "skin"), ("MIDDLE", "MIDDLE", "coincide"), ("MIDDLE", "FRONT", "skin")],
 )
 def test_a_given_needle_that_cannot_be_is_refused_before_the_search(entry, tip, word):
-    said = refused_before_the_search(asked(needle_set=through(globals()[entry], globals()[tip])))
+    said = refused_before_the_search(changed_request(needle_set=through(globals()[entry], globals()[tip])))
     assert said.startswith("needle_set/given_needles/0: ") and word in said
 
 
 def test_a_given_needle_longer_than_its_length_is_refused():
-    request = asked(needle_set=through(FRONT, MIDDLE), needle=Needle(max_length_mm=20.0))
+    request = changed_request(needle_set=through(FRONT, MIDDLE), needle=Needle(max_length_mm=20.0))
     assert "needle.max_length_mm" in refused_before_the_search(request)
 
 
@@ -532,13 +536,15 @@ def test_an_organ_goal_of_too_little_to_hold_it_against_is_refused(name: str, vo
 )
 def test_given_seeds_that_cannot_be_are_refused_before_the_search(seeds_B, words):
     seeds = tuple(GivenSeed(tuple(ball_scene().grid.to_patient(np.array(p)).tolist())) for p in seeds_B)
-    request = asked(needle_set=NeedleSetRequest(given_seeds=seeds))
+    request = changed_request(needle_set=NeedleSetRequest(given_seeds=seeds))
     assert re.search(words, refused_before_the_search(request))
 
 
 def test_more_given_needles_than_are_allowed_are_refused():
     first, second = (through(FRONT, tip).given_needles[0] for tip in (MIDDLE, (49.0, 35.0, 37.0)))
-    request = asked(needle_set=NeedleSetRequest(given_needles=(first, second), max_needles=1), search=COARSE)
+    request = changed_request(
+        needle_set=NeedleSetRequest(given_needles=(first, second), max_needles=1), search=COARSE
+    )
     said = refused_before_the_search(request)
     assert said.startswith("needle_set/given_needles: there are 2, and max_needles is 1")
 
@@ -548,7 +554,7 @@ def test_more_given_needles_than_are_allowed_are_refused():
 
 def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_told(fields):
     pair = tuple(through((x, -5.0, 37.0), (x, 47.0, 37.0)).given_needles[0] for x in (38.0, 39.5))
-    request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE)
+    request = changed_request(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE)
     prescription = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
     made_so = implant(ball_scene(), request, prescription, fields, always)
     seeds = made_so.seeds(())
@@ -569,7 +575,9 @@ def beside_what_is_given():
     """A plan around two given needles that touch each other and the aorta."""
     pair = tuple(through((x, -5.0, 37.0), (x, 47.0, 37.0)).given_needles[0] for x in (38.0, 39.5))
     goals = Prescription(goals=Goals(v100_percent=0.0, d90_gy=1.0))
-    request = asked(needle_set=NeedleSetRequest(given_needles=pair), search=COARSE, prescription=goals)
+    request = changed_request(
+        needle_set=NeedleSetRequest(given_needles=pair), search=COARSE, prescription=goals
+    )
     return plan(ball_scene(), request).plan
 
 
@@ -652,7 +660,7 @@ def test_how_many_given_seeds_may_be_one_found_twice_is_counted_again(beside_wha
 
 
 def test_where_everything_is_too_near_to_something_no_needle_is_chosen():
-    request = asked(clearance_mm=MappingProxyType({"default": 45.0}))
+    request = changed_request(clearance_mm=MappingProxyType({"default": 45.0}))
     blocked = search_fields(ball_scene(), request)
     made_so = implant(ball_scene(), request, Prescription(), blocked, always)
     assert (made_so.chosen, made_so.needles, made_so.reachable_percent) == (None, (), 0.0)

@@ -13,10 +13,10 @@ from random_needles import (
     HARDWARE,
     NO_ORDER,
     crowd,
-    moved,
     needles_at,
     part_pairs,
     random_needles,
+    rigidly_moved,
     ring,
     spare_mm,
 )
@@ -177,7 +177,7 @@ def test_what_is_given_first_changes_no_order(seed, count) -> None:
 @given(seeds, st.integers(1, 9))
 def test_moving_all_needles_changes_no_order(seed, count) -> None:
     needles = crowd(seed, count)
-    assert insertion_order(moved(needles, seed), HARDWARE) == insertion_order(needles, HARDWARE)
+    assert insertion_order(rigidly_moved(needles, seed), HARDWARE) == insertion_order(needles, HARDWARE)
 
 
 @given(seeds, st.integers(2, 8), st.data())

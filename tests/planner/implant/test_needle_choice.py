@@ -4,7 +4,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-from ball_plans import asked, ball_scene
+from ball_plans import ball_scene, changed_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_needles import HARDWARE, NO_ORDER, crowd, random_needles
@@ -69,7 +69,7 @@ def passed(made: Plan) -> bool:
 
 @pytest.mark.long
 def test_where_two_needles_are_allowed_two_do_what_they_can():
-    planned = plan(ball_scene(), asked(needle_set=NeedleSetRequest(max_needles=2))).plan
+    planned = plan(ball_scene(), changed_request(needle_set=NeedleSetRequest(max_needles=2))).plan
     assert passed(planned) and planned.needle_set is not None
     assert 1 <= len(planned.needle_set.path_ids) <= 2
     if planned.outcome.status is not Status.PLANNED:
@@ -81,10 +81,10 @@ def test_a_set_that_time_cut_short_says_so_and_is_verified_all_the_same():
     def until_needles(progress: Progress) -> bool:
         return progress.phase is not Phase.NEEDLES
 
-    planned = plan(ball_scene(), asked(), until_needles).plan
+    planned = plan(ball_scene(), changed_request(), until_needles).plan
     assert passed(planned) and planned.needle_set is not None
     assert planned.needle_set.time_ended and "time limit" in planned.needle_set.claims[-1]
-    whole = plan(ball_scene(), asked()).plan
+    whole = plan(ball_scene(), changed_request()).plan
     assert whole.needle_set is not None and not whole.needle_set.time_ended
 
 
@@ -102,5 +102,5 @@ def test_cancelling_takes_effect_between_exchanges():
         return True
 
     with pytest.raises(Withdrawn):
-        plan(ball_scene(), asked(), withdraw)
+        plan(ball_scene(), changed_request(), withdraw)
     assert told == sorted(told) and 0.0 <= told[-1] <= 1.0

@@ -12,14 +12,14 @@ from random_needles import (
     HARDWARE,
     Stretch,
     least_squares_distance,
-    moved,
     needles_at,
     part_pairs,
     points_of,
     random_needles,
     request_of,
+    rigidly_moved,
     spare_mm,
-    state_of,
+    swept_parts,
 )
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
@@ -177,7 +177,7 @@ def test_what_comes_first_changes_no_pair(seed, count) -> None:
 @given(seeds, counts)
 def test_moving_all_needles_changes_no_pair(seed, count) -> None:
     needles = random_needles(seed, count)
-    assert pairs_of(moved(needles, seed), HARDWARE) == pairs_of(needles, HARDWARE)
+    assert pairs_of(rigidly_moved(needles, seed), HARDWARE) == pairs_of(needles, HARDWARE)
 
 
 @given(seeds, counts, st.floats(0.0, 20.0))
@@ -206,7 +206,7 @@ def test_a_bundle_spaced_just_as_it_needs_conflicts_in_no_frame(seed, pitch) -> 
     for spacing, conflicts in ((pitch, []), (pitch - 1e-5, [[0, 1], [1, 2]])):
         tips = at * [spacing, 0.0, step]
         bundle = needles_at(tips, np.tile([0.0, 0.0, 1.0], (3, 1)), np.full(3, 50.0))
-        assert pairs_of(moved(bundle, seed), hardware) == conflicts
+        assert pairs_of(rigidly_moved(bundle, seed), hardware) == conflicts
 
 
 @pytest.mark.interpreted
@@ -291,7 +291,9 @@ def test_needles_whose_cylinders_fcl_finds_to_overlap_conflict(seed, count) -> N
     """Hubs are cylinders in truth: capsules must miss no overlap."""
     fcl = pytest.importorskip("fcl")
     needles = random_needles(seed, count)
-    bodies = [[fcl_body(fcl, fcl.Cylinder, needles, i, p) for p in state_of(HARDWARE)] for i in range(count)]
+    bodies = [
+        [fcl_body(fcl, fcl.Cylinder, needles, i, p) for p in swept_parts(HARDWARE)] for i in range(count)
+    ]
     overlapping = [
         [i, j]
         for i, j in combinations(range(count), 2)

@@ -2,7 +2,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from box_scenes import box_mask, grid_of, made_scene, pose_P
+from box_scenes import box_mask, grid_of, pose_P, scene_of_masks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ def scene_of(grid: Grid, seed: int) -> Scene:
     target = box_mask(grid.shape, ((3, 3, 3), (9, 8, 8))) & (rng.random(grid.shape) < 0.15)
     target[5, 5, 5] = True
     organ = body & (rng.random(grid.shape) < 0.3)
-    return made_scene(
+    return scene_of_masks(
         grid,
         {
             "body": (Role.SKIN, body),

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 from ball_plans import ball_scene
-from box_scenes import box_mask, grid_of, made_scene
+from box_scenes import box_mask, grid_of, scene_of_masks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -556,7 +556,7 @@ def test_an_organ_far_away_asks_nothing():
         ),
         "cord": (Role.FORBIDDEN, box_mask(grid.shape, ((50, 1, 1), (51, 3, 3)), ((51, 1, 1), (58, 2, 2)))),
     }
-    scene = made_scene(grid, masks)
+    scene = scene_of_masks(grid, masks)
     ptv = ptv_of(scene, TargetRequest(("node",), margin_mm=0.0))
     goal = OrganGoal(d1cc_gy=50.0)
     alone = aim_points(scene, ptv, asked(), 500, COVERAGE_RESERVE)

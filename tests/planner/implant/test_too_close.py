@@ -2,7 +2,7 @@
 
 from sample_implants import a_needle_set
 from true_implants import given_needle, needle_paths, with_given
-from true_plans import patient
+from true_plans import box_patient
 
 from planner.implant.too_close import too_near
 from planner.records.paths import Aim
@@ -15,7 +15,7 @@ from planner.verify.needle_set.needles_in_place import _structures
 
 def test_an_arm_that_a_given_needle_runs_through_is_told_and_found_again() -> None:
     """From the node to the left, out of the body and through the arm that lies beside it."""
-    scene = patient().scene
+    scene = box_patient().scene
     request = with_given(given_needle(scene, (56.0, 66.0, 62.0), (1.0, -0.3, 0.0)))
     (path,) = [p for p in needle_paths(scene, request, tips_B=()) if p.aim is Aim.GIVEN]
     claims = set_claims(a_needle_set(), (path,), ())

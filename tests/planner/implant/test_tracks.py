@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ball_plans import asked, ball_scene
-from box_scenes import box_mask, grid_of, made_scene, pose_P
+from ball_plans import ball_scene, changed_request
+from box_scenes import box_mask, grid_of, pose_P, scene_of_masks
 
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from anatomy.scene import Scene
@@ -40,7 +40,7 @@ SEED_MM = 4.5
 def shallow_scene() -> Scene:
     """A body of 50 x 50 x 39 mm of thick voxels, oblique in P, with a node one voxel below the skin."""
     grid = grid_of(SHAPE, SPACING, pose_P((12.0, -7.0, 20.0), (30.0, -50.0, 10.0)))
-    return made_scene(
+    return scene_of_masks(
         grid,
         {"body": (Role.SKIN, box_mask(SHAPE, BODY)), "node": (Role.TARGET, box_mask(SHAPE, NODE))},
     )
@@ -48,7 +48,7 @@ def shallow_scene() -> Scene:
 
 def to_the_skin(arrangement: Arrangement = Arrangement.FREE) -> Request:
     """A margin that takes the PTV to the skin, and needles that go through the whole body."""
-    return asked(
+    return changed_request(
         target=TargetRequest(("node",), margin_mm=6.0),
         needle=Needle(max_length_mm=90.0),
         search=SearchRequest(covering_radius_mm=8.0, max_paths=1),
@@ -122,7 +122,7 @@ def test_a_line_longer_than_the_needle_is_no_track():
 
 def test_a_line_on_which_no_seed_may_stand_is_no_track():
     """Along i a seed of 4.5 mm stands in a ball of 14 mm, and not in a voxel of 2 mm."""
-    scene, request = ball_scene(), asked()
+    scene, request = ball_scene(), changed_request()
     middle = tuple((np.array(scene.target.lower) + scene.target.upper) // 2)
     one_voxel = np.zeros(scene.grid.shape, bool)
     one_voxel[middle] = True

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from box_scenes import box_mask, grid_of, sampled
+from box_scenes import box_mask, grid_of, sampled_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ seeds = st.integers(0, 100_000)
 def test_nearest_is_the_least_over_all_boxes(seed):
     _, grid, mask, one, two = random_case(seed)
     distance, name = obstacles(grid, organ=mask).nearest(one, two, 500.0)
-    least = sampled(grid, mask, one, two)
+    least = sampled_distance(grid, mask, one, two)
     # A clamped needle is no longer than the needle: samples miss the least by at most half a step.
     step = np.linalg.norm(two - one) / 399
     assert least - step / 2 - 1e-9 <= distance <= least + 1e-9 or (least == np.inf == distance)

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from box_scenes import at_voxel, box_mask, chest, grid_of, made_scene, pose_P
+from box_scenes import at_voxel, box_mask, chest, grid_of, pose_P, scene_of_masks
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
@@ -98,7 +98,7 @@ class TestNoPath:
         grid = self.small_scene.grid
         corners = box_mask(grid.shape, ((20, 20, 20), (22, 22, 22)), ((29, 29, 29), (31, 31, 31)))
         body = box_mask(grid.shape, ((5, 5, 5), (45, 45, 35)))
-        small_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, corners)})
+        small_scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, corners)})
         assert measure(small_scene, Request().needle_assembly, at_voxel(grid, 25, 25, 25), ANTERIOR) is None
         assert (
             measure(small_scene, Request().needle_assembly, at_voxel(grid, 20, 25, 20), ANTERIOR) is not None
@@ -126,7 +126,7 @@ class TestNoPath:
             grid.shape, ((5, 5, 2), (15, 55, 18)), ((35, 5, 2), (45, 55, 18)), ((5, 45, 2), (45, 55, 18))
         )
         node = box_mask(grid.shape, ((8, 20, 8), (12, 24, 12)))
-        small_scene = made_scene(grid, {"body": (Role.PASSABLE, u), "node": (Role.TARGET, node)})
+        small_scene = scene_of_masks(grid, {"body": (Role.PASSABLE, u), "node": (Role.TARGET, node)})
         # The body's hollow is open to the front, so nothing fills it.
         small_scene = replace(small_scene, body=mask_from_bool(u))
         point_P = at_voxel(grid, 10, 22, 10)
@@ -153,7 +153,7 @@ def test_nothing_forbidden_gives_the_cap_and_no_name():
     grid = grid_of((30, 30, 30))
     body = box_mask(grid.shape, ((3, 3, 3), (27, 27, 27)))
     node = box_mask(grid.shape, ((14, 14, 14), (17, 17, 17)))
-    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    dose_scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
     path = measure(dose_scene, Request().needle_assembly, at_voxel(grid, 15, 15, 15), ANTERIOR)
     assert path is not None
     assert (path.clearance_mm, path.nearest_structure) == (CLEARANCE_CAP_MM, "")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bare_plans import BARE_PLAN
-from box_scenes import box_mask, grid_of, made_scene, pose_P
+from box_scenes import box_mask, grid_of, pose_P, scene_of_masks
 from random_chests import random_chest
 from small_chests import Chest, random_lines
 
@@ -44,7 +44,7 @@ def breathing(lungs: Boxes, holes: list | None = None, motion: np.ndarray | None
     masks = {name: (Role.LUNG, box_mask(SHAPE, *boxes) & ~hole) for name, boxes in lungs.items()}
     body = box_mask(SHAPE, ((1, 1, 1), (23, 58, 23)))
     node = box_mask(SHAPE, ((9, 44, 9), (15, 50, 15)))
-    return made_scene(
+    return scene_of_masks(
         grid_of(SHAPE, motion=motion), {"body": (Role.SKIN, body), **masks, "node": (Role.TARGET, node)}
     )
 
@@ -137,7 +137,7 @@ def test_a_speck_changes_no_count(specks, slope) -> None:
     plain = breathing(LOBES)
     masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in plain.structures}
     masks.update({name: (Role.LUNG, mask) for name, mask in holed.items()})
-    assert counts(made_scene(plain.grid, masks), slope) == (1, 1)
+    assert counts(scene_of_masks(plain.grid, masks), slope) == (1, 1)
 
 
 @pytest.mark.interpreted
@@ -170,7 +170,7 @@ def test_a_part_of_the_target_within_lung_is_such_a_hole() -> None:
     plain = breathing(LOBES)
     masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in plain.structures}
     masks["node"] = (Role.TARGET, masks["node"][1] | box_mask(SHAPE, ((7, 10, 7), (17, 20, 17))))
-    assert counts(made_scene(plain.grid, masks)) == (1, 1)
+    assert counts(scene_of_masks(plain.grid, masks)) == (1, 1)
 
 
 def clipping(length_mm: float) -> tuple[Scene, MeasuredPath]:
@@ -181,7 +181,7 @@ def clipping(length_mm: float) -> tuple[Scene, MeasuredPath]:
         "lung_left": (Role.LUNG, box_mask(shape, ((5, 15, 46), (55, 30, 55)))),
         "node": (Role.TARGET, box_mask(shape, ((26, 26, 26), (34, 34, 34)))),
     }
-    dose_scene = made_scene(grid_of(shape), masks)
+    dose_scene = scene_of_masks(grid_of(shape), masks)
     # The lung's edge is where y = 14.5 and z = 45.5; the path has y + z = 60 + beyond.
     beyond = length_mm / np.sqrt(2.0)
     point = np.array([30.2, 30.0 + beyond / 2.0, 30.0 + beyond / 2.0])

@@ -16,8 +16,8 @@ from true_plans import (
     Box,
     Patient,
     Voxels,
+    box_patient,
     patient,
-    who,
 )
 
 from anatomy.geometry.masks import mask_from_bool
@@ -34,7 +34,7 @@ from planner.records.request.search import SearchRequest
 from planner.records.search import RESERVED, Constraint
 from planner.search.scene_fields import search_fields
 
-__all__ = ["who"]
+__all__ = ["patient"]
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
@@ -44,23 +44,23 @@ ASKED = replace(REQUEST, search=COARSE)
 CAUTIOUS = replace(ASKED, clearance_mm=MappingProxyType({"default": 2.0, "aorta": WIDE}))
 
 
-def planned(who: Patient, request: Request) -> Plan:
+def planned(patient: Patient, request: Request) -> Plan:
     """The plan, every claim of which held."""
-    planned = plan(who.scene, request).plan
+    planned = plan(patient.scene, request).plan
     assert planned.verification is not None
     assert [c for c in planned.verification.checks if not c.passed] == []
     return planned
 
 
 @pytest.mark.long
-def test_a_miss_is_found_where_a_needle_runs_far_enough_from_corner_to_corner_only(who: Patient) -> None:
+def test_a_miss_is_found_where_a_needle_runs_far_enough_from_corner_to_corner_only(patient: Patient) -> None:
     """Lines through the middles of such a target's voxels are all too short."""
     box = np.zeros(SHAPE, bool)
-    at = np.array(who.scene.target.lower)
+    at = np.array(patient.scene.target.lower)
     box[tuple(slice(a, a + 2) for a in at)] = True
-    node = replace(who.scene.structure("node"), mask=mask_from_bool(box))
-    structures = tuple(node if s.name == "node" else s for s in who.scene.structures)
-    small = replace(who, scene=replace(who.scene, structures=structures, target=node.mask))
+    node = replace(patient.scene.structure("node"), mask=mask_from_bool(box))
+    structures = tuple(node if s.name == "node" else s for s in patient.scene.structures)
+    small = replace(patient, scene=replace(patient.scene, structures=structures, target=node.mask))
     longest = float(np.linalg.norm(2.0 * np.array(SPACING)))
     target = replace(ASKED.target, min_chord_mm=0.97 * longest)
     assert planned(small, replace(ASKED, target=target)).nearest_miss is not None
@@ -75,12 +75,12 @@ def least_distance(box: Box, start: np.ndarray, d: np.ndarray, length: float) ->
     return float(box.distance(points).min())
 
 
-def lacks(who: Patient, request: Request, tip: np.ndarray, d: np.ndarray, length: float) -> float:
+def lacks(patient: Patient, request: Request, tip: np.ndarray, d: np.ndarray, length: float) -> float:
     """The most that a line lacks, by the planes of the boxes at places SAMPLE_MM apart; infinite where it
     runs through one. A bore is not looked at."""
     needle = max(request.needle.max_length_mm, length)
     most = length - request.needle.max_length_mm
-    for structure, box in who.of(Role.FORBIDDEN, Role.OUTSIDE):
+    for structure, box in patient.of(Role.FORBIDDEN, Role.OUTSIDE):
         clearance_mm = request.clearance_of(structure)
         free = least_distance(box, tip, d, needle)
         of_hub = least_distance(box, tip + needle * d, d, HUB_LENGTH)
@@ -90,10 +90,10 @@ def lacks(who: Patient, request: Request, tip: np.ndarray, d: np.ndarray, length
     return most
 
 
-def least_at_random(who: Patient, request: Request, count: int) -> float:
+def least_at_random(patient: Patient, request: Request, count: int) -> float:
     """The least that any of so many random lines through the node lacks, of those that leave through skin."""
     rng = np.random.default_rng(1)
-    node, body = who.boxes["node"], who.boxes["body"]
+    node, body = patient.boxes["node"], patient.boxes["body"]
     least = np.inf
     for _ in range(count):
         point, d = rng.uniform(node.low, node.high), rng.normal(size=3)
@@ -106,27 +106,27 @@ def least_at_random(who: Patient, request: Request, count: int) -> float:
             abs(tip + length * d - 0.5 * (body.low + body.high))[2] < 0.5 * (body.high - body.low)[2] - 3
         )
         if last - first >= 4.5 and through_skin and length < 120.0:
-            least = min(least, lacks(who, request, tip, d, length))
+            least = min(least, lacks(patient, request, tip, d, length))
     return least
 
 
 @pytest.mark.representative(1)
 @pytest.mark.parametrize(("needle", "clearance"), [(NEEDLE, WIDE), (20.0, 12.0)])
-def test_no_line_at_random_comes_nearer(needle: float, clearance: float, who: Patient) -> None:
+def test_no_line_at_random_comes_nearer(needle: float, clearance: float, patient: Patient) -> None:
     request = replace(
         CAUTIOUS,
         needle=replace(REQUEST.needle, max_length_mm=needle),
         clearance_mm=MappingProxyType({"default": clearance, "aorta": WIDE}),
     )
-    result = planned(who, request)
+    result = planned(patient, request)
     assert result.outcome.status is Status.NO_PATH
     assert result.nearest_miss is not None
-    assert result.nearest_miss.missing_mm <= least_at_random(who, request, 300) + SAMPLE_MM / 2
+    assert result.nearest_miss.missing_mm <= least_at_random(patient, request, 300) + SAMPLE_MM / 2
 
 
-def test_a_needle_too_short_by_a_little_is_told_by_how_much(who: Patient) -> None:
+def test_a_needle_too_short_by_a_little_is_told_by_how_much(patient: Patient) -> None:
     """From the right it is 32 mm to the node, of which 4.5 mm must be in; from the front it is 40 mm."""
-    result = planned(who, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=33.0)))
+    result = planned(patient, replace(ASKED, needle=replace(REQUEST.needle, max_length_mm=33.0)))
     miss = result.nearest_miss
     assert miss is not None
     assert (miss.constraint, miss.structure) == (Constraint.NEEDLE_LENGTH, "needle length")
@@ -137,8 +137,8 @@ def test_a_needle_too_short_by_a_little_is_told_by_how_much(who: Patient) -> Non
     assert f"A needle of {longer.to_mm:g} mm instead of 33 mm would open a path" in result.outcome.message
 
 
-def test_each_relaxation_alone_opens_the_path_it_names(who: Patient) -> None:
-    result = planned(who, CAUTIOUS)
+def test_each_relaxation_alone_opens_the_path_it_names(patient: Patient) -> None:
+    result = planned(patient, CAUTIOUS)
     miss = result.nearest_miss
     assert miss is not None
     assert [r.setting for r in miss.relaxations] == ["/clearance_mm/aorta"]
@@ -152,7 +152,7 @@ def test_each_relaxation_alone_opens_the_path_it_names(who: Patient) -> None:
 
 def test_a_bore_too_narrow_for_any_hub_is_what_is_missing() -> None:
     narrow = replace(ASKED, pose=replace(REQUEST.pose, bore_diameter_mm=120.0))
-    result = planned(patient(request=narrow), narrow)
+    result = planned(box_patient(request=narrow), narrow)
     assert result.outcome.status is Status.NO_PATH
     assert result.nearest_miss is not None
     assert result.nearest_miss.constraint is Constraint.BORE
@@ -168,14 +168,14 @@ def encased(*, cut: bool) -> Patient:
         organs = {"body": (Role.SKIN, ((0, 0, 0), (60, 60, 40))), "node": ORGANS["node"]}
     else:
         organs["bone"] = (Role.FORBIDDEN, ((22, 28, 15), (34, 39, 27)))
-    return patient(organs)
+    return box_patient(organs)
 
 
 @pytest.mark.long
 def test_through_bone_all_round_the_needle_lacks_all_that_is_asked() -> None:
     """The bone holds the tip too, so that every line runs through it."""
-    who = encased(cut=False)
-    result = planned(who, ASKED)
+    patient = encased(cut=False)
+    result = planned(patient, ASKED)
     assert result.nearest_miss is not None
     assert (result.nearest_miss.structure, result.nearest_miss.relaxations) == ("bone", ())
     assert result.nearest_miss.missing_mm == pytest.approx(2.0 + RADIUS)
@@ -203,7 +203,7 @@ def caged() -> dict[str, tuple[Role, Voxels]]:
 def test_where_only_the_radius_is_too_wide_no_setting_is_said_to_open_a_path() -> None:
     coarse = replace(COARSE, covering_radius_mm=16.0)
     needle = replace(REQUEST.needle, max_length_mm=65.0)
-    result = planned(patient(caged()), replace(ASKED, search=coarse, needle=needle))
+    result = planned(box_patient(caged()), replace(ASKED, search=coarse, needle=needle))
     assert result.outcome.status is Status.NO_PATH
     assert result.nearest_miss is not None
     assert (result.nearest_miss.constraint, result.nearest_miss.relaxations) == (
@@ -225,9 +225,9 @@ def test_a_table_that_was_segmented_and_one_that_is_derived_are_relaxed_together
         needle=needle,
         clearance_mm=MappingProxyType({"default": 2.0, "table": 40.0}),
     )
-    who = patient(organs, request)
-    assert who.scene.pose.table is not None
-    result = planned(who, request)
+    patient = box_patient(organs, request)
+    assert patient.scene.pose.table is not None
+    result = planned(patient, request)
     assert result.nearest_miss is not None or result.outcome.status is Status.PLANNED
 
 
@@ -242,7 +242,7 @@ def test_a_hub_without_length_is_no_hub() -> None:
         needle=replace(REQUEST.needle, max_length_mm=68.0),
         search=replace(COARSE, covering_radius_mm=2.0),
     )
-    planned(patient(organs, request), request)
+    planned(box_patient(organs, request), request)
 
 
 @pytest.mark.long
@@ -250,38 +250,42 @@ def test_bones_that_came_as_surfaces_are_judged_as_the_search_judged_them() -> N
     """The gaps between ribs are wide enough between surfaces, and not between the voxels that hold them."""
     organs = {name: organ for name, organ in caged().items() if "front" not in name}
     ribs = {f"rib_{i}": (Role.FORBIDDEN, ((i, 24, 0), (i + 2, 26, 40))) for i in range(10, 50, 4)}
-    who = patient({**organs, **ribs})
+    patient = box_patient({**organs, **ribs})
     inset = 0.95 * SPACING * (1.0, 1.0, 0.1)
 
     def drawn(s: Structure) -> Structure:
         if s.name not in ribs:
             return s
-        mesh = trimesh.creation.box(bounds=[who.boxes[s.name].low + inset, who.boxes[s.name].high - inset])
+        mesh = trimesh.creation.box(
+            bounds=[patient.boxes[s.name].low + inset, patient.boxes[s.name].high - inset]
+        )
         return replace(s, surface=Surface(np.array(mesh.vertices), np.array(mesh.faces)))
 
     slack = float(np.linalg.norm(SPACING))
-    scene = replace(who.scene, structures=tuple(map(drawn, who.scene.structures)), surface_slack_mm=slack)
+    scene = replace(
+        patient.scene, structures=tuple(map(drawn, patient.scene.structures)), surface_slack_mm=slack
+    )
     request = replace(ASKED, search=replace(COARSE, covering_radius_mm=0.5))
-    result = planned(replace(who, scene=scene), request)
+    result = planned(replace(patient, scene=scene), request)
     assert result.outcome.status is Status.NO_PATH
 
 
 @pytest.mark.long
-def test_a_clock_that_ends_after_the_search_changes_nothing(who: Patient) -> None:
-    late = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.EXPLAIN).plan
-    assert late == planned(who, CAUTIOUS)
+def test_a_clock_that_ends_after_the_search_changes_nothing(patient: Patient) -> None:
+    late = plan(patient.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.EXPLAIN).plan
+    assert late == planned(patient, CAUTIOUS)
 
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_a_structure_named_as_a_setting_is_refused(name: str) -> None:
     organs = {(name if n == "aorta" else n): organ for n, organ in ORGANS.items()}
     with pytest.raises(RequestError, match="has the name of a setting"):
-        plan(patient(organs).scene, ASKED)
+        plan(box_patient(organs).scene, ASKED)
 
 
 def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> None:
-    who = encased(cut=True)
-    result = planned(who, ASKED)
+    patient = encased(cut=True)
+    result = planned(patient, ASKED)
     assert result.outcome.status is Status.NO_PATH
     assert result.nearest_miss is None
     assert result.search.claims == ("No path through the target is safe.",)
@@ -289,17 +293,17 @@ def test_where_no_skin_is_in_view_there_is_no_miss_and_the_plan_says_why() -> No
     assert "check the field of view" in result.outcome.message
 
 
-def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(who: Patient) -> None:
+def test_a_line_that_lacks_nothing_is_told_to_be_too_narrow_for_the_radius(patient: Patient) -> None:
     miss = nearest_miss(
-        who.scene, ASKED.needle_assembly, ASKED.clearances, search_fields(who.scene, ASKED), ()
+        patient.scene, ASKED.needle_assembly, ASKED.clearances, search_fields(patient.scene, ASKED), ()
     )
     assert miss is not None
     assert (miss.constraint, miss.missing_mm) == (Constraint.COVERING_RADIUS, 0.0)
 
 
-def test_out_of_time_nothing_is_said_of_misses(who: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_time_nothing_is_said_of_misses(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
-    planned = plan(who.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.SEARCH).plan
+    planned = plan(patient.scene, CAUTIOUS, lambda progress: progress.phase is not Phase.SEARCH).plan
     assert planned.verification is not None and planned.verification.passed
     assert planned.outcome.status is Status.TIMED_OUT
     assert planned.nearest_miss is None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from measured_paths import BASE, made, numbers
+from measured_paths import BASE, numbers, paths_from
 
 from planner.paths.pareto import front, pareto_flags
 from planner.paths.ranking import ranked
@@ -70,7 +70,7 @@ def test_no_paths_no_front():
 
 @given(st.lists(numbers, min_size=1, max_size=12))
 def test_the_best_ranked_path_is_on_the_front(some):
-    some = made(some)
+    some = paths_from(some)
     best = ranked(some, Request().path_order)[0]
     assert pareto_flags(some)[some.index(best)]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from measured_paths import BASE, made, numbers
+from measured_paths import BASE, numbers, paths_from
 
 import planner.scores
 from planner.errors import RequestError
@@ -26,7 +26,7 @@ def default_key(p: MeasuredPath):
 
 @given(st.lists(numbers, max_size=12))
 def test_default_order(some):
-    some = made(some)
+    some = paths_from(some)
     assert [default_key(p) for p in ranked(some, Request().path_order)] == sorted(
         default_key(p) for p in some
     )
@@ -34,28 +34,29 @@ def test_default_order(some):
 
 @given(st.lists(numbers, max_size=8).flatmap(lambda some: st.tuples(st.just(some), st.permutations(some))))
 def test_order_of_input_never_matters(two):
-    two = made(two[0]), made(two[1])
+    two = paths_from(two[0]), paths_from(two[1])
     for request in (Request(), Request(weights={"length_mm": 1.0}), Request(ranking=("fissures_crossed",))):
         assert ranked(two[0], request.path_order) == ranked(two[1], request.path_order)
 
 
 @given(st.lists(numbers, max_size=12))
 def test_paths_without_lung_come_first(some):
-    lungs = [p.lung_length_mm > 0 for p in ranked(made(some), Request().path_order)]
+    lungs = [p.lung_length_mm > 0 for p in ranked(paths_from(some), Request().path_order)]
     assert lungs == sorted(lungs)
 
 
 @given(st.lists(numbers, max_size=12), st.permutations([s.name for s in SCORES]))
 def test_the_first_named_score_decides(some, names):
     values = [
-        score_named(names[0]).of(p) for p in ranked(made(some), Request(ranking=tuple(names)).path_order)
+        score_named(names[0]).of(p)
+        for p in ranked(paths_from(some), Request(ranking=tuple(names)).path_order)
     ]
     assert values == sorted(values)
 
 
 @given(st.lists(numbers, max_size=12), st.floats(0, 10), st.floats(0, 10))
 def test_weights_order_by_their_sum_of_raw_scores(some, a, b):
-    order = ranked(made(some), Request(weights={"clearance_mm": a, "lung_length_mm": b}).path_order)
+    order = ranked(paths_from(some), Request(weights={"clearance_mm": a, "lung_length_mm": b}).path_order)
     sums = [round(b * p.lung_length_mm - a * p.clearance_mm, 6) for p in order]
     assert sums == sorted(sums)
 

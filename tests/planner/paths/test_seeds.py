@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from box_scenes import at_voxel, box_mask, chest, grid_of, made_scene
+from box_scenes import at_voxel, box_mask, chest, grid_of, scene_of_masks
 from hypothesis import given
 from hypothesis import strategies as st
 from measured_paths import seeds_along
@@ -61,7 +61,7 @@ def test_a_hole_in_the_target_holds_no_seed():
     grid = grid_of((40, 80, 20))
     body = box_mask(grid.shape, ((5, 5, 2), (35, 78, 18)))
     node = box_mask(grid.shape, ((18, 30, 8), (22, 38, 12)), ((18, 48, 8), (22, 56, 12)))
-    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    dose_scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
     measured, seeds = drops(dose_scene, request(0.0, 6.0), at_voxel(grid, 20, 50, 10), ANTERIOR)
     # From the tip at 56: the node's 8 mm hold one seed; 6 mm on it would stick out into the hole of 10 mm, so
     # it moves to where the node begins again, 18 mm from the tip.
@@ -73,7 +73,7 @@ def test_no_seed_where_none_fits():
     grid = grid_of((40, 40, 20))
     body = box_mask(grid.shape, ((5, 5, 2), (35, 35, 18)))
     node = box_mask(grid.shape, ((18, 20, 8), (22, 24, 12)))
-    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    dose_scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
     assert drops(dose_scene, request(0.0), at_voxel(grid, 20, 22, 10), ANTERIOR)[1] == ()
     assert len(drops(dose_scene, request(0.5), at_voxel(grid, 20, 22, 10), ANTERIOR)[1]) == 1
 
@@ -82,7 +82,7 @@ def test_no_seed_lies_outside_the_skin():
     grid = grid_of((40, 40, 20))
     body = box_mask(grid.shape, ((5, 5, 2), (35, 35, 18)))
     node = box_mask(grid.shape, ((10, 7, 8), (30, 20, 12)))
-    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    dose_scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
     measured, seeds = drops(dose_scene, request(5.0, 5.0), at_voxel(grid, 20, 10, 10), ANTERIOR)
     # 15 mm from the skin to the tip: 0 to 4.5, 5 to 9.5, 10 to 14.5; a fourth would be outside.
     assert measured.length_mm == pytest.approx(15.0)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from sample_implants import implant_plan
-from true_plans import LINES, ORGANS, Patient, honest_plan, patient
+from true_plans import LINES, ORGANS, Patient, box_patient, honest_plan
 
 from anatomy.structures import Role
 from planner.records.plan import Plan
@@ -20,11 +20,11 @@ WHOLE["lung_lower_lobe_left"] = LOWER_LEFT
 
 
 def chest(*lacking: str) -> Patient:
-    return patient({name: organ for name, organ in WHOLE.items() if not any(w in name for w in lacking)})
+    return box_patient({name: organ for name, organ in WHOLE.items() if not any(w in name for w in lacking)})
 
 
-def planned(who: Patient) -> Plan:
-    return honest_plan(who, lines={"anterior": LINES["anterior"]})
+def planned(patient: Patient) -> Plan:
+    return honest_plan(patient, lines={"anterior": LINES["anterior"]})
 
 
 def said(plan: Plan) -> str:
@@ -69,7 +69,7 @@ def test_lung_that_lacks_is_named_wherever_lung_is_spoken_of(lacking: tuple[str,
 
 def test_lung_that_a_request_makes_passable_is_not_said_to_be_avoided() -> None:
     right = {n: (Role.PASSABLE, o[1]) for n, o in WHOLE.items() if n.startswith("lung") and "right" in n}
-    plan = planned(patient({**WHOLE, **right}))
+    plan = planned(box_patient({**WHOLE, **right}))
     assert plan.missing_structures[0] == "lung_right"
     assert CLAIMS[0] not in said(plan)
 
@@ -77,7 +77,7 @@ def test_lung_that_a_request_makes_passable_is_not_said_to_be_avoided() -> None:
 def test_lungs_without_lobes_show_no_fissures_and_the_plan_says_so() -> None:
     lobes = {name: organ for name, organ in WHOLE.items() if "lung" not in name}
     whole = {"lung_left": WHOLE["lung_upper_lobe_left"], "lung_right": WHOLE["lung_upper_lobe_right"]}
-    plan = planned(patient({**lobes, **whole}))
+    plan = planned(box_patient({**lobes, **whole}))
     assert "Without lobes no fissure is counted in lung_left, lung_right." in plan.notes
     assert not any("fissure" in note for note in planned(chest()).notes)
 
@@ -132,7 +132,7 @@ def test_crumbs_of_lung_are_no_lung() -> None:
         "lung_left": (Role.LUNG, ((40, 20, 20), (41, 22, 22))),
         "lung_right": (Role.LUNG, ((14, 20, 20), (15, 22, 22))),
     }
-    plan = planned(patient({**bare, **crumb}))
+    plan = planned(box_patient({**bare, **crumb}))
     assert plan.missing_structures[0] == "lung"
     assert not any(claim in said(plan) for claim in CLAIMS)
     assert "No structure is taken as lung" not in " ".join(plan.notes)

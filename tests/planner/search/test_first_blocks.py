@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_oracle import Oracle
-from single_cells import CUT_BODY, MIDDLE, Patient, patient, sampled_margins, scattered
-from small_chests import Lines, joined, random_lines, shaken
+from single_cells import CUT_BODY, MIDDLE, Patient, cell_patient, sampled_margins, scattered_voxels
+from small_chests import Lines, concatenated, perturbed, random_lines
 
 from planner.search.kernels import line
 from planner.search.kernels.clear import PIECE_MM
@@ -28,8 +28,8 @@ def first_blocks(one: Patient, lines: Lines) -> np.ndarray:
 
 def crowded(which: int) -> Patient:
     """Patients with bones and vessels all about."""
-    bones, vessels = scattered([6, 18][which], 1), scattered([4, 12][which], 2)
-    return patient([CUT_BODY, ((2, 1, 1), (9, 8, 8))][which], bones=bones, vessels=vessels)
+    bones, vessels = scattered_voxels([6, 18][which], 1), scattered_voxels([4, 12][which], 2)
+    return cell_patient([CUT_BODY, ((2, 1, 1), (9, 8, 8))][which], bones=bones, vessels=vessels)
 
 
 @given(which=st.sampled_from([0, 1]), seed=st.integers(0, 10_000))
@@ -38,7 +38,9 @@ def test_the_first_block_is_where_samples_first_find_the_distance_below_the_need
     """To PIECE_MM, and never behind it."""
     one = crowded(which)
     some = random_lines(one.chest, 6, seed)
-    lines = joined([some, shaken(some.take(np.arange(2)), 8.0, seed), along_x(MIDDLE + 3.0, MIDDLE - 4.0)])
+    lines = concatenated(
+        [some, perturbed(some.take(np.arange(2)), 8.0, seed), along_x(MIDDLE + 3.0, MIDDLE - 4.0)]
+    )
     at = first_blocks(one, lines)
     true = Oracle(one.chest).judge(lines)
     needle, hub = one.fields.needle_length, one.fields.hub_length
@@ -59,7 +61,7 @@ def test_the_first_block_is_where_samples_first_find_the_distance_below_the_need
 
 def test_the_first_block_before_a_wall_is_as_far_from_it_as_the_need():
     """The wall begins at x = 22; the axis keeps 1.635 mm."""
-    one = patient(bones=(((6, 1, 1), (8, 8, 8)),))
+    one = cell_patient(bones=(((6, 1, 1), (8, 8, 8)),))
     at = first_blocks(one, along_x(MIDDLE, MIDDLE))[0]
     assert 22.0 - 1.635 - PIECE_MM <= at <= 22.0 - 1.635
 
@@ -76,14 +78,14 @@ def test_the_first_block_before_a_wall_is_as_far_from_it_as_the_need():
 def test_a_hub_is_blocked_by_what_its_needle_clears(bone, y, first, last):
     """The needle runs from x = 10 to 38, the hub on to 42: 3 mm wide to either side, it keeps 1 mm off.
     Another bone, in a corner of the body, is in no one's way."""
-    one = patient(bones=(bone, ((2, 1, 1), (3, 2, 2))))
+    one = cell_patient(bones=(bone, ((2, 1, 1), (3, 2, 2))))
     assert first <= first_blocks(one, along_x(y, MIDDLE))[0] <= last
 
 
 def test_a_line_beside_the_target_or_between_its_parts_has_no_needle_to_be_blocked():
     """Parts at 10..14 and 18..22 mm of y, and a wall that all lines meet."""
     parts = (((3, 3, 3), (5, 4, 6)), ((3, 5, 3), (5, 6, 6)))
-    one = patient(nodes=parts, bones=(((6, 1, 1), (8, 8, 8)),))
-    lines = joined([along_x(y, MIDDLE) for y in (9.5, 10.5, 13.5, 14.5, 17.5, 18.5, 21.5, 22.5)])
+    one = cell_patient(nodes=parts, bones=(((6, 1, 1), (8, 8, 8)),))
+    lines = concatenated([along_x(y, MIDDLE) for y in (9.5, 10.5, 13.5, 14.5, 17.5, 18.5, 21.5, 22.5)])
     met = [False, True, True, False, False, True, True, False]
     assert np.isfinite(first_blocks(one, lines)).tolist() == met

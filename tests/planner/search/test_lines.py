@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from box_scenes import Box
 from search_oracle import TOLERANCE_MM, Judged, Oracle
-from single_cells import MIDDLE, NODE, SPACING_MM, Patient, patient, scattered, with_needle
+from single_cells import MIDDLE, NODE, SPACING_MM, Patient, cell_patient, scattered_voxels, with_needle
 from small_chests import Lines, unit
 
 from planner.search.kernels import line, verdicts
@@ -35,7 +35,7 @@ def test_every_verdict_has_a_number_of_its_own_and_a_sentence():
 @pytest.mark.parametrize("towards", [-1.0, 1.0])
 def test_lines_along_an_axis_are_judged_as_brute_force_does(axis, towards):
     """All over the body, most of them beside the node: at middles of voxels and off them."""
-    one = patient(bones=scattered(9, 4), lungs=(((5, 2, 2), (8, 7, 7)),))
+    one = cell_patient(bones=scattered_voxels(9, 4), lungs=(((5, 2, 2), (8, 7, 7)),))
     across = np.delete(np.arange(3), axis)
     places = np.stack(np.meshgrid(np.arange(4.0, 30.0, 2.2), np.arange(4.0, 30.0, 2.2)), axis=-1)
     places = places.reshape(-1, 2)
@@ -51,7 +51,7 @@ def test_lines_along_an_axis_are_judged_as_brute_force_does(axis, towards):
 
 def test_a_needle_whose_tip_would_lie_outside_the_body_is_refused():
     """A part of the target lies in the air behind the body, 4 mm off: needles through it start there."""
-    one = patient(nodes=(NODE, ((0, 4, 4), (1, 5, 5))))
+    one = cell_patient(nodes=(NODE, ((0, 4, 4), (1, 5, 5))))
     y = np.array([11.0, 13.5, 15.0, 16.5, 18.5])
     points = np.column_stack([np.zeros(5), y, np.full(5, MIDDLE)])
     verdict, _, true = judged(one, Lines(points, np.tile([1.0, 0.0, 0.0], (5, 1))))
@@ -84,7 +84,7 @@ def test_beyond_the_field_of_view_the_body_goes_on_as_at_its_edge(order, side):
     it what the hand goes on as, and enter the patient again."""
     trunk, forearm, hand, node = (placed(box, order, side) for box in (TRUNK, FOREARM, HAND, NODE_IN_TRUNK))
     shape = tuple(np.array(FIELD)[order].tolist())
-    one = with_needle(patient(trunk, (node,), shape=shape, limbs=(forearm, hand), hub=30.0), 60.0)
+    one = with_needle(cell_patient(trunk, (node,), shape=shape, limbs=(forearm, hand), hub=30.0), 60.0)
     rng = np.random.default_rng(5)
     low, high = (np.array(corner) * SPACING_MM - SPACING_MM / 2 for corner in NODE_IN_TRUNK)
     points = rng.uniform(low, high, (200, 3))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_oracle import Oracle
-from single_cells import Patient, along_x, cell_about, lines_in, patient, with_needle
+from single_cells import Patient, along_x, cell_about, cell_patient, lines_in, with_needle
 
 from planner.search.line_net import Cells, join_cells
 from planner.search.lung_bound import lung_bound_mm
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.interpreted
 
 def breathing(lungs: bool = True) -> Patient:
     """A node on 3..7 mm of x; behind it lung, 12 mm thick and 14 mm wide, and a wall of 2 mm."""
-    return patient(
+    return cell_patient(
         body=((1, 1, 1), (11, 8, 8)),
         nodes=(((2, 3, 3), (4, 6, 6)),),
         lungs=(((4, 1, 1), (10, 8, 8)),) if lungs else (),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from single_cells import Patient, patient, sampled_margins, scattered
+from single_cells import Patient, cell_patient, sampled_margins, scattered_voxels
 from small_chests import Lines, random_lines
 
 from anatomy.geometry.distance_field import QUANTUM_MM
@@ -39,7 +39,7 @@ def least_sampled(one: Patient, lines: Lines, tip: np.ndarray) -> np.ndarray:
 def test_a_refined_margin_is_the_least_that_samples_find(seed):
     """Not above it by more than PIECE_MM. Below it by what a field may: each corner of a cell is weighed with
     what its own nearest box tells, which costs no more than the cell's diagonal, and by rounding."""
-    one = patient(bones=scattered(6, 1), vessels=scattered(3, 2), spacing=2.0)
+    one = cell_patient(bones=scattered_voxels(6, 1), vessels=scattered_voxels(3, 2), spacing=2.0)
     lines = random_lines(one.chest, 12, seed)
     safe, tip, margin = refined(one, lines)
     least = least_sampled(one, lines.take(safe), tip)
@@ -53,7 +53,7 @@ def test_a_refined_margin_is_the_least_that_samples_find(seed):
 def test_a_needle_past_the_edge_of_a_bone_has_the_margin_of_its_distance_from_that_edge(i, z):
     """The edge runs beside the needles for 4 mm of x, where the tip is, midway or near the end, at y = z = 6.
     The axis keeps 1.635 mm. Needles are told apart by a millimetre."""
-    one = patient(bones=(((i, 1, 1), (i + 1, 2, 2)),))
+    one = cell_patient(bones=(((i, 1, 1), (i + 1, 2, 2)),))
     y = np.arange(11.0, 22.0)
     points = np.column_stack([np.zeros(len(y)), y, np.full(len(y), z)])
     safe, _, margin = refined(one, Lines(points, np.tile([1.0, 0.0, 0.0], (len(y), 1))))
@@ -65,7 +65,7 @@ def test_a_needle_past_the_edge_of_a_bone_has_the_margin_of_its_distance_from_th
 
 
 def test_without_anything_forbidden_all_margins_are_wide():
-    lines = random_lines(patient().chest, 5, seed=1)
-    safe, _, margin = refined(patient(), lines)
+    lines = random_lines(cell_patient().chest, 5, seed=1)
+    safe, _, margin = refined(cell_patient(), lines)
     assert len(safe) > 0
     assert (margin > 100.0).all()

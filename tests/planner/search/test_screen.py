@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_oracle import Oracle
-from single_cells import Patient, patient, sampled_margins, scattered
+from single_cells import Patient, cell_patient, sampled_margins, scattered_voxels
 from small_chests import Lines
 
 from planner.search.kernels import line, verdicts
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.interpreted
 
 def walled(voxel: int) -> Patient:
     """Behind a node that ends at x = 7.5, a wall of 3 mm across the body, which needs 3.135 mm."""
-    return patient(
+    return cell_patient(
         body=((1, 1, 1), (12, 6, 6)),
         nodes=(((1, 2, 2), (3, 5, 5)),),
         bones=(((voxel, 0, 0), (voxel + 1, 7, 7)),),
@@ -35,8 +35,8 @@ def tiles_at(one: Patient, points: np.ndarray) -> np.ndarray:
 @given(which=st.sampled_from(["wall", "bones", "nothing"]), seed=st.integers(0, 10_000))
 @settings(max_examples=20)
 def test_a_tile_tells_the_truth_of_every_point_nearest_to_its_nodes(which, seed):
-    bones = scattered(12, 1) if which == "bones" else ()
-    one = walled(6) if which == "wall" else patient(bones=bones)
+    bones = scattered_voxels(12, 1) if which == "bones" else ()
+    one = walled(6) if which == "wall" else cell_patient(bones=bones)
     rng = np.random.default_rng(seed)
     points = rng.uniform(one.fields.lower, one.fields.upper, (200, 3))
     tile = tiles_at(one, points).astype(float)

@@ -13,8 +13,8 @@ from small_chests import (
     MIDDLE_B,
     Chest,
     Lines,
+    concatenated,
     ellipsoid,
-    joined,
     masks_of,
     needles_of,
     posed,
@@ -105,7 +105,7 @@ def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it
     outer = np.array(
         [corners[np.argmax(corners @ d)] for d in np.random.default_rng(2).normal(size=farthest.shape)]
     )
-    lines = joined([random_lines(chest, 1000, seed=1), Lines(outer, farthest)])
+    lines = concatenated([random_lines(chest, 1000, seed=1), Lines(outer, farthest)])
     block = np.argmax(lines.outward @ b.w.T, axis=1)
     for n, place in enumerate(coordinates(b, block, lines)):
         assert len(holding(cells, block[n], place))
@@ -185,7 +185,7 @@ def covered(chest: Chest, done: SearchResult, half_node: float) -> float:
     place = coordinates(done.blocks, block, Lines(some.point_B, some.outward_B))
     place += rng.choice([-1.0, 1.0], place.shape) * done.radius_mm / np.sqrt(2.0)
     at_corner = Lines(*lines_of(done.blocks, Cells(block, place, np.zeros((200, 2)), np.zeros((200, 3)))))
-    lines = joined([at_random, at_corner])
+    lines = concatenated([at_random, at_corner])
     from_middle = lines.point - middle
     passing = from_middle - (from_middle * lines.outward).sum(axis=1)[:, None] * lines.outward
     lines = lines.take(np.abs(passing).max(axis=1) <= off)

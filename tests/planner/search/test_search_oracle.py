@@ -20,11 +20,11 @@ from small_chests import (
     Chest,
     Lines,
     Needles,
-    chosen,
-    joined,
+    concatenated,
+    perturbed,
     posed,
     random_lines,
-    shaken,
+    select_lines,
     small_chest,
     to_nearest,
     unit,
@@ -86,7 +86,7 @@ def assert_verdicts_are_true(oracle: Oracle, fields: SearchFields, lines: Lines)
 @pytest.mark.parametrize("name", CHESTS)
 def test_every_verdict_and_length_is_what_brute_force_finds(name):
     lines = random_lines(small_chest(name), 6000, seed=11)
-    missing = shaken(random_lines(small_chest(name), 300, seed=12), 6.0, seed=13)
+    missing = perturbed(random_lines(small_chest(name), 300, seed=12), 6.0, seed=13)
     verdict = assert_verdicts_are_true(oracle(name), fields_of(name), lines)
     assert 100 < np.count_nonzero(verdict == verdicts.SAFE) < 5900
     assert_verdicts_are_true(oracle(name), fields_of(name), missing)
@@ -107,7 +107,7 @@ def test_the_same_is_true_on_a_coarse_field(name):
     chest = small_chest(name)
     coarse = replace(chest.request, search=SearchRequest(field_resolution_mm=4.0))
     lines = random_lines(chest, 120, seed=14)
-    lines = joined([lines, shaken(lines.take(np.arange(20)), 6.0, seed=15)])
+    lines = concatenated([lines, perturbed(lines.take(np.arange(20)), 6.0, seed=15)])
     assert_verdicts_are_true(oracle(name), search_fields(chest.scene, coarse), lines)
 
 
@@ -120,16 +120,16 @@ def towards_boundary(name: str) -> tuple[Lines, Lines]:
     """Lines on the way to the boundary between safe and not, and the safe ones that came nearest to it: safe
     lines and unsafe neighbours of theirs are brought together by halving what is between them."""
     lines = random_lines(small_chest(name), 3000, seed=21)
-    others = shaken(lines, 2.0, seed=22)
+    others = perturbed(lines, 2.0, seed=22)
     pairs = np.flatnonzero(oracle(name).judge(lines).safe & ~oracle(name).judge(others).safe)[:300]
     good, bad = lines.take(pairs), others.take(pairs)
     tried = []
     for _ in range(HALVINGS):
         middle = Lines(0.5 * (good.point + bad.point), unit(good.outward + bad.outward))
         safe = oracle(name).judge(middle).safe
-        good, bad = chosen(safe, middle, good), chosen(safe, bad, middle)
+        good, bad = select_lines(safe, middle, good), select_lines(safe, bad, middle)
         tried.append(middle)
-    return joined(tried), good
+    return concatenated(tried), good
 
 
 @pytest.mark.representative(2)
@@ -208,7 +208,7 @@ def pierced(b: Blocks, block: np.ndarray, lines: Lines, plane: np.ndarray) -> np
 @cache
 def many_lines(name: str) -> tuple[Lines, np.ndarray, np.ndarray]:
     """Lines, barely safe ones among them; their verdicts and quantities, which other tests find true."""
-    lines = joined([random_lines(small_chest(name), 100_000, seed=31), towards_boundary(name)[1]])
+    lines = concatenated([random_lines(small_chest(name), 100_000, seed=31), towards_boundary(name)[1]])
     return lines, *line.test_lines(fields_of(name), lines.point, lines.outward)
 
 
@@ -242,7 +242,7 @@ CORNERS = np.array(list(product((-1.0, 1.0), repeat=4)))
 def test_no_corner_of_a_cell_that_was_proved_blocked_is_safe(name, radius_mm):
     """The lines farthest from a cell's centre line are what an unsound proof would lose first."""
     done, some = found(name, radius_mm), many_lines(name)[0]
-    at = placed(done, joined([some, shaken(some, 4.0, seed=32)]))
+    at = placed(done, concatenated([some, perturbed(some, 4.0, seed=32)]))
     dropped = np.flatnonzero((at.cell < 0) & np.isfinite(at.middle).all(axis=1))
     _, once = np.unique(np.column_stack([at.block, at.middle.round(6)])[dropped], axis=0, return_index=True)
     dropped = dropped[once]
@@ -288,7 +288,7 @@ def between_tested(name: str, radius_mm: float, count: int) -> Lines:
 def needles(name: str, radius_mm: float) -> Needles:
     """Safe needles: at random, and as far from those tested at a radius as can be."""
     at_random, between = random_lines(small_chest(name), 400, seed=42), between_tested(name, radius_mm, 250)
-    return safe_needles(name, joined([at_random, between]))
+    return safe_needles(name, concatenated([at_random, between]))
 
 
 def displaced(tip: np.ndarray, entry: np.ndarray, radius_mm: float, ways: int) -> Lines:
@@ -339,7 +339,7 @@ def test_the_test_of_neighbours_sees_a_net_twice_as_wide(name):
 def test_the_least_lung_is_at_most_the_worst_of_any_path_displaced(name):
     lines = found(name, RADIUS_MM).lines
     least = lines.take(np.argsort(lines.quantities[:, LUNG], kind="stable")[:200])
-    around = safe_needles(name, shaken(Lines(least.point_B, least.outward_B), 0.5 * RADIUS_MM, seed=43))
+    around = safe_needles(name, perturbed(Lines(least.point_B, least.outward_B), 0.5 * RADIUS_MM, seed=43))
     others = needles(name, RADIUS_MM)
     tips, entries = np.concatenate([around.tip, others.tip]), np.concatenate([around.entry, others.entry])
     crossed = oracle(name).judge(Lines(tips, unit(entries - tips))).lung

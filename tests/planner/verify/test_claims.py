@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import trimesh
-from box_scenes import box_mask, grid_of, made_scene
+from box_scenes import box_mask, grid_of, scene_of_masks
 from hypothesis import given
 from hypothesis import strategies as st
 from true_plans import (
@@ -21,11 +21,11 @@ from true_plans import (
     Box,
     Patient,
     axis_distance,
+    box_patient,
     honest_plan,
     in_words,
     patient,
     true_plan,
-    who,
 )
 
 from anatomy.geometry.surface import Surface
@@ -47,16 +47,16 @@ from planner.verify.statements.outcome import check_outcome
 from planner.verify.statements.ranks import LESS_IS_BETTER, check_order
 from planner.verify.tolerances import DISTANCE_MM, LENGTH_MM
 
-__all__ = ["true_plan", "who"]
+__all__ = ["patient", "true_plan"]
 
 
 def failures(*checks: Check) -> list[str]:
     return [c.name for c in checks if not c.passed]
 
 
-def failed(plan: Plan, who: Patient) -> list[str]:
+def failed(plan: Plan, patient: Patient) -> list[str]:
     """Names of the checks that failed."""
-    return failures(*verify(plan, who.scene).checks)
+    return failures(*verify(plan, patient.scene).checks)
 
 
 def checks_of(make: Callable[[Claims], object]) -> tuple[Check, ...]:
@@ -195,9 +195,9 @@ def test_weights_and_nearest_misses_are_numbers_too(true_plan: Plan) -> None:
     assert number_checks(weighted)[0].subject == "plan.request.weights.length_mm"
 
 
-def test_an_earlier_verification_is_no_claim(true_plan: Plan, who: Patient) -> None:
+def test_an_earlier_verification_is_no_claim(true_plan: Plan, patient: Patient) -> None:
     earlier = Verification(False, (Check("name", "subject", inf, nan, nan, False),), ())
-    assert failed(replace(true_plan, verification=earlier), who) == []
+    assert failed(replace(true_plan, verification=earlier), patient) == []
 
 
 ABSURD: dict[str, Callable[[Request], Request]] = {
@@ -217,9 +217,9 @@ ABSURD: dict[str, Callable[[Request], Request]] = {
 
 @pytest.mark.parametrize("field", ABSURD)
 def test_a_request_that_makes_no_sense_is_named_and_nothing_else_is_looked_at(
-    field: str, true_plan: Plan, who: Patient
+    field: str, true_plan: Plan, patient: Patient
 ) -> None:
-    verification = verify(replace(true_plan, request=ABSURD[field](REQUEST)), who.scene)
+    verification = verify(replace(true_plan, request=ABSURD[field](REQUEST)), patient.scene)
     assert failures(*verification.checks)[-1] == "the request makes sense"
     assert verification.checks[-1].recomputed == f"{field} is too small"
 
@@ -227,8 +227,8 @@ def test_a_request_that_makes_no_sense_is_named_and_nothing_else_is_looked_at(
 # --- inputs
 
 
-def input_checks(plan: Plan, who: Patient) -> list[str]:
-    return failures(*checks_of(lambda claims: check_inputs(claims, plan, who.scene)))
+def input_checks(plan: Plan, patient: Patient) -> list[str]:
+    return failures(*checks_of(lambda claims: check_inputs(claims, plan, patient.scene)))
 
 
 def asking(plan: Plan, **changed: object) -> Plan:
@@ -247,58 +247,58 @@ def asking(plan: Plan, **changed: object) -> Plan:
     ],
 )
 def test_roles_asked_for_must_be_those_of_the_scene(
-    roles: Mapping[str, str], wrong: list[str], true_plan: Plan, who: Patient
+    roles: Mapping[str, str], wrong: list[str], true_plan: Plan, patient: Patient
 ) -> None:
-    assert input_checks(asking(true_plan, roles=MappingProxyType(roles)), who) == wrong
+    assert input_checks(asking(true_plan, roles=MappingProxyType(roles)), patient) == wrong
 
 
-def test_without_named_targets_the_roles_decide(true_plan: Plan, who: Patient) -> None:
+def test_without_named_targets_the_roles_decide(true_plan: Plan, patient: Patient) -> None:
     unnamed = asking(true_plan, target=replace(REQUEST.target, structures=()))
-    assert input_checks(unnamed, who) == []
+    assert input_checks(unnamed, patient) == []
     other = asking(unnamed, roles=MappingProxyType({"heart": "target"}))
-    assert input_checks(other, who) == ["role asked for"]
+    assert input_checks(other, patient) == ["role asked for"]
 
 
-def test_several_targets_are_asked_for_in_any_order_and_number(true_plan: Plan, who: Patient) -> None:
+def test_several_targets_are_asked_for_in_any_order_and_number(true_plan: Plan, patient: Patient) -> None:
     for names, wrong in (
         (("node", "node"), []),
         (("node", "heart"), ["target asked for"]),
         (("heart",), ["target asked for"]),
     ):
         plan = asking(true_plan, target=replace(REQUEST.target, structures=names))
-        assert input_checks(plan, who) == wrong
+        assert input_checks(plan, patient) == wrong
 
 
-def test_inputs_and_missing_organs_may_come_in_any_order(true_plan: Plan, who: Patient) -> None:
+def test_inputs_and_missing_organs_may_come_in_any_order(true_plan: Plan, patient: Patient) -> None:
     extra = InputDigest("extra.nii.gz", "11" * 32)
-    scene = replace(who.scene, inputs=(*who.scene.inputs, extra), missing=("b", "a"))
+    scene = replace(patient.scene, inputs=(*patient.scene.inputs, extra), missing=("b", "a"))
     plan = replace(true_plan, inputs=(extra, *true_plan.inputs), missing_structures=("a", "b"))
     assert input_checks(plan, Patient(scene)) == []
     assert input_checks(replace(plan, missing_structures=("a",)), Patient(scene)) == ["organs missing"]
 
 
-def test_surfaces_must_be_read_in_the_axes_that_are_stated(true_plan: Plan, who: Patient) -> None:
+def test_surfaces_must_be_read_in_the_axes_that_are_stated(true_plan: Plan, patient: Patient) -> None:
     ras, lps = (InputDigest("node.stl", "11" * 32, axes) for axes in ("ras", "lps"))
-    scene = replace(who.scene, inputs=(*who.scene.inputs, ras))
+    scene = replace(patient.scene, inputs=(*patient.scene.inputs, ras))
     plan = replace(true_plan, inputs=(*true_plan.inputs, ras))
     assert input_checks(plan, Patient(scene)) == []
     other = replace(true_plan, inputs=(*true_plan.inputs, lps))
     assert input_checks(other, Patient(scene)) == ["axes of the surfaces"]
 
 
-def test_an_input_of_another_content_is_shown_with_what_was_found(true_plan: Plan, who: Patient) -> None:
+def test_an_input_of_another_content_is_shown_with_what_was_found(true_plan: Plan, patient: Patient) -> None:
     stale = replace(true_plan, inputs=(InputDigest("labels.nii.gz", "00" * 32),))
-    checks = checks_of(lambda claims: check_inputs(claims, stale, who.scene))
+    checks = checks_of(lambda claims: check_inputs(claims, stale, patient.scene))
     shown = {(c.claimed, c.recomputed) for c in checks if not c.passed}
     assert shown == {("00" * 32, "no such input"), ("not stated", "5e" * 32)}
 
 
 def test_a_named_table_must_be_the_scene_s() -> None:
     request = replace(REQUEST, pose=replace(REQUEST.pose, table="table"))
-    named = patient(request=request)
+    named = box_patient(request=request)
     plan = honest_plan(named, request)
     assert input_checks(plan, named) == []
-    without = patient({name: organ for name, organ in ORGANS.items() if name != "table"})
+    without = box_patient({name: organ for name, organ in ORGANS.items() if name != "table"})
     assert without.scene.pose.table is not None
     assert "the table is the structure named" in input_checks(plan, without)
 
@@ -316,7 +316,7 @@ def test_a_named_table_must_be_the_scene_s() -> None:
     ],
 )
 def test_each_status_has_paths_or_has_none(
-    status: Status, with_paths: bool, without: bool, true_plan: Plan, who: Patient
+    status: Status, with_paths: bool, without: bool, true_plan: Plan, patient: Patient
 ) -> None:
     search = replace(true_plan.search, complete=status is not Status.TIMED_OUT, safe_lines=0)
     # A dose that is prescribed and not there is a goal that is not met.
@@ -329,8 +329,8 @@ def test_each_status_has_paths_or_has_none(
     )
     empty = replace(ended, paths=(), windows=())
     wrong = ["the outcome fits the paths"]
-    assert outcome_checks(in_words(ended, who)) == ([] if with_paths else wrong)
-    assert outcome_checks(in_words(empty, who)) == ([] if without else wrong)
+    assert outcome_checks(in_words(ended, patient)) == ([] if with_paths else wrong)
+    assert outcome_checks(in_words(empty, patient)) == ([] if without else wrong)
 
 
 SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
@@ -552,12 +552,12 @@ def test_paths_of_one_window_are_as_far_apart_as_asked_at_entry_or_tip(true_plan
 # --- the target and the cut edge
 
 
-def test_every_path_runs_as_far_in_the_target_as_asked(true_plan: Plan, who: Patient) -> None:
+def test_every_path_runs_as_far_in_the_target_as_asked(true_plan: Plan, patient: Patient) -> None:
     shortest = min(p.target_chord_mm for p in true_plan.paths)
     enough = "the needle runs far enough in the target"
 
     def wanting(chord: float | None) -> list[str]:
-        return failed(asking(true_plan, target=replace(REQUEST.target, min_chord_mm=chord)), who)
+        return failed(asking(true_plan, target=replace(REQUEST.target, min_chord_mm=chord)), patient)
 
     assert wanting(0.0) == wanting(shortest) == []
     assert set(wanting(shortest + 1e-5)) == {enough}
@@ -569,8 +569,8 @@ def test_every_path_runs_as_far_in_the_target_as_asked(true_plan: Plan, who: Pat
 def test_an_entry_in_the_outermost_voxels_is_at_the_cut_edge(first: int, refused: bool) -> None:
     """The body begins at this voxel, so that the needle "right" leaves it there."""
     organs = {name: organ for name, organ in ORGANS.items() if name not in ("table", "arm")}
-    who = patient({**organs, "body": (Role.SKIN, ((first, 10, 0), (52, 50, 40)))})
-    names = failed(honest_plan(who, lines={"right": LINES["right"]}), who)
+    patient = box_patient({**organs, "body": (Role.SKIN, ((first, 10, 0), (52, 50, 40)))})
+    names = failed(honest_plan(patient, lines={"right": LINES["right"]}), patient)
     assert any("cut edge" in name for name in names) == refused
     assert refused or names == []
 
@@ -580,19 +580,19 @@ def test_an_entry_in_the_outermost_voxels_is_at_the_cut_edge(first: int, refused
 
 def test_without_obstacles_clearance_is_capped_and_nothing_is_nearest() -> None:
     blocked = (Role.FORBIDDEN, Role.OUTSIDE)
-    who = patient({name: organ for name, organ in ORGANS.items() if organ[0] not in blocked})
-    free = replace(who.scene, pose=replace(who.scene.pose, table=None))
-    free_who = replace(who, scene=free)
-    plan = replace(honest_plan(free_who), blocked_by=())
+    patient = box_patient({name: organ for name, organ in ORGANS.items() if organ[0] not in blocked})
+    free = replace(patient.scene, pose=replace(patient.scene.pose, table=None))
+    free_patient = replace(patient, scene=free)
+    plan = replace(honest_plan(free_patient), blocked_by=())
     assert {(p.clearance_mm, p.nearest_structure) for p in plan.paths} == {(100.0, "")}
-    assert failed(plan, free_who) == []
+    assert failed(plan, free_patient) == []
     for claims, wrong in (
         ({"clearance_mm": 99.0}, {"clearance is not understated"}),
         ({"clearance_mm": 101.0}, {"clearance is not overstated"}),
         ({"nearest_structure": "heart"}, {"nearest structure"}),
     ):
         stated = replace(plan, paths=tuple(replace(p, **claims) for p in plan.paths))
-        assert set(failed(stated, free_who)) == wrong
+        assert set(failed(stated, free_patient)) == wrong
 
 
 @pytest.mark.parametrize(
@@ -614,7 +614,7 @@ def test_an_organ_beyond_the_cap_is_as_good_as_none(
 
 def test_an_organ_within_the_cap_is_told() -> None:
     """As above, with the bone 75 mm from the axis."""
-    plan = honest_plan(patient())
+    plan = honest_plan(box_patient())
     free = 75.0 - RADIUS
     assert failures(*far_bone_checks(plan, 13, free, "bone")) == []
     assert failures(*far_bone_checks(plan, 13, free + 2 * DISTANCE_MM, "bone")) == [
@@ -629,7 +629,7 @@ def test_an_organ_within_the_cap_is_told() -> None:
 def far_bone_checks(plan: Plan, first: int, clearance_mm: float, nearest: str) -> tuple[Check, ...]:
     """Checks of clearance on an anterior path at x = 50, y from 95 to 45, with bone from voxel `first` on."""
     shape = (30, 20, 20)
-    scene = made_scene(
+    scene = scene_of_masks(
         grid_of(shape, (10.0, 10.0, 10.0)),
         {
             "body": (Role.SKIN, box_mask(shape, ((1, 5, 1), (29, 19, 19)))),
@@ -656,13 +656,13 @@ def far_bone_checks(plan: Plan, first: int, clearance_mm: float, nearest: str) -
 
 
 def test_a_needle_with_room_is_told_with_its_nearest_obstacle_and_a_blocked_one_with_all(
-    true_plan: Plan, who: Patient
+    true_plan: Plan, patient: Patient
 ) -> None:
     kept = "the needle keeps its clearance"
-    subjects = [c.subject for c in verify(true_plan, who.scene).checks if c.name == kept]
+    subjects = [c.subject for c in verify(true_plan, patient.scene).checks if c.name == kept]
     assert len(subjects) == len(true_plan.paths)
     greedy = asking(true_plan, clearance_mm=MappingProxyType({"default": 30.0}))
-    blocked = [c for c in verify(greedy, who.scene).checks if c.name == kept]
+    blocked = [c for c in verify(greedy, patient.scene).checks if c.name == kept]
     assert len(blocked) > len(true_plan.paths)
     assert not any(c.passed for c in blocked)
 
@@ -670,9 +670,11 @@ def test_a_needle_with_room_is_told_with_its_nearest_obstacle_and_a_blocked_one_
 # --- readings of an examined axis
 
 
-def test_a_trial_sees_its_axis_nine_times_and_makes_each_sight_once(true_plan: Plan, who: Patient) -> None:
+def test_a_trial_sees_its_axis_nine_times_and_makes_each_sight_once(
+    true_plan: Plan, patient: Patient
+) -> None:
     path = true_plan.paths[0]
-    examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
+    examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, patient.scene, REQUEST)
     assert examined is not None
     first = next(examined.readings())
     every = list(examined.readings())
@@ -702,27 +704,27 @@ def shrunk(box: Box, by: float = INSET) -> Box:
     return Box(box.role, box.low + by, box.high - by)
 
 
-def with_surfaces(who: Patient, meshes: Mapping[str, trimesh.Trimesh], slack: float = SLACK) -> Patient:
+def with_surfaces(patient: Patient, meshes: Mapping[str, trimesh.Trimesh], slack: float = SLACK) -> Patient:
     """The patient with some structures that came as these surfaces."""
 
     def given_as(s: Structure) -> Structure:
         return replace(s, surface=as_surface(meshes[s.name])) if s.name in meshes else s
 
-    structures = tuple(given_as(s) for s in who.scene.structures)
-    return replace(who, scene=replace(who.scene, structures=structures, surface_slack_mm=slack))
+    structures = tuple(given_as(s) for s in patient.scene.structures)
+    return replace(patient, scene=replace(patient.scene, structures=structures, surface_slack_mm=slack))
 
 
 def inset_patient(*names: str, by: float = INSET) -> Patient:
     """The patient with some structures that came as bricks within their voxels."""
-    who = patient()
-    return with_surfaces(who, {name: faces_of(shrunk(who.boxes[name], by)) for name in names})
+    patient = box_patient()
+    return with_surfaces(patient, {name: faces_of(shrunk(patient.boxes[name], by)) for name in names})
 
 
-def with_crossings(who: Patient, plan: Plan, boxes: Mapping[str, Box]) -> Plan:
+def with_crossings(patient: Patient, plan: Plan, boxes: Mapping[str, Box]) -> Plan:
     """Structures that came as surfaces are crossed where these boxes are."""
 
     def crossed(p: Path) -> Path:
-        tip, outward = line_of(who, p)
+        tip, outward = line_of(patient, p)
         crosses = [c for c in p.crosses if c.structure not in boxes]
         for name, box in boxes.items():
             first, last = box.span(tip, outward)
@@ -747,15 +749,15 @@ def path_named(plan: Plan, name: str) -> Path:
     return next(p for p in plan.paths if p.id == name)
 
 
-def line_of(who: Patient, path: Path) -> tuple[np.ndarray, np.ndarray]:
+def line_of(patient: Patient, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The tip, and the unit vector that leads out, in B."""
-    tip, entry = (who.scene.grid.to_box(np.array(x)) for x in (path.tip_mm, path.entry_mm))
+    tip, entry = (patient.scene.grid.to_box(np.array(x)) for x in (path.tip_mm, path.entry_mm))
     return tip, (entry - tip) / np.linalg.norm(entry - tip)
 
 
-def free_of(who: Patient, path: Path, box: Box) -> float:
+def free_of(patient: Patient, path: Path, box: Box) -> float:
     """From the needle's wall to a box. [mm]"""
-    return axis_distance(box, *line_of(who, path), NEEDLE) - RADIUS
+    return axis_distance(box, *line_of(patient, path), NEEDLE) - RADIUS
 
 
 @pytest.fixture(scope="module")
@@ -770,9 +772,9 @@ def surfaced_plan(surfaced: Patient) -> Plan:
     return honest_plan(surfaced)
 
 
-def true_clearance(who: Patient, path: Path) -> float:
+def true_clearance(patient: Patient, path: Path) -> float:
     """To the surfaces of all forbidden organs. [mm]"""
-    return min(free_of(who, path, shrunk(who.boxes[name])) for name in FORBIDDEN)
+    return min(free_of(patient, path, shrunk(patient.boxes[name])) for name in FORBIDDEN)
 
 
 def test_clearance_to_the_voxels_of_a_surface_is_a_true_claim(surfaced: Patient, surfaced_plan: Plan) -> None:
@@ -791,9 +793,9 @@ def test_a_clearance_passes_from_the_slack_below_the_truth_up_to_the_truth(
     assert ("clearance is not understated" in names) == (beyond < -SLACK - DISTANCE_MM)
 
 
-def test_slack_is_for_forbidden_surfaces_only(true_plan: Plan, who: Patient) -> None:
+def test_slack_is_for_forbidden_surfaces_only(true_plan: Plan, patient: Patient) -> None:
     """The scene's slack stems from a target that came as a surface; clearance is to voxels, exactly."""
-    slack = replace(who, scene=replace(who.scene, surface_slack_mm=SLACK))
+    slack = replace(patient, scene=replace(patient.scene, surface_slack_mm=SLACK))
     plan = in_words(true_plan, slack)
     assert failed(plan, slack) == []
     path = path_named(plan, "right")
@@ -818,8 +820,10 @@ def test_any_structure_within_the_slack_may_be_the_nearest(
     up = np.cross(side, outward)
     centre = tip + 0.5 * path.length_mm * outward + (least + beyond + RADIUS) * up
     meshes = {n: faces_of(shrunk(surfaced.boxes[n])) for n in FORBIDDEN}
-    who = with_surfaces(patient(), {**meshes, other: prism(centre, 10.0 * outward, 10.0 * side, 5.0 * up)})
-    names = failed(only(plan, nearest_structure=other), who)
+    patient = with_surfaces(
+        box_patient(), {**meshes, other: prism(centre, 10.0 * outward, 10.0 * side, 5.0 * up)}
+    )
+    names = failed(only(plan, nearest_structure=other), patient)
     assert ("nearest structure" not in names) == accepted
 
 
@@ -876,8 +880,8 @@ def test_a_surface_that_moved_towards_the_needle_is_caught(surfaced: Patient, su
     for mm, caught in ((0.1, False), (2.0, True)):
         moved = meshes[path.nearest_structure].copy()
         moved.apply_translation(mm * towards / np.linalg.norm(towards))
-        who = with_surfaces(patient(), {**meshes, path.nearest_structure: moved})
-        assert ("clearance is not overstated" in failed(surfaced_plan, who)) == caught
+        patient = with_surfaces(box_patient(), {**meshes, path.nearest_structure: moved})
+        assert ("clearance is not overstated" in failed(surfaced_plan, patient)) == caught
 
 
 def rib(low: tuple[float, float, float], high: tuple[float, float, float]) -> Box:
@@ -890,20 +894,20 @@ def ribbed(mesh: trimesh.Trimesh, role: Role = Role.FORBIDDEN) -> Patient:
     Plans made for him know only those.
     """
     organs = {**ORGANS, "rib_right_5": (role, ((9, 45, 1), (10, 46, 2)))}
-    return with_surfaces(patient(organs), {"rib_right_5": mesh})
+    return with_surfaces(box_patient(organs), {"rib_right_5": mesh})
 
 
 NEAR_SKIN = rib((17.0, 58.0, 55.0), (20.0, 74.0, 68.0))
 """In the chest wall, where the needle "right" enters."""
 
 
-def only_right(who: Patient) -> Plan:
-    return honest_plan(who, lines={"right": LINES["right"]})
+def only_right(patient: Patient) -> Plan:
+    return honest_plan(patient, lines={"right": LINES["right"]})
 
 
 def test_a_needle_through_a_surface_is_refused() -> None:
-    who = ribbed(faces_of(NEAR_SKIN))
-    assert set(failed(only_right(who), who)) == {
+    patient = ribbed(faces_of(NEAR_SKIN))
+    assert set(failed(only_right(patient), patient)) == {
         "the needle keeps its clearance",
         "clearance is not overstated",
         "nearest structure",
@@ -912,13 +916,13 @@ def test_a_needle_through_a_surface_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("free_mm", "kept"), [(1.0, False), (1.99, False), (2.01, True), (3.0, True)])
-def test_a_needle_keeps_its_clearance_from_a_surface(free_mm: float, kept: bool, who: Patient) -> None:
+def test_a_needle_keeps_its_clearance_from_a_surface(free_mm: float, kept: bool, patient: Patient) -> None:
     """A rib in the chest wall, above the needle; the request asks for 2 mm."""
-    (path,) = only_right(who).paths
+    (path,) = only_right(patient).paths
     low, high = NEAR_SKIN.low.copy(), NEAR_SKIN.high.copy()
     for _ in range(40):
         # The distance grows nearly as fast as the rib is raised.
-        rise = free_mm - free_of(who, path, Box(NEAR_SKIN.role, low, high))
+        rise = free_mm - free_of(patient, path, Box(NEAR_SKIN.role, low, high))
         low[2] += rise
         high[2] += rise
     meshed = ribbed(faces_of(Box(NEAR_SKIN.role, low, high)))
@@ -926,9 +930,9 @@ def test_a_needle_keeps_its_clearance_from_a_surface(free_mm: float, kept: bool,
     assert ("the needle keeps its clearance" not in names) == kept
 
 
-def test_an_arm_that_came_as_a_surface_blocks_the_needle_outside(who: Patient) -> None:
-    (path,) = only_right(who).paths
-    tip, outward = line_of(who, path)
+def test_an_arm_that_came_as_a_surface_blocks_the_needle_outside(patient: Patient) -> None:
+    (path,) = only_right(patient).paths
+    tip, outward = line_of(patient, path)
     ahead = tip + (path.length_mm + 8.0) * outward
     meshed = ribbed(faces_of(Box(Role.OUTSIDE, ahead - 3.0, ahead + 3.0)), Role.OUTSIDE)
     assert set(failed(only_right(meshed), meshed)) == {"the needle keeps its clearance"}
@@ -940,7 +944,7 @@ def test_an_arm_that_came_as_a_surface_blocks_the_hub(beside_mm: float, blocked:
     end = 55.0
     request = replace(REQUEST, needle=replace(REQUEST.needle, max_length_mm=end))
     right = {"right": LINES["right"]}
-    bare = patient(request=request)
+    bare = box_patient(request=request)
     tip, outward = line_of(bare, *honest_plan(bare, request, right).paths)
     up = np.cross(np.cross(outward, (0.0, 0.0, 1.0)), outward)
     up /= np.linalg.norm(up)
@@ -992,8 +996,10 @@ def lungs_surfaced() -> Patient:
 @pytest.fixture(scope="module")
 def lungs_plan(lungs_surfaced: Patient) -> Plan:
     """Lung measured in voxels, crossings in surfaces."""
-    who = lungs_surfaced
-    return with_crossings(who, honest_plan(who), {name: shrunk(who.boxes[name]) for name in LUNGS})
+    patient = lungs_surfaced
+    return with_crossings(
+        patient, honest_plan(patient), {name: shrunk(patient.boxes[name]) for name in LUNGS}
+    )
 
 
 def test_lungs_are_measured_in_voxels_and_crossed_in_surfaces(
@@ -1006,15 +1012,15 @@ def test_lungs_are_measured_in_voxels_and_crossed_in_surfaces(
 
 LUNG_FAULTS: dict[str, tuple[Callable[[Patient, Plan], Plan], str]] = {
     "lung length in surfaces": (
-        lambda who, plan: only(
+        lambda patient, plan: only(
             plan,
             lung_length_mm=path_named(plan, "right").lung_length_mm - 3 * INSET,
         ),
         "lung length",
     ),
-    "crossings in voxels": (lambda who, plan: honest_plan(who), "crosses lung_upper_lobe_right"),
+    "crossings in voxels": (lambda patient, plan: honest_plan(patient), "crosses lung_upper_lobe_right"),
     "no lung crossed": (
-        lambda who, plan: only(plan, crosses=()),
+        lambda patient, plan: only(plan, crosses=()),
         "crosses lung_lower_lobe_right",
     ),
 }
@@ -1030,9 +1036,11 @@ def test_a_false_claim_on_lungs_that_came_as_surfaces_is_caught(
 
 def test_voxels_that_do_not_hold_their_lung_are_caught() -> None:
     """The surface reaches out of the voxels that lung is measured in."""
-    who = inset_patient(*LUNGS, by=-INSET)
-    plan = with_crossings(who, honest_plan(who), {name: shrunk(who.boxes[name], -INSET) for name in LUNGS})
-    assert set(failed(plan, who)) == {"lung length in surfaces"}
+    patient = inset_patient(*LUNGS, by=-INSET)
+    plan = with_crossings(
+        patient, honest_plan(patient), {name: shrunk(patient.boxes[name], -INSET) for name in LUNGS}
+    )
+    assert set(failed(plan, patient)) == {"lung length in surfaces"}
 
 
 CAUDAL = np.array([0.0, 0.0, -1.0])
@@ -1047,12 +1055,12 @@ CAUDAL = np.array([0.0, 0.0, -1.0])
 def test_a_lung_without_an_inside_is_told_as_such(
     broken: Callable[[trimesh.Trimesh], trimesh.Trimesh],
 ) -> None:
-    who = patient()
-    bricks = {name: shrunk(who.boxes[name]) for name in LUNGS}
+    patient = box_patient()
+    bricks = {name: shrunk(patient.boxes[name]) for name in LUNGS}
     meshes = {name: faces_of(box) for name, box in bricks.items()}
     upper = LUNGS[0]
-    meshed = with_surfaces(who, {**meshes, upper: broken(meshes[upper])})
-    plan = in_words(with_crossings(who, only_right(who), bricks), meshed)
+    meshed = with_surfaces(patient, {**meshes, upper: broken(meshes[upper])})
+    plan = in_words(with_crossings(patient, only_right(patient), bricks), meshed)
     checks = {c.name: c for c in verify(plan, meshed.scene).checks if not c.passed}
     assert checks.keys() == {f"crosses {upper}", "lung length in surfaces"}
     assert checks[f"crosses {upper}"].recomputed == "the surface is open or ambiguous here"
@@ -1067,13 +1075,13 @@ CYST = Box(Role.PASSABLE, np.array([24.0, 46.0, 43.0]), np.array([40.0, 86.0, 83
 
 
 def with_cyst(mesh: trimesh.Trimesh) -> Patient:
-    who = patient({**ORGANS, "cyst": (Role.PASSABLE, ((12, 20, 12), (20, 40, 30)))})
-    return with_surfaces(who, {"cyst": mesh})
+    patient = box_patient({**ORGANS, "cyst": (Role.PASSABLE, ((12, 20, 12), (20, 40, 30)))})
+    return with_surfaces(patient, {"cyst": mesh})
 
 
-def crossing_cyst(who: Patient, *from_x: tuple[float, float]) -> Plan:
+def crossing_cyst(patient: Patient, *from_x: tuple[float, float]) -> Plan:
     """The straight path, which runs through the cyst between these x and nowhere else."""
-    plan = honest_plan(who, lines=STRAIGHT)
+    plan = honest_plan(patient, lines=STRAIGHT)
     (path,) = plan.paths
     skin = path.entry_mm[0]
     crosses = [c for c in path.crosses if c.structure != "cyst"]
@@ -1082,27 +1090,27 @@ def crossing_cyst(who: Patient, *from_x: tuple[float, float]) -> Plan:
 
 
 def test_a_line_through_diagonals_of_a_surface_is_told_by_some_reading() -> None:
-    who = with_cyst(faces_of(CYST))
-    assert failed(crossing_cyst(who, (24.0, 40.0)), who) == []
+    patient = with_cyst(faces_of(CYST))
+    assert failed(crossing_cyst(patient, (24.0, 40.0)), patient) == []
     for wrong in ([], [(24.0, 39.99)], [(24.0, 30.0), (31.0, 40.0)]):
-        assert failed(crossing_cyst(who, *wrong), who) == ["crosses cyst"]
+        assert failed(crossing_cyst(patient, *wrong), patient) == ["crosses cyst"]
 
 
 def test_a_line_along_a_face_of_a_surface_may_be_told_as_inside_or_outside() -> None:
     on_face = Box(CYST.role, CYST.low, np.array([40.0, 86.0, 63.0]))
     below = Box(CYST.role, CYST.low, np.array([40.0, 86.0, 62.99]))
     for box, inside, outside in ((on_face, [], []), (below, ["crosses cyst"], [])):
-        who = with_cyst(faces_of(box))
-        assert failed(crossing_cyst(who, (24.0, 40.0)), who) == inside
-        assert failed(crossing_cyst(who), who) == outside
+        patient = with_cyst(faces_of(box))
+        assert failed(crossing_cyst(patient, (24.0, 40.0)), patient) == inside
+        assert failed(crossing_cyst(patient), patient) == outside
 
 
 def test_a_line_through_two_corners_of_a_surface_is_told_by_some_reading() -> None:
     """Each face cut into four and again into four: there are corners in their middles."""
-    who = with_cyst(faces_of(CYST).subdivide().subdivide())
-    assert failed(crossing_cyst(who, (24.0, 40.0)), who) == []
+    patient = with_cyst(faces_of(CYST).subdivide().subdivide())
+    assert failed(crossing_cyst(patient, (24.0, 40.0)), patient) == []
 
 
 def test_a_line_through_two_corners_of_a_surface_is_not_outside_it() -> None:
-    who = with_cyst(faces_of(CYST).subdivide().subdivide())
-    assert failed(crossing_cyst(who), who) == ["crosses cyst"]
+    patient = with_cyst(faces_of(CYST).subdivide().subdivide())
+    assert failed(crossing_cyst(patient), patient) == ["crosses cyst"]

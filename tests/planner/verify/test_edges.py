@@ -8,7 +8,7 @@ from math import inf, nan, nextafter
 from types import MappingProxyType
 
 import pytest
-from true_plans import Patient, honest_plan, patient
+from true_plans import Patient, box_patient, honest_plan
 
 from planner.records.paths import Path, Window
 from planner.records.plan import Plan
@@ -25,7 +25,7 @@ NEAR, FAR = 0.9, 1.1
 TINY = 5e-324
 """The least number that is not 0."""
 
-WHO: Patient = patient()
+WHO: Patient = box_patient()
 TRUE: Plan = honest_plan(WHO)
 LUNG = min(path.lung_length_mm for path in TRUE.paths)
 

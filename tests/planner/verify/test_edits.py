@@ -89,19 +89,19 @@ EDITS: dict[str, tuple[Edit, bool]] = {
 
 @cache
 def verified() -> Plan:
-    plan, who = honest_implant()
-    return replace(plan, verification=verify(plan, who.scene))
+    plan, patient = honest_implant()
+    return replace(plan, verification=verify(plan, patient.scene))
 
 
 @pytest.mark.representative(4)
 @pytest.mark.parametrize("what", EDITS)
 def test_an_edit_is_found_by_check_and_where_that_can_be_by_verification_alone(what: str) -> None:
     edit, by_verification = EDITS[what]
-    plan, who = verified(), honest_implant()[1]
+    plan, patient = verified(), honest_implant()[1]
     assert plan.verification.passed
     edited = in_words(edit(plan))
     assert edited != plan
-    verification = verify(edited, who.scene)
+    verification = verify(edited, patient.scene)
     assert verification.passed is not by_verification
     assert not all(check.passed for check in compare_plans(edited, plan))
     # Its own block is of the plan as it was: what it claims of numbers that verification looks at is told.

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from true_implants import (
-    ASKED,
     PRESCRIPTION,
+    REQUEST_WITH_PRESCRIPTION,
     TIPS_B,
     dosed,
     given_needle,
@@ -36,10 +36,10 @@ from planner.verify.plan import NOT_RECOMPUTED
 Fault = Callable[[Plan], Plan]
 
 
-def failed(plan: Plan, who: Patient) -> dict[str, str]:
+def failed(plan: Plan, patient: Patient) -> dict[str, str]:
     """Names of claims that fail, each with the first subject."""
     found: dict[str, str] = {}
-    for check in verify(plan, who.scene).checks:
+    for check in verify(plan, patient.scene).checks:
         if not check.passed:
             found.setdefault(check.name, check.subject)
     return found
@@ -634,16 +634,16 @@ def truth() -> tuple[Plan, Patient]:
 
 
 def test_a_true_implant_passes(truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
+    plan, patient = truth
     assert plan.outcome.status is Status.PLANNED
-    assert failed(plan, who) == {}
+    assert failed(plan, patient) == {}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
+    plan, patient = truth
     change, name = FAULTS[fault]
-    failed_checks = failed(change(plan), who)
+    failed_checks = failed(change(plan), patient)
     assert any(failing.startswith(name) for failing in failed_checks), failed_checks
 
 
@@ -656,15 +656,15 @@ def numbers_of(record: type) -> list[str]:
 def test_every_number_of_the_targets_dose_is_checked(
     name: str, factor: float, truth: tuple[Plan, Patient]
 ) -> None:
-    plan, who = truth
-    assert failed(in_target(**{name: factor * getattr(plan.dose.target, name)})(plan), who)
+    plan, patient = truth
+    assert failed(in_target(**{name: factor * getattr(plan.dose.target, name)})(plan), patient)
 
 
 @pytest.mark.parametrize("name", numbers_of(NeedleSet))
 @pytest.mark.parametrize("value", [-1, 10**20])
 def test_no_number_of_a_set_may_be_anything(name: str, value: int, truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
-    assert failed(in_set(**{name: value})(plan), who)
+    plan, patient = truth
+    assert failed(in_set(**{name: value})(plan), patient)
 
 
 @pytest.mark.parametrize(
@@ -675,27 +675,33 @@ def test_no_number_of_a_set_may_be_anything(name: str, value: int, truth: tuple[
         {"prescription": replace(PRESCRIPTION, prior_external=PriorExternal(60.0, 0))},
         {"needle_set": NeedleSetRequest(clearance_mm=-1.0)},
         {"needle_set": NeedleSetRequest(grid_pitch_mm=0.0)},
-        {"seeds": replace(ASKED.seeds, activity_mci=0.0)},
-        {"seeds": replace(ASKED.seeds, calibration_date=date(2026, 2, 1), implant_date=date(2026, 1, 1))},
+        {"seeds": replace(REQUEST_WITH_PRESCRIPTION.seeds, activity_mci=0.0)},
+        {
+            "seeds": replace(
+                REQUEST_WITH_PRESCRIPTION.seeds,
+                calibration_date=date(2026, 2, 1),
+                implant_date=date(2026, 1, 1),
+            )
+        },
     ],
 )
 def test_an_absurd_request_gets_no_further(request_changed: dict, truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
-    failed_checks = failed(replace(plan, request=replace(plan.request, **request_changed)), who)
+    plan, patient = truth
+    failed_checks = failed(replace(plan, request=replace(plan.request, **request_changed)), patient)
     assert failed_checks == {"the request makes sense": "request"}
 
 
 def test_what_is_not_recomputed_is_said(truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
-    assert verify(plan, who.scene).not_recomputed == NOT_RECOMPUTED
+    plan, patient = truth
+    assert verify(plan, patient.scene).not_recomputed == NOT_RECOMPUTED
     assert "/needle_set/bound" in NOT_RECOMPUTED
 
 
 def test_goals_that_are_not_met_are_an_outcome_too() -> None:
     asked = replace(PRESCRIPTION, goals=Goals(v100_percent=99.0), organ_goals={}, prior_external=None)
-    plan, who = implanted(replace(ASKED, prescription=asked))
+    plan, patient = implanted(replace(REQUEST_WITH_PRESCRIPTION, prescription=asked))
     assert plan.outcome.status is Status.GOALS_NOT_MET
-    assert failed(plan, who) == {}
+    assert failed(plan, patient) == {}
 
 
 # --- what is given
@@ -705,77 +711,84 @@ CENTRE_B = (60.0, 70.0, 66.0)
 
 def test_given_needles_may_touch_each_other_and_pass_organs() -> None:
     """Two that cross, one of them through the left lung and beside the aorta; no order is stated for them."""
-    who = honest_implant()[1]
-    one = given_needle(who.scene, CENTRE_B, (0.9, -1.0, 0.05))
-    two = given_needle(who.scene, (60.0, 70.0, 66.4), (0.9, -1.0, 0.045))
-    plan, who = implanted(with_given(one, two), tips_B=TIPS_B[:3])
+    patient = honest_implant()[1]
+    one = given_needle(patient.scene, CENTRE_B, (0.9, -1.0, 0.05))
+    two = given_needle(patient.scene, (60.0, 70.0, 66.4), (0.9, -1.0, 0.045))
+    plan, patient = implanted(with_given(one, two), tips_B=TIPS_B[:3])
     assert [p.aim for p in plan.paths].count(Aim.GIVEN) == 2
-    failed_checks = failed(plan, who)
+    failed_checks = failed(plan, patient)
     assert failed_checks == {}
-    assert failed(in_set(order=())(plan), who) == {}
-    assert "the needle was given" in failed(asking(lambda r: with_given(one))(plan), who)
-    other = given_needle(who.scene, CENTRE_B, (0.8, -1.0, 0.05))
-    assert "the given needle is kept" in failed(asking(lambda r: with_given(one, other))(plan), who)
+    assert failed(in_set(order=())(plan), patient) == {}
+    assert "the needle was given" in failed(asking(lambda r: with_given(one))(plan), patient)
+    other = given_needle(patient.scene, CENTRE_B, (0.8, -1.0, 0.05))
+    assert "the given needle is kept" in failed(asking(lambda r: with_given(one, other))(plan), patient)
     nowhere = replace(one, entry_mm=one.tip_mm)
-    assert "the given needle is kept" in failed(asking(lambda r: with_given(nowhere, two))(plan), who)
+    assert "the given needle is kept" in failed(asking(lambda r: with_given(nowhere, two))(plan), patient)
 
 
 def test_a_needle_that_is_in_already_stands_in_the_way_of_one_that_ends_beside_it() -> None:
-    who = honest_implant()[1]
-    given = given_needle(who.scene, (50.5, 74.0, 62.0), (-0.035, -1.0, 0.0))
-    plan, who = implanted(with_given(given), tips_B=TIPS_B[:3])
-    assert "shafts keep their clearance" in failed(plan, who)
+    patient = honest_implant()[1]
+    given = given_needle(patient.scene, (50.5, 74.0, 62.0), (-0.035, -1.0, 0.0))
+    plan, patient = implanted(with_given(given), tips_B=TIPS_B[:3])
+    assert "shafts keep their clearance" in failed(plan, patient)
 
 
 def test_an_order_may_only_be_left_out_where_the_given_needles_have_none() -> None:
-    who = honest_implant()[1]
+    patient = honest_implant()[1]
     apart = [
-        given_needle(who.scene, (60.0, 70.0, z), (0.3, -1.0, lean)) for z, lean in ((62.0, 0.0), (70.0, 0.2))
+        given_needle(patient.scene, (60.0, 70.0, z), (0.3, -1.0, lean))
+        for z, lean in ((62.0, 0.0), (70.0, 0.2))
     ]
-    plan, who = implanted(with_given(*apart), tips_B=TIPS_B[:3])
-    assert failed(plan, who) == {}
-    assert "the order names every needle once" in failed(in_set(order=())(plan), who)
+    plan, patient = implanted(with_given(*apart), tips_B=TIPS_B[:3])
+    assert failed(plan, patient) == {}
+    assert "the order names every needle once" in failed(in_set(order=())(plan), patient)
 
 
 def test_given_seeds_count_with_and_without_an_axis() -> None:
     axis = (0.0, 1.0, 0.0)
     seeds = [GivenSeed((57.0, 66.0, 58.5)), GivenSeed((54.0, 66.0, 65.5), axis)]
-    plan, who = implanted(with_given(seeds=seeds))
-    assert failed(plan, who) == {}
+    plan, patient = implanted(with_given(seeds=seeds))
+    assert failed(plan, patient) == {}
     turned = (*plan.needle_set.seeds[:-1], replace(plan.needle_set.seeds[-1], axis=(1.0, 0.0, 0.0)))
-    assert "the seed is that of its needle, or the given one" in failed(in_set(seeds=turned)(plan), who)
-    none = dosed(replace(plan, request=ASKED), who)
-    assert "the set's seeds are those of its needles and those given" in failed(none, who)
+    assert "the seed is that of its needle, or the given one" in failed(in_set(seeds=turned)(plan), patient)
+    none = dosed(replace(plan, request=REQUEST_WITH_PRESCRIPTION), patient)
+    assert "the set's seeds are those of its needles and those given" in failed(none, patient)
 
 
 # --- needles together
 
 
 def test_needles_that_touch_are_caught() -> None:
-    plan, who = implanted(tips_B=[(50.0, 75.0, 55.0), (51.5, 75.0, 55.0)])
-    failed_checks = failed(plan, who)
+    plan, patient = implanted(tips_B=[(50.0, 75.0, 55.0), (51.5, 75.0, 55.0)])
+    failed_checks = failed(plan, patient)
     assert {"no two needles touch", "shafts keep their clearance", "hubs are apart"} <= failed_checks.keys()
 
 
 def test_an_order_reversed_is_caught_where_it_matters() -> None:
     """Short hubs: that of the deeper needle lies beneath the other's, so that it must be driven first."""
-    request = replace(ASKED, pose=replace(ASKED.pose, hub_length_mm=1.0))
-    plan, who = implanted(request, tips_B=[(50.0, 75.0, 55.0), (56.0, 68.0, 55.0)], fan=0.0)
+    request = replace(
+        REQUEST_WITH_PRESCRIPTION, pose=replace(REQUEST_WITH_PRESCRIPTION.pose, hub_length_mm=1.0)
+    )
+    plan, patient = implanted(request, tips_B=[(50.0, 75.0, 55.0), (56.0, 68.0, 55.0)], fan=0.0)
     deep, shallow = sorted((p for p in plan.paths if p.aim is Aim.PTV), key=lambda p: -p.length_mm)
-    assert failed(in_set(order=(deep.id, shallow.id))(plan), who) == {}
-    failed_checks = failed(in_set(order=(shallow.id, deep.id))(plan), who)
+    assert failed(in_set(order=(deep.id, shallow.id))(plan), patient) == {}
+    failed_checks = failed(in_set(order=(shallow.id, deep.id))(plan), patient)
     assert "the order allows every needle" in failed_checks
 
 
 def test_a_bundle_stands_in_the_holes_of_its_template() -> None:
     set_request = NeedleSetRequest(arrangement=Arrangement.PARALLEL, grid_pitch_mm=5.0)
-    request = replace(ASKED, needle_set=set_request, pose=replace(ASKED.pose, hub_diameter_mm=1.0))
+    request = replace(
+        REQUEST_WITH_PRESCRIPTION,
+        needle_set=set_request,
+        pose=replace(REQUEST_WITH_PRESCRIPTION.pose, hub_diameter_mm=1.0),
+    )
     holes = [(0.0, 0.0), (5.0, 0.0), (10.0, 5.0)]
     turned = [(50.0 + 0.6 * a - 0.8 * b, 74.0, 57.0 + 0.8 * a + 0.6 * b) for a, b in holes]
-    plan, who = implanted(request, tips_B=turned, fan=0.0)
-    assert failed(plan, who) == {}
+    plan, patient = implanted(request, tips_B=turned, fan=0.0)
+    assert failed(plan, patient) == {}
     alone, _ = implanted(request, tips_B=turned[:1], fan=0.0)
-    assert failed(alone, who) == {}
+    assert failed(alone, patient) == {}
     beside = [*turned[:2], (turned[2][0] + 0.5, *turned[2][1:])]
-    plan, who = implanted(request, tips_B=beside, fan=0.0)
-    assert set(failed(plan, who)) == {"needles stand in the template's holes"}
+    plan, patient = implanted(request, tips_B=beside, fan=0.0)
+    assert set(failed(plan, patient)) == {"needles stand in the template's holes"}

@@ -13,11 +13,11 @@ from random_needles import (
     HARDWARE,
     NO_ORDER,
     crowd,
-    moved,
     needles_at,
     points_of,
     random_needles,
     request_of,
+    rigidly_moved,
     spare_mm,
 )
 from true_implants import honest_implant
@@ -100,7 +100,7 @@ def test_fewer_than_two_needles_cannot_touch(count) -> None:
 @given(seeds)
 def test_needles_spaced_just_as_they_need_are_accepted_in_every_frame(seed) -> None:
     bundle = needles_at(np.arange(3.0)[:, None] * [8.0, 0.0, 0.0], [(0, 0, 1)] * 3, [80.0, 90.0, 70.0])
-    there = moved(bundle, seed)
+    there = rigidly_moved(bundle, seed)
     assert failures(*checked(points_of(there), named(insertion_order(there, HARDWARE).order))) == []
 
 

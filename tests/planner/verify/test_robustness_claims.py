@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from box_scenes import box_mask, grid_of, made_scene
+from box_scenes import box_mask, grid_of, scene_of_masks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_implants import a_path
@@ -17,7 +17,7 @@ from true_implants import (
     honest_implant,
     implanted,
     in_words,
-    leaning,
+    outward_of,
     with_given,
 )
 from true_plans import Patient
@@ -99,7 +99,7 @@ def test_what_is_touched_lies_between_surely_and_maybe(seed, radius):
         mask[0, 0, 0] = True
     body = box_mask(grid.shape, ((0, 0, 0), grid.shape))
     target = box_mask(grid.shape, ((4, 4, 3), (6, 6, 5)))
-    scene = made_scene(grid, {"body": (Role.SKIN, body), **masks, "node": (Role.TARGET, target)})
+    scene = scene_of_masks(grid, {"body": (Role.SKIN, body), **masks, "node": (Role.TARGET, target)})
     middle, size = 0.5 * (grid.lower_B + grid.upper_B), grid.upper_B - grid.lower_B
     # Inside the field of view, where a needle is judged as it is.
     ends = middle + (rng.random((2, 6, 3)) - 0.5) * size
@@ -126,7 +126,7 @@ def test_beyond_the_field_of_view_the_scene_goes_on_as_at_its_edge():
         box_mask(grid.shape, ((5, 5, 5), (7, 7, 7))),
     )
     masks = {"body": (Role.SKIN, body), "rib": (Role.FORBIDDEN, edge), "node": (Role.TARGET, target)}
-    ribs = made_scene(grid, masks).of_role(Role.FORBIDDEN)
+    ribs = scene_of_masks(grid, masks).of_role(Role.FORBIDDEN)
     one, two = (
         np.array([[-20.0, 4.5, 4.5], [-20.0, 8.5, 8.5]]),
         np.array([[-5.0, 4.5, 4.5], [-5.0, 8.5, 8.5]]),
@@ -204,31 +204,31 @@ def truth() -> tuple[Plan, Patient]:
     return honest_implant()
 
 
-def failed(plan: Plan, who: Patient) -> set[str]:
-    return {check.name for check in verify(plan, who.scene).checks if not check.passed}
+def failed(plan: Plan, patient: Patient) -> set[str]:
+    return {check.name for check in verify(plan, patient.scene).checks if not check.passed}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
+    plan, patient = truth
     change, name = FAULTS[fault]
     assert plan.robustness is not None
-    failed_checks = failed(replace(plan, robustness=change(plan.robustness)), who)
+    failed_checks = failed(replace(plan, robustness=change(plan.robustness)), patient)
     assert name in failed_checks
 
 
 def test_robustness_of_another_random_seed_is_not_that_of_this_one(truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
-    other = dosed(replace(plan, request=replace(plan.request, random_seed=5)), who)
-    assert failed(other, who) == set()
-    assert failed(replace(plan, robustness=other.robustness), who)
+    plan, patient = truth
+    other = dosed(replace(plan, request=replace(plan.request, random_seed=5)), patient)
+    assert failed(other, patient) == set()
+    assert failed(replace(plan, robustness=other.robustness), patient)
 
 
 def test_where_no_sample_is_asked_for_none_is_told(truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
+    plan, patient = truth
     asked = replace(plan.request, robustness=replace(plan.request.robustness, samples=0))
-    assert failed(in_words(replace(plan, request=asked, robustness=None)), who) == set()
-    assert failed(replace(plan, request=asked), who) == {"robustness where it is asked for"}
+    assert failed(in_words(replace(plan, request=asked, robustness=None)), patient) == set()
+    assert failed(replace(plan, request=asked), patient) == {"robustness where it is asked for"}
 
 
 @pytest.mark.parametrize(
@@ -239,23 +239,23 @@ def test_where_no_sample_is_asked_for_none_is_told(truth: tuple[Plan, Patient]) 
     ],
 )
 def test_samples_that_cannot_be_drawn_again_are_refused(truth: tuple[Plan, Patient], change, words) -> None:
-    plan, who = truth
+    plan, patient = truth
     asked = replace(plan.request, robustness=replace(plan.request.robustness, **change))
-    checks = verify(replace(plan, request=asked), who.scene).checks
+    checks = verify(replace(plan, request=asked), patient.scene).checks
     assert [c.recomputed for c in checks if not c.passed] == [words]
 
 
 def test_a_seed_model_that_is_not_known_is_refused(truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
+    plan, patient = truth
     asked = replace(plan.request, seeds=replace(plan.request.seeds, model="amersham_671"))
-    checks = verify(replace(plan, request=asked), who.scene).checks
+    checks = verify(replace(plan, request=asked), patient.scene).checks
     assert [c.recomputed for c in checks if not c.passed] == ["seeds.model is unknown"]
 
 
 def test_robustness_of_needles_that_are_not_there_is_refused(truth: tuple[Plan, Patient]) -> None:
-    plan, who = truth
+    plan, patient = truth
     bare = replace(plan, needle_set=None, dose=None, paths=plan.paths[:1])
-    assert "an implant is complete, and prescribed" in failed(bare, who)
+    assert "an implant is complete, and prescribed" in failed(bare, patient)
 
 
 def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance() -> None:
@@ -267,7 +267,7 @@ def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance()
         "vessel": (Role.FORBIDDEN, vessel),
         "node": (Role.TARGET, box_mask(grid.shape, ((28, 28, 18), (33, 33, 22)))),
     }
-    scene = made_scene(grid, masks)
+    scene = scene_of_masks(grid, masks)
     entry, tip = (grid.to_patient(np.array(p)) for p in ((30.0, 30.0, 119.0), (30.0, 30.0, 20.0)))
     path = replace(a_path("N1", Aim.PTV), entry_mm=tuple(entry.tolist()), tip_mm=tuple(tip.tolist()))
     safe = tolerance_deg(
@@ -287,7 +287,7 @@ def test_where_nothing_is_forbidden_a_needle_may_turn_to_any_side() -> None:
         "lung_left": (Role.LUNG, box_mask(grid.shape, ((2, 2, 2), (20, 50, 100)))),
         "node": (Role.TARGET, box_mask(grid.shape, ((28, 28, 18), (33, 33, 22)))),
     }
-    scene = made_scene(grid, masks)
+    scene = scene_of_masks(grid, masks)
     entry, tip = (grid.to_patient(np.array(p)) for p in ((30.0, 30.0, 119.0), (30.0, 30.0, 20.0)))
     path = replace(a_path("N1", Aim.PTV), entry_mm=tuple(entry.tolist()), tip_mm=tuple(tip.tolist()))
     assert tolerance_deg(Obstacles([], grid), grid.to_box(entry), grid.to_box(tip), 0.635) == 90.0
@@ -313,23 +313,23 @@ def test_needles_that_are_in_go_wrong_in_depth_alone() -> None:
 
 def test_of_a_needle_that_is_in_no_chance_is_told(truth: tuple[Plan, Patient]) -> None:
     node = honest_implant()[1].scene
-    plan, who = implanted(
-        with_given(given_needle(node, (60.0, 75.0, 62.0), leaning((60.0, 75.0, 62.0), 0.01))),
+    plan, patient = implanted(
+        with_given(given_needle(node, (60.0, 75.0, 62.0), outward_of((60.0, 75.0, 62.0), 0.01))),
         tips_B=TIPS_B[:3],
     )
-    assert plan.robustness is not None and failed(plan, who) == set()
+    assert plan.robustness is not None and failed(plan, patient) == set()
     (kept,) = [p.id for p in plan.paths if p.aim is Aim.GIVEN]
     told = tuple(
         replace(n, touches=(Touch("heart", 0.5),)) if n.path_id == kept else n
         for n in plan.robustness.needles
     )
-    failed_checks = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), who)
+    failed_checks = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), patient)
     assert failed_checks == {"chances of a needle in place"}
 
 
 def test_a_set_without_needles_has_no_risk_to_tell(truth: tuple[Plan, Patient]) -> None:
     """Where given seeds do all that is asked for."""
-    plan, who = truth
+    plan, patient = truth
     assert plan.needle_set is not None and plan.robustness is not None
     none = replace(plan.needle_set, path_ids=(), order=(), seeds=())
     bare = replace(
@@ -338,4 +338,4 @@ def test_a_set_without_needles_has_no_risk_to_tell(truth: tuple[Plan, Patient]) 
         needle_set=none,
         robustness=replace(plan.robustness, needles=()),
     )
-    assert "needles with a risk" not in failed(bare, who)
+    assert "needles with a risk" not in failed(bare, patient)

@@ -15,11 +15,11 @@ from true_plans import (
     Patient,
     Voxels,
     as_tuple,
+    box_patient,
     honest_path,
     honest_plan,
     patient,
     true_plan,
-    who,
 )
 
 from anatomy.geometry.frames import Grid
@@ -30,7 +30,7 @@ from planner.records.plan import Plan, Status
 from planner.records.search import CONSTRAINT_NAMES, Blocker, Constraint, Proof
 from planner.verify import verify
 
-__all__ = ["true_plan", "who"]
+__all__ = ["patient", "true_plan"]
 
 Fault = Callable[[Plan], Plan]
 
@@ -476,22 +476,22 @@ def first_left_out(drops: tuple[SeedDrop, ...]) -> tuple[SeedDrop, ...]:
     return (replace(drops[2], retraction_mm=0.0), *drops[3:])
 
 
-def failed(plan: Plan, who: Patient) -> list[str]:
+def failed(plan: Plan, patient: Patient) -> list[str]:
     """Names of the checks that failed."""
-    verification = verify(plan, who.scene)
+    verification = verify(plan, patient.scene)
     assert verification.passed == all(c.passed for c in verification.checks)
     return [c.name for c in verification.checks if not c.passed]
 
 
 @pytest.mark.interpreted
-def test_the_true_plan_passes(true_plan: Plan, who: Patient) -> None:
-    assert failed(true_plan, who) == []
+def test_the_true_plan_passes(true_plan: Plan, patient: Patient) -> None:
+    assert failed(true_plan, patient) == []
 
 
 @pytest.mark.parametrize("fault", CLAIM_FAULTS)
-def test_a_false_claim_is_caught(fault: str, true_plan: Plan, who: Patient) -> None:
+def test_a_false_claim_is_caught(fault: str, true_plan: Plan, patient: Patient) -> None:
     plant, expected = CLAIM_FAULTS[fault]
-    names = failed(plant(true_plan), who)
+    names = failed(plant(true_plan), patient)
     assert any(name.startswith(expected) for name in names), names
 
 
@@ -534,8 +534,8 @@ UNSAFE_PATIENTS: dict[str, tuple[Mapping[str, tuple[Role, Voxels]], str]] = {
 @pytest.mark.parametrize("danger", UNSAFE_PATIENTS)
 def test_a_path_in_an_unsafe_patient_is_refused(danger: str) -> None:
     organs, expected = UNSAFE_PATIENTS[danger]
-    who = patient(organs)
-    names = failed(honest_plan(who, lines={"right": LINES["right"]}), who)
+    patient = box_patient(organs)
+    names = failed(honest_plan(patient, lines={"right": LINES["right"]}), patient)
     assert set(names) == {expected}
 
 
@@ -549,54 +549,54 @@ UNSAFE_LINES: dict[str, tuple[tuple, tuple, str]] = {
 
 
 @pytest.mark.parametrize("danger", UNSAFE_LINES)
-def test_an_unsafe_line_is_refused(danger: str, who: Patient) -> None:
+def test_an_unsafe_line_is_refused(danger: str, patient: Patient) -> None:
     point, outward, expected = UNSAFE_LINES[danger]
-    assert expected in failed(honest_plan(who, lines={"line": (point, outward)}), who)
+    assert expected in failed(honest_plan(patient, lines={"line": (point, outward)}), patient)
 
 
 def test_entering_the_body_again_is_refused() -> None:
     """The needle leaves an armpit's near side and enters its far side: body that no box of ORGANS has."""
     chin = {**ORGANS, "chin": (Role.PASSABLE, ((20, 0, 20), (40, 6, 40)))}
     bridge = {**chin, "neck": (Role.PASSABLE, ((20, 0, 37), (40, 12, 40)))}
-    who = patient(bridge)
-    names = failed(honest_plan(who, lines={"anterior": LINES["anterior"]}), who)
+    patient = box_patient(bridge)
+    names = failed(honest_plan(patient, lines={"anterior": LINES["anterior"]}), patient)
     assert "needle and hub stay outside the body beyond the entry" in names
 
 
 def test_a_needle_into_the_derived_table_is_refused() -> None:
     organs = {name: organ for name, organ in ORGANS.items() if name != "table"}
-    who = patient(organs)
-    assert who.scene.pose.table is not None
-    assert failed(honest_plan(who), who) == []
+    patient = box_patient(organs)
+    assert patient.scene.pose.table is not None
+    assert failed(honest_plan(patient), patient) == []
     posterior = ((49.0, 66.0, 62.0), (-1.0, 0.45, 0.0))
-    names = failed(honest_plan(who, lines={"posterior": posterior}), who)
+    names = failed(honest_plan(patient, lines={"posterior": posterior}), patient)
     assert {"the needle keeps its clearance", "the hub keeps its clearance"} == set(names)
 
 
 @pytest.mark.interpreted
 def test_a_hub_that_meets_the_bore_is_refused() -> None:
     request = replace(REQUEST, pose=replace(REQUEST.pose, bore_diameter_mm=280.0))
-    who = patient(request=request)
-    assert set(failed(honest_plan(who, request), who)) == {"the hub stays inside the bore"}
+    patient = box_patient(request=request)
+    assert set(failed(honest_plan(patient, request), patient)) == {"the hub stays inside the bore"}
 
 
 def test_a_stale_scene_is_caught(true_plan: Plan) -> None:
     """The plan is checked against another patient: an organ has moved by one voxel since."""
     moved = {**ORGANS, "aorta": (Role.FORBIDDEN, ((33, 32, 0), (35, 36, 40)))}
-    assert "clearance is not overstated" in failed(true_plan, patient(moved))
+    assert "clearance is not overstated" in failed(true_plan, box_patient(moved))
 
 
 def test_a_plan_for_another_frame_is_caught(true_plan: Plan) -> None:
     motion = np.eye(4)
     motion[:3, 3] = (0.01, 0.0, 0.0)
-    assert "the entry is on the skin" in failed(true_plan, patient(motion=motion))
+    assert "the entry is on the skin" in failed(true_plan, box_patient(motion=motion))
 
 
-def test_a_mirrored_scene_is_caught(true_plan: Plan, who: Patient) -> None:
-    grid = who.scene.grid
+def test_a_mirrored_scene_is_caught(true_plan: Plan, patient: Patient) -> None:
+    grid = patient.scene.grid
     mirrored = np.diag([-1.0, 1.0, 1.0, 1.0]) @ grid.X_PV
     mirrored[0, 3] = 118.0
-    other = Patient(replace(who.scene, grid=Grid(grid.shape, mirrored)))
+    other = Patient(replace(patient.scene, grid=Grid(grid.shape, mirrored)))
     assert "the tip is at the distal edge of the target" in failed(true_plan, other)
 
 
@@ -607,18 +607,20 @@ NUMERIC_CLAIMS = sorted(
 
 @pytest.mark.parametrize("claim", [name for name in NUMERIC_CLAIMS if name != "pareto"])
 @pytest.mark.parametrize("change", [-1.0, -1e-3, 1e-3, 1.0, 1e5])
-def test_every_number_of_a_path_is_checked(claim: str, change: float, true_plan: Plan, who: Patient) -> None:
+def test_every_number_of_a_path_is_checked(
+    claim: str, change: float, true_plan: Plan, patient: Patient
+) -> None:
     for path in true_plan.paths:
         value = getattr(path, claim)
         other = value + (change if isinstance(value, float) else int(np.sign(change)))
-        assert failed(stating(path.id, **{claim: other})(true_plan), who), f"{claim} of {path.id}"
+        assert failed(stating(path.id, **{claim: other})(true_plan), patient), f"{claim} of {path.id}"
 
 
-def test_true_paths_of_the_helper_are_what_they_seem(who: Patient) -> None:
+def test_true_paths_of_the_helper_are_what_they_seem(patient: Patient) -> None:
     """The oracle itself: two numbers worked out by hand."""
-    straight = honest_path(who, REQUEST, "straight", (55.0, 66.0, 60.0), (0.0, -1.0, 0.0))
+    straight = honest_path(patient, REQUEST, "straight", (55.0, 66.0, 60.0), (0.0, -1.0, 0.0))
     assert straight.length_mm == pytest.approx(73.0 - 19.0)
     assert straight.lung_length_mm == 0.0
-    side = honest_path(who, REQUEST, "side", (55.0, 66.0, 63.0), (-1.0, 0.0, 0.0))
+    side = honest_path(patient, REQUEST, "side", (55.0, 66.0, 63.0), (-1.0, 0.0, 0.0))
     assert side.lung_length_mm == pytest.approx(47.0 - 21.0)
     assert side.clearance_mm == pytest.approx(67.0 - 63.0 - 0.635)

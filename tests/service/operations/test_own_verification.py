@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from true_plans import honest_plan, patient
+from true_plans import box_patient, honest_plan
 
 from planner.records.verification import Check, Verification
 from planner.verify import verify
@@ -12,7 +12,7 @@ from service.cli.text.check import check_text, holds
 from service.operations.check_case import Checked
 from service.operations.own_verification import lacks_verification, own_block
 
-WHO = patient()
+WHO = box_patient()
 FOUND = verify(honest_plan(WHO), WHO.scene)
 OTHER = Verification(True, FOUND.checks[:3], FOUND.not_recomputed)
 

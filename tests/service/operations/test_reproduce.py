@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from true_plans import honest_plan, patient
+from true_plans import box_patient, honest_plan
 
 from planner import SOFTWARE
 from planner.records.plan import Plan
 from planner.records.verification import Verification
 from service.operations.reproduce import NEARLY_MM, compare_plans, why_not_reproducible
 
-PLAN = honest_plan(patient())
+PLAN = honest_plan(box_patient())
 LONGER = replace(PLAN.windows[0], area_mm2=PLAN.windows[0].area_mm2 + 1.0)
 
 CHANGES: dict[str, tuple[Callable[[Plan], Plan], list[str]]] = {

@@ -4,7 +4,7 @@ from pathlib import Path as FilePath
 import numpy as np
 import pytest
 from bare_plans import BARE_PATH, BARE_PLAN
-from drawn_chest import CENTRE_P, DIRECTION, chest, colour_at, near, pixels
+from drawn_chest import CENTRE_P, DIRECTION, chest, colour_at, is_colour, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
@@ -80,16 +80,16 @@ def test_needle_and_seeds_are_drawn_where_they_are(drawn: tuple[Figure, np.ndarr
     for axes in (0, 1):
         for s in (-10.0, 5.0, 25.0):
             at = page(ENTRY_P + s * DIRECTION)[axes]
-            assert near(colour_at(figure, picture, axes, at), NEEDLE), f"no needle {s} mm from the entry"
-        assert near(colour_at(figure, picture, axes, page(TIP_P - 2.25 * DIRECTION)[axes]), SEED)
-        assert not near(colour_at(figure, picture, axes, page(TIP_P + 3.0 * DIRECTION)[axes]), NEEDLE)
+            assert is_colour(colour_at(figure, picture, axes, at), NEEDLE), f"no needle {s} mm from the entry"
+        assert is_colour(colour_at(figure, picture, axes, page(TIP_P - 2.25 * DIRECTION)[axes]), SEED)
+        assert not is_colour(colour_at(figure, picture, axes, page(TIP_P + 3.0 * DIRECTION)[axes]), NEEDLE)
 
 
 def test_the_needle_is_as_wide_as_it_is(drawn: tuple[Figure, np.ndarray]) -> None:
     figure, picture = drawn
     at = page(ENTRY_P + 15.0 * DIRECTION)[0]
     across = np.array([DIRECTION[1], DIRECTION[0]])
-    seen = [near(colour_at(figure, picture, 0, at + t * across), NEEDLE) for t in np.arange(-2, 2, 0.02)]
+    seen = [is_colour(colour_at(figure, picture, 0, at + t * across), NEEDLE) for t in np.arange(-2, 2, 0.02)]
     # 1.27 mm, less what the black edge and the pixels' smoothing take.
     assert 0.6 < 0.02 * sum(seen) <= 1.3
 
@@ -146,9 +146,9 @@ def test_the_access_map_shows_entries_on_the_side_they_are_on() -> None:
         next(i for i, v in enumerate(VIEWS) if v.name.endswith(side)) for side in ("front", "back")
     )
     at = np.array([CENTRE_P[0], CENTRE_P[2]])
-    assert near(colour_at(figure, picture, front, at), NO_LUNG)
+    assert is_colour(colour_at(figure, picture, front, at), NO_LUNG)
     seen_behind = colour_at(figure, picture, back, at)
-    assert not near(seen_behind, NO_LUNG) and np.ptp(seen_behind) > 0.1
+    assert not is_colour(seen_behind, NO_LUNG) and np.ptp(seen_behind) > 0.1
 
 
 def test_an_access_map_without_entries_says_so() -> None:

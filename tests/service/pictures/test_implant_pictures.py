@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 import numpy as np
 import pytest
 import trimesh
-from drawn_chest import CENTRE_P, chest, colour_at, near, pixels
+from drawn_chest import CENTRE_P, chest, colour_at, is_colour, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
@@ -164,13 +164,13 @@ def test_isodose_lines_are_named(drawn: Figure) -> None:
 def test_needles_and_seeds_are_drawn_where_they_cross(drawn: Figure, picture: np.ndarray) -> None:
     axial = planes(drawn)[0]
     along_needle = np.array([TIP[0], 30.0, 60.0])
-    assert near(colour_at(drawn, picture, 0, axial.on_page(along_needle)), NEEDLE)
+    assert is_colour(colour_at(drawn, picture, 0, axial.on_page(along_needle)), NEEDLE)
     for seed in a_needle_set().seeds:
-        assert near(colour_at(drawn, picture, 0, axial.on_page(np.array(seed.position_mm))), SEED)
+        assert is_colour(colour_at(drawn, picture, 0, axial.on_page(np.array(seed.position_mm))), SEED)
     # The second needle lies 8 mm beside the sagittal slice.
     sagittal = planes(drawn)[2]
-    assert near(colour_at(drawn, picture, 2, sagittal.on_page(np.array([TIP[0], 40.0, 60.0]))), NEEDLE)
-    assert not near(colour_at(drawn, picture, 2, sagittal.on_page(np.array([88.0, 60.0, 60.0]))), SEED)
+    assert is_colour(colour_at(drawn, picture, 2, sagittal.on_page(np.array([TIP[0], 40.0, 60.0]))), NEEDLE)
+    assert not is_colour(colour_at(drawn, picture, 2, sagittal.on_page(np.array([88.0, 60.0, 60.0]))), SEED)
 
 
 def test_the_ptv_is_outlined(picture: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from true_plans import honest_plan, patient
+from true_plans import box_patient, honest_plan
 
 from planner.records.paths import Path
 from planner.records.plan import Outcome, Plan, Status
@@ -41,7 +41,7 @@ def ended(plan: Plan | None, study_plan: StudyPlan = ASKED) -> StudyOutcome:
 @pytest.fixture(scope="module")
 def plans() -> dict[str, Plan | None]:
     """A plan with everything, one of paths alone, one without a path, and none."""
-    honest = honest_plan(patient())
+    honest = honest_plan(box_patient())
     nothing = replace(honest, paths=(), windows=(), outcome=Outcome(Status.NO_PATH, "Shown: no path."))
     return {"whole": ball_plan(), "paths": honest, "nothing": nothing, "none": None}
 

@@ -11,7 +11,7 @@ from fuzz_kind import FuzzKind, in_one
 from fuzz_voxels import JSON_TOKENS
 from mutations import in_json
 from true_implants import honest_implant
-from true_plans import honest_plan, patient
+from true_plans import box_patient, honest_plan
 
 from anatomy.errors import AnatomyError
 from anatomy.scene import Scene
@@ -72,7 +72,7 @@ def _rankings(folder: Path) -> list[Path]:
 
 def _plans(folder: Path) -> list[Path]:
     files = [folder / "implant.json", folder / "paths.json"]
-    for path, plan in zip(files, (honest_implant()[0], honest_plan(patient())), strict=True):
+    for path, plan in zip(files, (honest_implant()[0], honest_plan(box_patient())), strict=True):
         path.write_bytes(write_plan(plan))
     return files
 
@@ -126,7 +126,7 @@ def _check_plan(path: Path) -> object:
 
 @cache
 def _chest(name: str) -> Scene:
-    return (honest_implant()[1] if name == "implant" else patient()).scene
+    return (honest_implant()[1] if name == "implant" else box_patient()).scene
 
 
 def _read_seeds(path: Path) -> object:

@@ -11,22 +11,22 @@ from planner.records.request.request import Request
 from planner.search.kernels import verdicts
 
 TOLERANCE_MM = 1e-6
-"""Nearer to a boundary than this a line may be judged either way: float64 rounding, a thousand times over."""
+"""Nearer to a boundary than this, either verdict is right: a thousand times the float64 rounding."""
 
 
 SPARE_MM = 1.0
-"""Margins are told up to here; what is farther does not decide."""
+"""Margins are computed up to here; larger ones do not matter."""
 
 
 BEYOND_MM = 1e4
-"""As far go boxes on that the edge of the field of view cuts."""
+"""Boxes that the edge of the field of view cuts are extended this far."""
 
 
 LINES_AT_A_TIME = 256
 
 
 def hub_radius_of(request: Request) -> float:
-    """Of a hub without length there is nothing but the needle, and no hub is thinner than that."""
+    """The hub's radius; the needle's for a hub without length or a thinner one. [mm]"""
     radius = request.needle.outer_diameter_mm / 2
     return max(radius, request.pose.hub_diameter_mm / 2) if request.pose.hub_length_mm > 0 else radius
 
@@ -39,28 +39,28 @@ class Boxes:
     high: np.ndarray
 
 
-def boxes_of(mask: np.ndarray, spacing: np.ndarray, goes_on: bool = False) -> Boxes:
-    """The voxels of a mask, those that touch joined to larger boxes. With `goes_on` a box at the edge of the
-    field of view has no end there."""
+def boxes_of(mask: np.ndarray, spacing: np.ndarray, unbounded: bool = False) -> Boxes:
+    """The voxels of a mask, those that touch joined to larger boxes. With `unbounded`, a box at the edge of
+    the field of view is extended by BEYOND_MM."""
     first = np.argwhere(mask)
     last = first + 1
     for axis in (2, 1, 0):
-        first, last = rows_joined(first, last, axis)
+        first, last = join_boxes(first, last, axis)
     low, high = (first - 0.5) * spacing, (last - 0.5) * spacing
-    if goes_on:
+    if unbounded:
         low[first == 0] = -BEYOND_MM
         high[last == np.array(mask.shape)] = BEYOND_MM
     return Boxes(low, high)
 
 
-def rows_joined(first: np.ndarray, last: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes of voxels that meet along an axis and are alike across it, made one."""
-    others = [a for a in range(3) if a != axis]
-    across = np.concatenate([first[:, others], last[:, others]], axis=1)
-    order = np.lexsort((first[:, axis], *across.T))
-    first, last, across = first[order], last[order], across[order]
+def join_boxes(first: np.ndarray, last: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes, with those joined that meet along an axis and have the same cross-section."""
+    other_axes = [a for a in range(3) if a != axis]
+    cross_section = np.concatenate([first[:, other_axes], last[:, other_axes]], axis=1)
+    order = np.lexsort((first[:, axis], *cross_section.T))
+    first, last, cross_section = first[order], last[order], cross_section[order]
     begins = np.ones(len(first), bool)
-    begins[1:] = (across[1:] != across[:-1]).any(axis=1) | (first[1:, axis] != last[:-1, axis])
+    begins[1:] = (cross_section[1:] != cross_section[:-1]).any(axis=1) | (first[1:, axis] != last[:-1, axis])
     return first[begins], last[np.roll(begins, -1)]
 
 
@@ -71,27 +71,27 @@ def spans(boxes: Boxes, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
     for axis in range(3):
         p, d = lines.point[:, axis, None], lines.outward[:, axis, None]
         d = np.where(np.abs(d) < 1e-200, 1e-200, d)
-        one, two = (boxes.low[None, :, axis] - p) / d, (boxes.high[None, :, axis] - p) / d
-        np.maximum(first, np.minimum(one, two), out=first)
-        np.minimum(last, np.maximum(one, two), out=last)
+        at_low, at_high = (boxes.low[None, :, axis] - p) / d, (boxes.high[None, :, axis] - p) / d
+        np.maximum(first, np.minimum(at_low, at_high), out=first)
+        np.minimum(last, np.maximum(at_low, at_high), out=last)
     return first, last
 
 
 def length_in(boxes: Boxes, lines: Lines, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Length (n,) of each line in boxes that do not overlap, between two places on it. [mm]"""
+    """Length (n,) of each line in boxes that do not overlap, between two positions on it. [mm]"""
     first, last = spans(boxes, lines)
     inside = np.minimum(last, end[:, None]) - np.maximum(first, start[:, None])
     return np.asarray(np.maximum(0.0, inside).sum(axis=1))
 
 
-def segment_distance(one: np.ndarray, two: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def segment_distance(start: np.ndarray, end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Distance from segments to boxes, pair by pair. Half the slope of its square never falls along the
-    segment: bisection finds where it turns. [mm]"""
-    step = two - one
-    first, last = np.zeros(len(one)), np.ones(len(one))
+    segment: bisection finds where it changes sign. [mm]"""
+    step = end - start
+    first, last = np.zeros(len(start)), np.ones(len(start))
 
     def outside(t: np.ndarray) -> np.ndarray:
-        at = one + t[:, None] * step
+        at = start + t[:, None] * step
         return np.maximum(at - high, 0.0) + np.minimum(at - low, 0.0)
 
     for _ in range(46):
@@ -101,15 +101,17 @@ def segment_distance(one: np.ndarray, two: np.ndarray, low: np.ndarray, high: np
     return np.asarray(np.linalg.norm(outside(0.5 * (first + last)), axis=1))
 
 
-def near_pairs(one: np.ndarray, two: np.ndarray, boxes: Boxes, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Segments and boxes, pair by pair, that may lie within `reach`: the centre of such a box is no farther
-    from the segment than half its diagonal more."""
+def near_pairs(
+    start: np.ndarray, end: np.ndarray, boxes: Boxes, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Segments and boxes, pair by pair, that may lie within `reach` of each other: the box's centre is
+    within `reach` plus half the box's diagonal of the segment."""
     middle, half = 0.5 * (boxes.low + boxes.high), 0.5 * np.linalg.norm(boxes.high - boxes.low, axis=1)
-    step = (two - one)[:, None]
-    from_one = middle[None] - one[:, None]
+    step = (end - start)[:, None]
+    from_one = middle[None] - start[:, None]
     t = (from_one * step).sum(axis=2) / np.maximum(1e-30, (step**2).sum(axis=2))
-    away = np.linalg.norm(from_one - np.clip(t, 0.0, 1.0)[..., None] * step, axis=2)
-    segment, box = np.nonzero(away <= reach + half)
+    distance_mm = np.linalg.norm(from_one - np.clip(t, 0.0, 1.0)[..., None] * step, axis=2)
+    segment, box = np.nonzero(distance_mm <= reach + half)
     return segment, box
 
 
@@ -154,7 +156,7 @@ class Oracle:
         ]
 
     def judge(self, lines: Lines) -> Judged:
-        """What is true of the lines."""
+        """The verdicts and measures of the lines."""
         pieces = [
             self._judge(lines.take(slice(n, n + LINES_AT_A_TIME)))
             for n in range(0, len(lines), LINES_AT_A_TIME)
@@ -165,21 +167,21 @@ class Oracle:
         request = self.chest.request
         first, last = spans(self.target, lines)
         chord = np.maximum(0.0, last - first).sum(axis=1)
-        least = least_chord_mm(self.chest.scene, request.target, request.seeds.source.seed_length_mm)
-        missed = (chord == 0.0) | (chord < least)
+        least_mm = least_chord_mm(self.chest.scene, request.target, request.seeds.source.seed_length_mm)
+        missed = (chord == 0.0) | (chord < least_mm)
         tip = np.where(chord == 0.0, 0.0, np.where(last > first, first, np.inf).min(axis=1))
         end = tip + request.needle.max_length_mm
         hub_end = end + request.pose.hub_length_mm
-        # The body ends where air begins, an edge or corner that is only touched left out.
+        # The body ends where air begins; an edge or corner that is only touched does not count.
         first, last = spans(self.air, lines)
-        met = (last > first + 1e-9) & (last > tip[:, None])
-        entry = np.where(met, np.maximum(first, tip[:, None]), np.inf).min(axis=1)
+        leaves_body = (last > first + 1e-9) & (last > tip[:, None])
+        entry = np.where(leaves_body, np.maximum(first, tip[:, None]), np.inf).min(axis=1)
         edge = spans(Boxes(self.low[None], self.high[None]), lines)[1][:, 0]
         inside = entry >= np.minimum(edge, end)
         reentry = length_in(self.body, lines, entry, hub_end)
-        # The last voxel of the body on the way out: an outermost one is cut by the edge.
-        last_in = lines.point + (np.minimum(entry, edge) - 1e-7)[:, None] * lines.outward
-        index = np.floor(last_in / self.grid.spacing_mm + 0.5)
+        # If the last voxel of the body is an outermost one, the edge cuts the body there.
+        last_point = lines.point + (np.minimum(entry, edge) - 1e-7)[:, None] * lines.outward
+        index = np.floor(last_point / self.grid.spacing_mm + 0.5)
         outermost = ((index < 1) | (index > np.array(self.grid.shape) - 2)).any(axis=1)
         needle = self._margin(lines, tip, end, 0.0)
         hub_radius = hub_radius_of(request)
@@ -194,16 +196,26 @@ class Oracle:
         reasons[:, verdicts.TABLE] = table < 0.0
         reasons[:, verdicts.BORE] = bore < 0.0
         reasons[:, verdicts.HUB_BLOCKED] = hub < 0.0
-        # A line that misses the target has no needle: whatever else is said of it is as good a reason.
+        # A line that misses the target has no needle, so any other reason is accepted too.
         reasons[missed] = np.arange(len(verdicts.VERDICTS)) != verdicts.SAFE
-        decide = [needle, hub, table, bore, entry - end, edge - end, entry - edge, chord - least, reentry]
-        decide += [chord, entry - tip]
-        doubtful = np.any([(x != 0.0) & (np.abs(x) < TOLERANCE_MM) for x in decide], axis=0)
+        deciding = [
+            needle,
+            hub,
+            table,
+            bore,
+            entry - end,
+            edge - end,
+            entry - edge,
+            chord - least_mm,
+            reentry,
+        ]
+        deciding += [chord, entry - tip]
+        doubtful = np.any([(x != 0.0) & (np.abs(x) < TOLERANCE_MM) for x in deciding], axis=0)
         lung = length_in(self.lung, lines, tip, entry)
         return reasons, doubtful, tip, entry - tip, chord, lung, np.minimum(needle, hub)
 
     def _room(self, lines: Lines, *places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How far needle and hub stay off the table, and the hub's end off the bore, beyond what they need.
+        """Clearances above the need: of needle and hub from the table, of the hub's end from the bore. [mm]
         `places`: tip, needle's end, hub's end."""
         request, pose = self.chest.request, self.chest.scene.pose
         at = [self.grid.to_patient(lines.point + s[:, None] * lines.outward) for s in places]
@@ -217,20 +229,20 @@ class Oracle:
         return np.minimum(needle, np.minimum(free[1], free[2]) - hub_radius), bore
 
     def _margin(self, lines: Lines, start: np.ndarray, end: np.ndarray, extra: float) -> np.ndarray:
-        """Least (distance - need - extra) between two places, at most SPARE_MM. A point beyond the field of
-        view is judged at the nearest point of it, so that the axis becomes a polyline."""
+        """Least (distance - need - extra) between two positions, at most SPARE_MM. Points outside the field
+        of view are clipped to it, so that the axis becomes a polyline. [mm]"""
         with np.errstate(divide="ignore"):
             planes = [(x - lines.point) / lines.outward for x in (self.low, self.high)]
         cuts = np.sort(np.clip(np.concatenate(planes, axis=1), start[:, None], end[:, None]), axis=1)
         places = np.concatenate([start[:, None], cuts, end[:, None]], axis=1)
         n, piece = np.nonzero(np.diff(places, axis=1) > 0.0)
-        one, two = (
+        piece_start, piece_end = (
             np.clip(lines.point[n] + places[n, m, None] * lines.outward[n], self.low, self.high)
             for m in (piece, piece + 1)
         )
         margin = np.full(len(lines), SPARE_MM)
         for need, boxes in self.obstacles:
-            a, b = near_pairs(one, two, boxes, need + extra + SPARE_MM)
-            away = segment_distance(one[a], two[a], boxes.low[b], boxes.high[b])
-            np.minimum.at(margin, n[a], away - need - extra)
+            a, b = near_pairs(piece_start, piece_end, boxes, need + extra + SPARE_MM)
+            distance_mm = segment_distance(piece_start[a], piece_end[a], boxes.low[b], boxes.high[b])
+            np.minimum.at(margin, n[a], distance_mm - need - extra)
         return margin

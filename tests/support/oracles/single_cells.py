@@ -1,7 +1,7 @@
-"""Single cells of lines through a small patient of boxes, and what the search makes of them.
+"""Single cells of lines through a small patient of boxes, and what the search finds for them.
 
     plane A                               plane C
-      | node ####     bone ####  | skin |              lines leave along x; what is asked of them, table and
+      | node ####     bone ####  | skin |              lines leave along x; the request, the table and the
       |- - - #### - - - - #### - | - - -|- - ->        bore can be changed without another distance field
       |      ####          ####  |      |
 
@@ -48,7 +48,7 @@ class Patient:
 
 
 @cache
-def patient(
+def cell_patient(
     body: Box = BODY,
     nodes: tuple[Box, ...] = (NODE,),
     bones: tuple[Box, ...] = (),
@@ -60,8 +60,8 @@ def patient(
     limbs: tuple[Box, ...] = (),
     hub: float = 4.0,
 ) -> Patient:
-    """A body with a node, and with limbs, bones, vessels and a lung if asked; a needle of
-    28 mm with a hub of that length. Bones and arms need the clearance, vessels 2.5 mm. Fields are as coarse
+    """A body with a node, and optionally with limbs, bones, vessels and a lung; a needle of
+    28 mm with a hub of this length. Bones and arms need the clearance, vessels 2.5 mm. Fields are as coarse
     as the voxels."""
     grid = grid_of(shape, (spacing,) * 3)
     masks = {
@@ -85,59 +85,60 @@ def patient(
     return Patient(chest, search_fields(chest.scene, chest.request))
 
 
-def scattered(count: int, seed: int) -> tuple[Box, ...]:
-    """Single voxels of the usual grid, at random, none in or beside the node."""
+def scattered_voxels(count: int, seed: int) -> tuple[Box, ...]:
+    """Random single voxels of the default grid, none in or beside the node."""
     rng = np.random.default_rng(seed)
     free = np.argwhere(~box_mask(SHAPE, ((2, 2, 2), (6, 7, 7))))
     chosen = free[rng.choice(len(free), count, replace=False)].tolist()
     return tuple(((i, j, k), (i + 1, j + 1, k + 1)) for i, j, k in chosen)
 
 
-def sampled_margins(one: Patient, lines: Lines, s: np.ndarray, extra: float = 0.0) -> np.ndarray:
-    """(distance - need - extra) to the nearest box at s (n, k) of n lines, by looking at every box. Beyond
-    the field of view a point is judged at the nearest point of it. [mm]"""
-    spacing, shape = np.array(one.fields.spacing), np.array(one.fields.tissue.shape)
-    at = lines.point[:, None] + s[..., None] * lines.outward[:, None]
-    at = np.clip(at, -0.5 * spacing, (shape - 0.5) * spacing)
-    least = np.full(s.shape, np.inf)
-    for structure in one.chest.scene.of_role(Role.FORBIDDEN):
+def sampled_margins(patient: Patient, lines: Lines, s: np.ndarray, extra: float = 0.0) -> np.ndarray:
+    """(distance - need - extra) to the nearest box at s (n, k) of n lines, by computing every distance.
+    Points outside the field of view are clipped to it. [mm]"""
+    spacing, shape = np.array(patient.fields.spacing), np.array(patient.fields.tissue.shape)
+    points = lines.point[:, None] + s[..., None] * lines.outward[:, None]
+    points = np.clip(points, -0.5 * spacing, (shape - 0.5) * spacing)
+    margin_mm = np.full(s.shape, np.inf)
+    for structure in patient.chest.scene.of_role(Role.FORBIDDEN):
         mask = structure.mask.layer == structure.mask.label
-        need = one.chest.request.need_mm(structure.name) + extra
+        need = patient.chest.request.need_mm(structure.name) + extra
         for voxel in np.argwhere(mask) * spacing:
-            away = np.linalg.norm(np.maximum(0.0, np.abs(at - voxel) - 0.5 * spacing), axis=-1)
-            np.minimum(least, away - need, out=least)
-    return least
+            distance_mm = np.linalg.norm(np.maximum(0.0, np.abs(points - voxel) - 0.5 * spacing), axis=-1)
+            np.minimum(margin_mm, distance_mm - need, out=margin_mm)
+    return margin_mm
 
 
-def with_needle(one: Patient, length: float) -> Patient:
-    """The same with a needle of that length. [mm]"""
-    request = replace(one.chest.request, needle=Needle(max_length_mm=length))
-    return Patient(Chest(one.chest.scene, request), one.fields._replace(needle_length=length))
+def with_needle(patient: Patient, length: float) -> Patient:
+    """The same with a needle of this length. [mm]"""
+    request = replace(patient.chest.request, needle=Needle(max_length_mm=length))
+    return Patient(Chest(patient.chest.scene, request), patient.fields._replace(needle_length=length))
 
 
-def with_table(one: Patient, normal: np.ndarray, offset: float) -> Patient:
+def with_table(patient: Patient, normal: np.ndarray, offset: float) -> Patient:
     """The same with the table's plane at `offset` along `normal`. [mm]"""
-    pose = replace(one.chest.scene.pose, table=TableHalfSpace(normal, offset))
-    need = one.chest.request.need_mm("table")
-    fields = one.fields._replace(table_normal=vector3(normal), table_offset=offset, table_need=need)
-    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), fields)
+    pose = replace(patient.chest.scene.pose, table=TableHalfSpace(normal, offset))
+    need = patient.chest.request.need_mm("table")
+    fields = patient.fields._replace(table_normal=vector3(normal), table_offset=offset, table_need=need)
+    return Patient(Chest(replace(patient.chest.scene, pose=pose), patient.chest.request), fields)
 
 
-def with_bore(one: Patient, centre: np.ndarray, radius: float) -> Patient:
+def with_bore(patient: Patient, centre: np.ndarray, radius: float) -> Patient:
     """The same in a bore along z about `centre`. [mm]"""
-    pose = replace(one.chest.scene.pose, bore=Bore(centre, np.array([0.0, 0.0, 1.0]), radius))
-    fields = one.fields._replace(bore_centre=vector3(centre), bore_radius=radius)
-    return Patient(Chest(replace(one.chest.scene, pose=pose), one.chest.request), fields)
+    pose = replace(patient.chest.scene.pose, bore=Bore(centre, np.array([0.0, 0.0, 1.0]), radius))
+    fields = patient.fields._replace(bore_centre=vector3(centre), bore_radius=radius)
+    return Patient(Chest(replace(patient.chest.scene, pose=pose), patient.chest.request), fields)
 
 
-def along_x(one: Patient, gap: float = 32.0, before: float = 0.0) -> Blocks:
-    """A block of lines that leave along x. Plane A lies `before` the target's far side, C `gap` on. [mm]"""
-    corners = target_corners_B(one.fields)
+def along_x(patient: Patient, gap_ac: float = 32.0, gap_a: float = 0.0) -> Blocks:
+    """A block of lines that leave along x. Plane A lies `gap_a` before the target's far side, C
+    `gap_ac` after A. [mm]"""
+    corners = target_corners_B(patient.fields)
     centre = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
-    far, near = corners[:, 0].min() - centre[0], corners[:, 0].max() - centre[0]
+    far_mm, near_mm = corners[:, 0].min() - centre[0], corners[:, 0].max() - centre[0]
     w, e1, e2 = np.eye(3)[:, None]
-    depth_a = np.array([far - before])
-    return Blocks(w, e1, e2, centre, depth_a, np.array([near]), depth_a + gap, -w[:, None])
+    depth_a = np.array([far_mm - gap_a])
+    return Blocks(w, e1, e2, centre, depth_a, np.array([near_mm]), depth_a + gap_ac, -w[:, None])
 
 
 def cell_about(at_a: tuple[float, float], at_c: tuple[float, float], half_a: float, half_c: float) -> Cells:
@@ -158,8 +159,8 @@ def lines_in(b: Blocks, cell: Cells, count: int = 60) -> Lines:
 
 
 @dataclass(frozen=True)
-class Proved:
-    """What the search makes of a cell: its state, covering radius and depths. See kernels.cell."""
+class CellResult:
+    """The search's result for a cell: its state, covering radius and depths. See kernels.cell."""
 
     state: int
     radius: float
@@ -168,13 +169,13 @@ class Proved:
     tightest: float
 
 
-def proved(
-    one: Patient, b: Blocks, cell: Cells, per_parent: int = SIXTEENTHS, tightest: float = 0.0
-) -> Proved:
-    """Test the cell as the first child of a parent that says where obstacles come nearest (0.0: unknown)."""
+def cell_result(
+    patient: Patient, b: Blocks, cell: Cells, per_parent: int = SIXTEENTHS, tightest: float = 0.0
+) -> CellResult:
+    """Test the cell as the first child of a parent that knows where obstacles come nearest (0.0: unknown)."""
     wider = np.array([[2.0 if per_parent == SIXTEENTHS else 1.0, 2.0]])
     half = cell.half * wider
     centre = cell.centre + (half - cell.half)[:, [0, 0, 1, 1]]
     parent = Cells(cell.block, centre, half, np.array([[0.0, 0.0, tightest]]))
-    results = level.test_children(one.fields, b, parent, per_parent, 0.0)
-    return Proved(int(results.state[0]), float(results.radius_mm[0]), *results.depths_mm[0].tolist())
+    results = level.test_children(patient.fields, b, parent, per_parent, 0.0)
+    return CellResult(int(results.state[0]), float(results.radius_mm[0]), *results.depths_mm[0].tolist())

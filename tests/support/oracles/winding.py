@@ -1,4 +1,4 @@
-"""The winding number of a surface about a point, by solid angles: what is inside, without a tree or rays."""
+"""The winding number of a surface about a point, by solid angles: an inside test without a tree or rays."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A small chest with a ball to treat, and plans for it: quick, so that many can be made."""
+"""A small chest with a ball as its target, and plans for it: quick enough for many tests."""
 
 from dataclasses import replace
 from functools import cache
@@ -55,7 +55,7 @@ def ball_chest() -> Chest:
     return posed(grid, masks, REQUEST)
 
 
-def asked(**changes: object) -> Request:
+def changed_request(**changes: object) -> Request:
     """The request with changes."""
     return replace(REQUEST, **changes)
 
@@ -67,5 +67,5 @@ def ball_scene() -> Scene:
 
 @cache
 def ball_plan() -> Plan:
-    """The plan for the chest, made once."""
+    """The plan for the chest, the same for all tests."""
     return plan(ball_scene(), REQUEST).plan

@@ -1,4 +1,4 @@
-"""A plan that holds nothing yet, and a plain path: what a test needs of them, it replaces."""
+"""A plan without content and a simple path, of which each test replaces what it needs."""
 
 from planner import SOFTWARE
 from planner.records.paths import Aim, Path
@@ -7,7 +7,7 @@ from planner.records.request.request import Request
 from planner.records.search import Proof, SearchReport
 
 COMPLETE = SearchReport(1000, 10, 0, 2.0, True, 0.0, None, 0.0, Proof.NONE_STAYS_SAFE, ())
-"""A search to the end that found no safe line."""
+"""A complete search that found no safe line."""
 
 BARE_PLAN = Plan(
     schema=SCHEMA,

@@ -1,4 +1,4 @@
-"""Golden plans: what the plans of the real chest are held against. Run as a script, it writes them anew.
+"""Golden plans, with which plans of the real chest are compared. Run as a script, this rewrites them.
 
 python tests/run.py golden_plans 4R.json 3A.json lung.json        plans made by `seedpath plan`, in this order
 """
@@ -26,11 +26,11 @@ TOLERANCES = {
     "v150_percent": 6.0,
     "v200_percent": 9.0,
 }
-"""By how much sets differ that are found from different random seeds, on 4R."""
+"""How much needle sets from different random seeds differ, on 4R."""
 
 
 def summary(plan: Plan) -> dict[str, Any]:
-    """What a golden file keeps of a plan. mm, LPS."""
+    """The content of a golden file for a plan. mm, LPS."""
     assert plan.needle_set is not None and plan.dose is not None
     keys = ("d90_gy", "v100_percent", "v150_percent", "v200_percent")
     return {
@@ -56,5 +56,5 @@ def summary(plan: Plan) -> dict[str, Any]:
 
 if __name__ == "__main__":
     for target, file in zip(TARGETS, sys.argv[1:], strict=True):
-        kept = summary(read_plan(Path(file).read_bytes()).plan)
-        (GOLDEN / f"{target}.json").write_text(json.dumps(kept, indent=1) + "\n")
+        golden = summary(read_plan(Path(file).read_bytes()).plan)
+        (GOLDEN / f"{target}.json").write_text(json.dumps(golden, indent=1) + "\n")

@@ -27,12 +27,14 @@ BASE = MeasuredPath(
 )
 
 
-few = st.integers(0, 2)
-numbers = st.tuples(st.integers(0, 5), few, few, few, few, few, few)
-"""What a path is made of. Tests make the paths: type checks use `random`, which no strategy may."""
+zero_to_two = st.integers(0, 2)
+numbers = st.tuples(
+    st.integers(0, 5), zero_to_two, zero_to_two, zero_to_two, zero_to_two, zero_to_two, zero_to_two
+)
+"""Values of one path. The tests build the paths: type checks use `random`, which no strategy may."""
 
 
-def made(some: list[tuple[int, ...]]) -> list[MeasuredPath]:
+def paths_from(values: list[tuple[int, ...]]) -> list[MeasuredPath]:
     return [
         replace(
             BASE,
@@ -44,7 +46,7 @@ def made(some: list[tuple[int, ...]]) -> list[MeasuredPath]:
             length_mm=50.0 + length,
             craniocaudal_angle_deg=float(angle) - 1,
         )
-        for x, lung, punctures, fissures, clearance, length, angle in some
+        for x, lung, punctures, fissures, clearance, length, angle in values
     ]
 
 

@@ -1,8 +1,8 @@
-"""Random implants, each planned, written, read back and verified; some evaluated and planned again around
-what was found. None may fail, none be refused on reading.
+"""Random implants: each is planned, written, read back and verified; some are evaluated, and some replanned
+around measured needles. None may fail or be refused on reading.
 
-python tests/run.py random_implants FIRST COUNT plans the chests of these numbers and tells of every one that
-fails, by an exception too.
+python tests/run.py random_implants FIRST COUNT plans the chests of these numbers and prints every failure,
+exceptions included.
 """
 
 import sys
@@ -49,11 +49,11 @@ from service.schemas.plan.followup_file import (
 )
 
 EVALUATED, REPLANNED = 0.5, 0.2
-"""Parts of the implants that are evaluated, and planned again."""
+"""Fractions of the implants that are evaluated, and replanned."""
 CLOSED = 0.3
-"""Part of what is planned again in which no other path is left."""
-TOLD_EVERY = 10
-"""Of so many implants one tells how far it is."""
+"""Fraction of the replannings in which no other path is left."""
+PROGRESS_INTERVAL = 10
+"""Progress is printed after each this many implants."""
 LEAST_SPACING_MM = 4.5
 """No request may have less."""
 REACHING_MM = 60.0
@@ -62,7 +62,7 @@ REACHING_MM = 60.0
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one chest: what was made of it, and whatever was wrong with that."""
+    """The result for one chest: the status and kinds of results, and their faults."""
 
     number: int
     made: tuple[str, ...]
@@ -70,15 +70,15 @@ class Trial:
 
 
 def random_implant(number: int) -> Chest:
-    """The chest of that number, and a request for an implant."""
+    """The chest of this number, and a request for an implant."""
     chest = random_chest(number)
     rng = np.random.default_rng([13, number])
-    return Chest(chest.scene, _asked(rng, chest.scene, chest.request))
+    return Chest(chest.scene, _implant_request(rng, chest.scene, chest.request))
 
 
 def trial(number: int) -> Trial:
-    """Plan the implant of that number, and hold it against all that must be true of it; at times evaluate
-    seeds that were shifted, and plan again around needles that were."""
+    """Plan the implant of this number and check everything that must be true of it; sometimes evaluate
+    shifted seeds, and replan around shifted needles."""
     chest, rng = random_implant(number), np.random.default_rng([14, number])
     planned = plan(chest.scene, chest.request).plan
     ends, faults = [str(planned.outcome.status)], list(_faults_of_plan(chest.scene, planned))
@@ -103,7 +103,7 @@ def _faults_of_plan(scene: Scene, planned: Plan) -> Iterator[str]:
     if file.plan != planned or file.claimed_sha256 != file.content_sha256 or write_plan(file.plan) != text:
         yield "read back as another plan"
         yield from _refuted("as read", verify(file.plan, scene))
-    # What was read is what was made, so that verifying it again would say the same.
+    # The plan as read equals the plan as made, so verifying it again would give the same result.
     yield from _refuted("as made", planned.verification)
 
 
@@ -118,7 +118,7 @@ def _refuted(when: str, verification: Verification | None) -> Iterator[str]:
 
 
 def _evaluated(scene: Scene, planned: Plan, rng: np.random.Generator) -> Iterator[str]:
-    """Seeds of the plan all moved one way, and each a little: found as far away as the body goes."""
+    """The plan's seeds, shifted together and each a little more, as far as they stay possible."""
     assert planned.needle_set is not None
     way = rng.normal(size=3)
     way *= rng.choice([0.0, 3.0, 10.0, 35.0, 60.0]) / np.linalg.norm(way)
@@ -142,7 +142,7 @@ def _evaluated(scene: Scene, planned: Plan, rng: np.random.Generator) -> Iterato
 
 
 def _replanned(scene: Scene, planned: Plan, rng: np.random.Generator) -> Iterator[str]:
-    """Some needles of the plan as measured, a few mm and degrees off, and some seeds of them already in."""
+    """Some needles of the plan as measured, a few mm and degrees off, and some of their seeds in place."""
     needles: list[MeasuredNeedle] = []
     for path in planned.paths:
         if path.aim is not Aim.TARGET and (path.aim is Aim.GIVEN or rng.random() < 0.5):
@@ -174,7 +174,7 @@ def _replanned(scene: Scene, planned: Plan, rng: np.random.Generator) -> Iterato
         yield f"not read back: {refusal}"
 
 
-def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
+def _implant_request(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
     source = SOURCES[rng.integers(len(SOURCES))]
     least = max(LEAST_SPACING_MM, source.seed_length_mm)
     spacing = round(float(rng.uniform(least + 0.1, 12.0)), 1)
@@ -182,7 +182,7 @@ def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
     dated = rng.random() < 0.2
     request = replace(
         paths,
-        # Read from JSON, a request has either: what weights order, no ranking does.
+        # Read from JSON, a request has either weights or a ranking.
         ranking=DEFAULT_RANKING if paths.weights else paths.ranking,
         target=TargetRequest(
             structures=paths.target.structures,
@@ -195,7 +195,7 @@ def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
         search=replace(paths.search, covering_radius_mm=4.0),
         seeds=SeedRequest(
             model=source.name,
-            activity_mci=_of_the_range(rng, float(rng.uniform(0.2, 1.5)), 0.05, 5.0),
+            activity_mci=_value_in_range(rng, float(rng.uniform(0.2, 1.5)), 0.05, 5.0),
             spacing_mm=spacing,
             min_spacing_mm=min(max(5.0, least), spacing),
             calibration_date=calibrated if dated else None,
@@ -217,8 +217,8 @@ def _asked(rng: np.random.Generator, scene: Scene, paths: Request) -> Request:
     return _with_given(rng, scene, request) if rng.random() < 0.3 else request
 
 
-def _of_the_range(rng: np.random.Generator, usual: float, least: float, most: float) -> float:
-    """The usual value, or now and then one from all that a request may have."""
+def _value_in_range(rng: np.random.Generator, usual: float, least: float, most: float) -> float:
+    """The usual value, or sometimes one from the whole allowed range."""
     if rng.random() < 0.7:
         return round(usual, 2)
     return round(float(np.exp(rng.uniform(np.log(least), np.log(most)))), 2)
@@ -233,7 +233,7 @@ def _with_doses(scene: Scene) -> list[str]:
 def _prescribed(rng: np.random.Generator, organs: list[str]) -> Prescription:
     limited = {name: OrganGoal(d0_1cc_gy=150.0, d1cc_gy=60.0) for name in organs if rng.random() < 0.15}
     return Prescription(
-        dose_gy=_of_the_range(rng, float(rng.choice([80.0, 110.0, 120.0, 160.0])), 10.0, 500.0),
+        dose_gy=_value_in_range(rng, float(rng.choice([80.0, 110.0, 120.0, 160.0])), 10.0, 500.0),
         goals=Goals(
             v100_percent=float(rng.choice([80.0, 95.0, 99.9])),
             v150_percent=float(rng.choice([60.0, 100.0])),
@@ -286,7 +286,7 @@ def _point(p: np.ndarray) -> Point:
     return x, y, z
 
 
-def _tried(number: int) -> Trial:
+def _trial_with_exceptions(number: int) -> Trial:
     """The trial of that number; an exception is a fault of it, so that the numbers after it are tried too."""
     try:
         return trial(number)
@@ -301,12 +301,12 @@ def main(first: int, count: int) -> int:
     begun, ends = perf_counter(), Counter[str]()
     failed = 0
     for number in range(first, first + count):
-        outcome = _tried(number)
+        outcome = _trial_with_exceptions(number)
         ends.update(outcome.made)
         failed += bool(outcome.faults)
         for fault in outcome.faults:
             print(f"{number}: {fault}", flush=True)
-        if (number + 1 - first) % TOLD_EVERY == 0:
+        if (number + 1 - first) % PROGRESS_INTERVAL == 0:
             print(f"{number + 1 - first} done, {failed} failed", file=sys.stderr, flush=True)
     counts_text = ", ".join(f"{n} {end}" for end, n in sorted(ends.items()))
     print(f"{count} chests from {first} on: {counts_text}; {failed} failed; {perf_counter() - begun:.0f} s")

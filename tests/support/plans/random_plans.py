@@ -1,6 +1,6 @@
-"""Random path plans, each made, written, read back and verified: none may fail, none be refused on reading.
+"""Random path plans: each is made, written, read back and verified. None may fail or be refused on reading.
 
-python tests/run.py random_plans FIRST COUNT plans these chests and tells of every one that fails.
+python tests/run.py random_plans FIRST COUNT plans these chests and prints every failure.
 """
 
 import sys
@@ -19,15 +19,15 @@ from planner.verify import verify
 from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import read_plan, write_plan
 
-MADE_AGAIN = 10
-"""Of so many plans one is made again: it takes as long as the first time."""
-TOLD_EVERY = 25
-"""Of so many plans one tells how far it is."""
+REPEAT_INTERVAL = 10
+"""One plan in this many is made twice, which takes as long as the first time."""
+PROGRESS_INTERVAL = 25
+"""Progress is printed after each this many plans."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one chest: how its plan ended, and whatever was wrong with it."""
+    """The result for one chest: the status of its plan, and its faults."""
 
     number: int
     status: str
@@ -35,7 +35,7 @@ class Trial:
 
 
 def trial(number: int) -> Trial:
-    """Plan the chest of that number, and hold the plan against all that must be true of it."""
+    """Plan the chest of this number and check everything that must be true of the plan."""
     chest = random_chest(number)
     planned = plan(chest.scene, chest.request).plan
     return Trial(number, str(planned.outcome.status), tuple(_faults(chest, write_plan(planned), number)))
@@ -50,42 +50,42 @@ def _faults(chest: Chest, text: bytes, number: int) -> Iterator[str]:
     if file.claimed_sha256 != file.content_sha256 or write_plan(file.plan) != text:
         yield "read back as another plan"
     # The plan's own verification, and that of the plan as read.
-    for when, verification in (("made", file.plan.verification), ("read", verify(file.plan, chest.scene))):
+    for origin, verification in (("made", file.plan.verification), ("read", verify(file.plan, chest.scene))):
         if verification is None:
-            yield f"as {when}: not verified"
+            yield f"as {origin}: not verified"
             continue
         for check in verification.checks:
             if not check.passed:
-                yield f"as {when}: {check.name}, {check.subject}: {check.claimed} for {check.recomputed}"
+                yield f"as {origin}: {check.name}, {check.subject}: {check.claimed} for {check.recomputed}"
     if " 0.0 mm" in file.plan.outcome.message:
-        yield f"more than nothing, called 0.0: {file.plan.outcome.message}"
+        yield f"a length above zero written as 0.0: {file.plan.outcome.message}"
     for path in file.plan.paths:
         if (path.pleural_punctures == 0) != (path.lung_length_mm < PLEURAL_RUN_MM - LUNG_ROUNDING_MM):
             yield f"{path.id}: {path.pleural_punctures} punctures by {path.lung_length_mm} mm of lung"
-    if number % MADE_AGAIN == 0 and write_plan(plan(chest.scene, file.plan.request).plan) != text:
-        yield "not made again"
+    if number % REPEAT_INTERVAL == 0 and write_plan(plan(chest.scene, file.plan.request).plan) != text:
+        yield "planning again gives another plan"
 
 
 def main(first: int, count: int) -> int:
-    """Try that many chests from number `first` on; the exit status is 1 where a plan failed."""
-    begun, ends = perf_counter(), Counter[str]()
+    """Plan `count` chests from number `first` on; the exit status is 1 if a plan failed."""
+    start_s, status_counts = perf_counter(), Counter[str]()
     failed = 0
     for number in range(first, first + count):
         try:
             outcome = trial(number)
         except AnatomyError as refusal:
-            # Of a chest that is refused no plan is made, and none is wrong.
+            # A refused chest has no plan, so nothing can be wrong with it.
             print(f"{number}: refused: {refusal}", flush=True)
-            ends["refused"] += 1
+            status_counts["refused"] += 1
             continue
-        ends[outcome.status] += 1
+        status_counts[outcome.status] += 1
         failed += bool(outcome.faults)
         for fault in outcome.faults:
             print(f"{number}: {fault}", flush=True)
-        if sum(ends.values()) % TOLD_EVERY == 0:
-            print(f"{sum(ends.values())} done, {failed} failed", file=sys.stderr, flush=True)
-    counts_text = ", ".join(f"{n} {status}" for status, n in sorted(ends.items()))
-    print(f"{count} plans from {first} on: {counts_text}; {failed} failed; {perf_counter() - begun:.0f} s")
+        if sum(status_counts.values()) % PROGRESS_INTERVAL == 0:
+            print(f"{sum(status_counts.values())} done, {failed} failed", file=sys.stderr, flush=True)
+    counts_text = ", ".join(f"{n} {status}" for status, n in sorted(status_counts.items()))
+    print(f"{count} plans from {first} on: {counts_text}; {failed} failed; {perf_counter() - start_s:.0f} s")
     return 1 if failed else 0
 
 

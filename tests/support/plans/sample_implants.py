@@ -1,5 +1,5 @@
-"""A plan with a needle set, a dose and robustness, and what is made of it later. The numbers are invented:
-what is tested with them is how they are written, shown and kept."""
+"""A plan with a needle set, a dose and robustness, and its evaluation and replanning. The numbers are
+invented, to test how they are written, shown and stored."""
 
 from dataclasses import replace
 
@@ -92,7 +92,7 @@ def a_needle_set() -> NeedleSet:
         v100_reachable=True,
         time_ended=False,
         given_too_near=(
-            # Not in the order in which they are told.
+            # Not in the order in which they are reported.
             TooNear("N1", None, "N2", NeedleParts.HUB_AND_SHAFT, -0.5, 0.0),
             TooNear("N1", "aorta", None, NeedleParts.NEEDLE, 0.75, 2.0),
         ),
@@ -102,7 +102,7 @@ def a_needle_set() -> NeedleSet:
 
 
 def a_dose() -> DoseReport:
-    """Of its limits two are exceeded: the first by a hair, the second by more."""
+    """Two of its limits are exceeded: the first barely, the second by more."""
     return DoseReport(
         medium=MEDIUM,
         source="amersham_6711",
@@ -220,7 +220,7 @@ def a_robustness() -> Robustness:
 
 
 def implant_plan(request: Request = ASKED, status: Status = Status.PLANNED) -> Plan:
-    """One ranked path that is a needle too, and one needle that is not ranked."""
+    """One ranked path that is also a needle, and one needle that is not ranked."""
     return replace(
         BARE_PLAN,
         request=request,

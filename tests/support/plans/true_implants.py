@@ -4,7 +4,7 @@ r"""An implant that is true: a few needles from the front into the node of the c
            \ | /      six needles, 7 mm apart in the node and farther apart at their hubs
             node
 
-Where needles and seeds lie is laid down here. What they cross and give the planner's own parts measure.
+The positions of needles and seeds are fixed here. The planner's own parts compute crossings and doses.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import fsum
 
 import numpy as np
-from true_plans import REQUEST, Patient, as_tuple, honest_plan, patient
+from true_plans import REQUEST, Patient, as_tuple, box_patient, honest_plan
 
 from anatomy.scene import Scene
 from planner.dose.ptv import ptv_of
@@ -38,9 +38,9 @@ from planner.robustness.robustness import robustness
 TIPS_B = [(x, 75.0, z) for x in (50.0, 57.0) for z in (55.0, 62.0, 69.0)]
 MIDDLE_B = (53.5, 62.0)
 FAN = 0.01
-"""How much a needle leans outward, for each mm that its tip lies off the middle."""
+"""Lateral component of a needle's outward direction, for each mm that its tip lies off the middle."""
 STOPS_MM = (3.0, 12.0)
-"""Where seeds are left, from the tip."""
+"""Distances of the seeds from the tip."""
 
 PRESCRIPTION = Prescription(
     dose_gy=60.0,
@@ -48,13 +48,13 @@ PRESCRIPTION = Prescription(
     organ_goals={"heart": OrganGoal(d2cc_gy=100.0), "aorta": OrganGoal(d0_1cc_gy=200.0, d1cc_gy=90.0)},
     prior_external=PriorExternal(60.0, 30),
 )
-"""Small enough for the few seeds: all goals are met."""
+"""The dose is small enough for these few seeds to meet all goals."""
 
-ASKED = replace(REQUEST, prescription=PRESCRIPTION)
+REQUEST_WITH_PRESCRIPTION = replace(REQUEST, prescription=PRESCRIPTION)
 
 
-def leaning(tip_B: Sequence[float], fan: float) -> np.ndarray:
-    """Which way a needle with its tip there leads out."""
+def outward_of(tip_B: Sequence[float], fan: float) -> np.ndarray:
+    """The outward direction of a needle with this tip, not normalised."""
     return np.array([fan * (tip_B[0] - MIDDLE_B[0]), -1.0, fan * (tip_B[2] - MIDDLE_B[1])])
 
 
@@ -68,12 +68,12 @@ def measured(scene: Scene, request: Request, tip_B: Sequence[float], outward_B: 
 
 
 def drops(needle: MeasuredPath, stops_mm: Sequence[float]) -> tuple[SeedDrop, ...]:
-    """Seeds at these distances from the tip."""
-    places = [needle.entry_P + (needle.length_mm - s) * needle.direction_P for s in stops_mm]
-    backs = [0.0, *(b - a for a, b in pairwise(stops_mm))]
+    """Seeds at these distances from the tip. [mm]"""
+    positions = [needle.entry_P + (needle.length_mm - s) * needle.direction_P for s in stops_mm]
+    retractions_mm = [0.0, *(b - a for a, b in pairwise(stops_mm))]
     return tuple(
-        SeedDrop(as_tuple(p), needle.direction, needle.length_mm - s, back)
-        for p, s, back in zip(places, stops_mm, backs, strict=True)
+        SeedDrop(as_tuple(p), needle.direction, needle.length_mm - s, retraction_mm)
+        for p, s, retraction_mm in zip(positions, stops_mm, retractions_mm, strict=True)
     )
 
 
@@ -84,8 +84,8 @@ def needle_paths(
     stops_mm: Sequence[float] = STOPS_MM,
     fan: float = FAN,
 ) -> list[Path]:
-    """The planned needles and those given, by rank, numbered from 1."""
-    aims = {measured(scene, request, tip, leaning(tip, fan)): Aim.PTV for tip in tips_B}
+    """The planned needles and the given ones, by rank, numbered from 1."""
+    aims = {measured(scene, request, tip, outward_of(tip, fan)): Aim.PTV for tip in tips_B}
     for needle in request.needle_set.given_needles:
         tip, entry = (scene.grid.to_box(np.array(p)) for p in (needle.tip_mm, needle.entry_mm))
         aims[measured(scene, request, tuple(tip), entry - tip)] = Aim.GIVEN
@@ -105,7 +105,7 @@ def needle_paths(
 
 
 def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
-    """The set of these needles. None of them is in another's way."""
+    """The set of these needles. None of them blocks another."""
     lung, punctures = fsum(p.lung_length_mm for p in paths), sum(p.pleural_punctures for p in paths)
     cost = lung + request.needle_set.puncture_cost_mm * punctures + len(paths)
     seeds = [
@@ -114,7 +114,7 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
     seeds_in_place = [
         PlacedSeed(None, s.position_mm, s.axis, None, None) for s in request.needle_set.given_seeds
     ]
-    stated = NeedleSet(
+    needle_set = NeedleSet(
         arrangement=str(request.needle_set.arrangement),
         path_ids=tuple(p.id for p in paths),
         order=tuple(p.id for p in paths),
@@ -138,18 +138,18 @@ def set_of(scene: Scene, request: Request, paths: Sequence[Path]) -> NeedleSet:
         ),
         claims=(),
     )
-    return replace(stated, claims=set_claims(stated, tuple(paths), scene.missing))
+    return replace(needle_set, claims=set_claims(needle_set, tuple(paths), scene.missing))
 
 
 def seeds_in(needles: NeedleSet) -> list[GivenSeed]:
     return [GivenSeed(s.position_mm, s.axis) for s in needles.seeds]
 
 
-def seed_doses(plan: Plan, who: Patient, paths: Sequence[Path]) -> Plan:
-    """The plan with these needles after its paths, their dose, and the words for it."""
+def seed_doses(plan: Plan, patient: Patient, paths: Sequence[Path]) -> Plan:
+    """The plan with these needles after its paths, with their dose and the outcome message."""
     request = plan.request
     ranked_paths = tuple(p for p in plan.paths if p.aim is Aim.TARGET)
-    needles = set_of(who.scene, request, paths)
+    needles = set_of(patient.scene, request, paths)
     plan = replace(
         plan,
         paths=(
@@ -158,12 +158,12 @@ def seed_doses(plan: Plan, who: Patient, paths: Sequence[Path]) -> Plan:
         ),
         needle_set=needles,
     )
-    return dosed(plan, who)
+    return dosed(plan, patient)
 
 
-def dosed(plan: Plan, who: Patient) -> Plan:
+def dosed(plan: Plan, patient: Patient) -> Plan:
     """The plan with the dose of its set's seeds."""
-    request, scene = plan.request, who.scene
+    request, scene = plan.request, patient.scene
     assert plan.needle_set is not None and request.prescription is not None
     seeds, dose = seeds_in(plan.needle_set), seed_dose(request.seeds)
     ptv = ptv_of(scene, request.target)
@@ -184,36 +184,39 @@ def dosed(plan: Plan, who: Patient) -> Plan:
 
 
 def in_words(plan: Plan) -> Plan:
-    """The plan with the status and the message that its numbers call for."""
+    """The plan with the status and the message that follow from its numbers."""
     assert plan.dose is not None
-    met = all(goal.met for goal in plan.dose.goals)
-    status = Status.PLANNED if met else Status.GOALS_NOT_MET
+    goals_met = all(goal.met for goal in plan.dose.goals)
+    status = Status.PLANNED if goals_met else Status.GOALS_NOT_MET
     return replace(plan, outcome=replace(plan.outcome, status=status, message=message_of(plan)))
 
 
 def implanted(
-    request: Request = ASKED, tips_B: Sequence[Sequence[float]] = TIPS_B, fan: float = FAN
+    request: Request = REQUEST_WITH_PRESCRIPTION, tips_B: Sequence[Sequence[float]] = TIPS_B, fan: float = FAN
 ) -> tuple[Plan, Patient]:
     """A true plan with an implant, and the patient it is for."""
-    who = patient(request=request)
+    patient = box_patient(request=request)
     lines = {"anterior": ((58.0, 66.0, 62.0), (0.1, -1.0, 0.05))}
-    paths = needle_paths(who.scene, request, tips_B, fan=fan)
-    return seed_doses(honest_plan(who, request, lines), who, paths), who
+    paths = needle_paths(patient.scene, request, tips_B, fan=fan)
+    return seed_doses(honest_plan(patient, request, lines), patient, paths), patient
 
 
 @cache
 def honest_implant() -> tuple[Plan, Patient]:
-    """The one made once."""
+    """The same implant for all tests."""
     return implanted()
 
 
 def given_needle(scene: Scene, tip_B: Sequence[float], outward_B: Sequence[float]) -> GivenNeedle:
-    """A needle as measured: its entry was read off some way outside the skin."""
-    grid, along = scene.grid, np.array(outward_B) / np.linalg.norm(outward_B)
-    ends = (np.array(tip_B) + 80.0 * along, np.array(tip_B))
+    """A needle as measured; its measured entry lies outside the skin."""
+    grid, direction = scene.grid, np.array(outward_B) / np.linalg.norm(outward_B)
+    ends = (np.array(tip_B) + 80.0 * direction, np.array(tip_B))
     entry, tip = (as_tuple(grid.to_patient(p)) for p in ends)
     return GivenNeedle(entry, tip)
 
 
 def with_given(*needles: GivenNeedle, seeds: Sequence[GivenSeed] = ()) -> Request:
-    return replace(ASKED, needle_set=NeedleSetRequest(given_needles=needles, given_seeds=tuple(seeds)))
+    return replace(
+        REQUEST_WITH_PRESCRIPTION,
+        needle_set=NeedleSetRequest(given_needles=needles, given_seeds=tuple(seeds)),
+    )

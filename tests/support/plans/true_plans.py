@@ -1,7 +1,7 @@
 """Plans that are true by construction, for scenes whose structures are boxes.
 
-Each structure is one box, so that what an axis runs through follows from the box's six planes, and how far
-it passes from the box from a search along the axis. No voxel is looked at, none of the planner's code used.
+Each structure is one box, so that what an axis runs through follows from the box's six planes, and its
+distance from the box from a search along the axis. No voxels and none of the planner's code are used.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ RADIUS, NEEDLE, SEED = 0.635, 120.0, 4.5
 REACH = 100.0
 
 Voxels = tuple[tuple[int, int, int], tuple[int, int, int]]
-"""First voxel and the one after the last, along each axis."""
+"""The first voxel along each axis, and the one after the last."""
 
 BODY: tuple[Role, Voxels] = (Role.SKIN, ((8, 10, 0), (52, 50, 40)))
 ORGANS: dict[str, tuple[Role, Voxels]] = {
@@ -55,8 +55,8 @@ ORGANS: dict[str, tuple[Role, Voxels]] = {
     "table": (Role.OUTSIDE, ((2, 53, 0), (58, 56, 40))),
     "arm": (Role.OUTSIDE, ((54, 20, 0), (58, 30, 40))),
 }
-"""A chest of boxes, 120 mm wide, deep and high; i to the left, j posterior, k cranial. The body is cut above
-and below; the node reaches into the right lung."""
+"""A chest of boxes, 120 mm wide, deep and high; i to the left, j posterior, k cranial. The field of
+view cuts the body above and below; the node reaches into the right lung."""
 
 REQUEST = Request(
     target=TargetRequest(("node",), min_chord_mm=4.5),
@@ -74,8 +74,8 @@ LINES = {
     "left": ((55.0, 66.0, 62.0), (0.6, -1.0, 0.1)),
     "right, longer": ((55.0, 66.0, 54.0), (-1.0, -0.4, 0.2)),
 }
-"""A point of each needle's axis, in B, and where it leads out: through both right lobes, through no lung, and
-through the left lung; the last is worse than the first in everything."""
+"""A point of each needle's axis and its outward direction, in B: through both right lobes, through no lung,
+and through the left lung; the last is worse than the first in every score."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,12 +108,12 @@ class Patient:
         return [(name, box) for name, box in self.boxes.items() if box.role in roles]
 
 
-def patient(
+def box_patient(
     organs: Mapping[str, tuple[Role, Voxels]] = ORGANS,
     request: Request = REQUEST,
     motion: np.ndarray | None = None,
 ) -> Patient:
-    """The scene of those boxes, with each structure in the role given here."""
+    """The scene of these boxes, with each structure in the role given here."""
     X = np.diag([*SPACING, 1.0])
     grid = Grid(SHAPE, X if motion is None else motion @ X)
     layers = MaskLayers(SHAPE)
@@ -139,92 +139,96 @@ def patient(
     return Patient(full_scene, boxes)
 
 
-def honest_plan(who: Patient, request: Request = REQUEST, lines: Mapping[str, tuple] = LINES) -> Plan:
+def honest_plan(patient: Patient, request: Request = REQUEST, lines: Mapping[str, tuple] = LINES) -> Plan:
     """A true plan: the paths on `lines`, ranked, with seeds."""
-    paths = [honest_path(who, request, name, *line) for name, line in lines.items()]
+    paths = [honest_path(patient, request, name, *line) for name, line in lines.items()]
     paths = [replace(p, pareto=not any(beats(q, p) for q in paths)) for p in paths]
     paths = sorted(paths, key=quantities)
     paths = [replace(p, rank=n) for n, p in enumerate(paths, start=1)]
     plan = replace(
         BARE_PLAN,
-        inputs=who.scene.inputs,
+        inputs=patient.scene.inputs,
         request=request,
-        roles=tuple((s.name, str(s.role)) for s in who.scene.structures),
-        skin_structures=who.scene.skin_structures,
-        skin_source=skin_text(who.scene.skin_structures),
-        missing_structures=who.scene.missing,
-        notes=who.scene.notes,
+        roles=tuple((s.name, str(s.role)) for s in patient.scene.structures),
+        skin_structures=patient.scene.skin_structures,
+        skin_source=skin_text(patient.scene.skin_structures),
+        missing_structures=patient.scene.missing,
+        notes=patient.scene.notes,
         outcome=Outcome(Status.PLANNED, ""),
         search=SearchReport(1000, 10, 100, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ()),
         paths=tuple(paths),
         windows=tuple(window_of(p) for p in paths),
         blocked_by=(
             Blocker(Constraint.CLEARANCE, "vertebrae", 0.25),
-            Blocker(Constraint.CLEARANCE if who.scene.pose.table is None else Constraint.TABLE, "table", 0.5),
+            Blocker(
+                Constraint.CLEARANCE if patient.scene.pose.table is None else Constraint.TABLE, "table", 0.5
+            ),
         ),
     )
-    return in_words(plan, who)
+    return in_words(plan, patient)
 
 
 @pytest.fixture(scope="module")
-def who() -> Patient:
-    return patient()
+def patient() -> Patient:
+    return box_patient()
 
 
 @pytest.fixture(scope="module")
-def true_plan(who: Patient) -> Plan:
-    return honest_plan(who)
+def true_plan(patient: Patient) -> Plan:
+    return honest_plan(patient)
 
 
 def window_of(path: Path) -> Window:
-    """The window of one path: its id tells the side, where there is one."""
-    side = next((word for word in path.window.replace(",", "").split() if word in SIDES), None)
+    """The window of one path; its id names the side, if there is one."""
+    side = next((side_word for side_word in path.window.replace(",", "").split() if side_word in SIDES), None)
     place = WindowPlace("lateral", side, None, None, None)
     return Window(path.window, window_text(place), place, (path.id,), 100.0, path.lung_length_mm)
 
 
-def in_words(plan: Plan, who: Patient) -> Plan:
-    """The plan, with the sentences that its numbers call for: what is changed on purpose is to be the only
+def in_words(plan: Plan, patient: Patient) -> Plan:
+    """The plan with the sentences that follow from its numbers: a deliberate change is then the only
     fault."""
     search = plan.search
     proves = proof_of(search.complete, search.covering_radius_mm, search.safe_lines)
-    search = replace(search, surface_slack_mm=who.scene.surface_slack_mm, proves=proves)
-    search = replace(search, claims=claims_of(search, who.scene.missing))
+    search = replace(search, surface_slack_mm=patient.scene.surface_slack_mm, proves=proves)
+    search = replace(search, claims=claims_of(search, patient.scene.missing))
     return replace(plan, outcome=replace(plan.outcome, message=message_of(plan)), search=search)
 
 
 def quantities(p: Path) -> tuple[float, ...]:
-    """By what paths are ranked, less being better."""
+    """The values by which paths are ranked; less is better."""
     return p.lung_length_mm, p.pleural_punctures, p.fissures_crossed, -p.clearance_mm, p.length_mm
 
 
-def beats(one: Path, two: Path) -> bool:
-    pairs = list(zip(quantities(one), quantities(two), strict=True))
+def beats(path: Path, other: Path) -> bool:
+    pairs = list(zip(quantities(path), quantities(other), strict=True))
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
-def honest_path(who: Patient, request: Request, name: str, point: tuple, outward: tuple) -> Path:
+def honest_path(patient: Patient, request: Request, name: str, point: tuple, outward: tuple) -> Path:
     """The path on one line of B, by the planes of the boxes."""
     d = np.array(outward) / np.linalg.norm(outward)
-    node = next(box for _, box in who.of(Role.TARGET))
-    body = next(box for _, box in who.of(Role.SKIN))
+    node = next(box for _, box in patient.of(Role.TARGET))
+    body = next(box for _, box in patient.of(Role.SKIN))
     tip = np.array(point) + node.span(np.array(point), d)[0] * d
     length = body.span(tip, d)[1]
     chord = node.span(tip, d)[1]
     crosses = []
-    for structure, box in who.boxes.items():
+    for structure, box in patient.boxes.items():
         first, last = box.span(tip, d)
         first, last = max(first, 0.0), min(last, length)
         if box.role is not Role.SKIN and last - first > 1e-6:
             crosses.append(Crossing(structure, length - last, length - first))
     crosses.sort(key=lambda c: (c.from_mm, c.to_mm, c.structure))
-    # The node lies at the tip, so that what is left of a lung ends where the node begins.
+    # The node lies at the tip, so lung counts only up to where the node begins.
     lung = [(c.from_mm, min(c.to_mm, length - chord)) for c in crosses if c.structure.startswith("lung")]
     lung = sorted(span for span in lung if span[1] > span[0])
     gaps = [b[0] - a[1] for a, b in pairwise(lung)]
-    free = {n: min(REACH, axis_distance(box, tip, d, NEEDLE) - RADIUS) for n, box in who.of(Role.FORBIDDEN)}
+    free = {
+        n: min(REACH, axis_distance(box, tip, d, NEEDLE) - RADIUS) for n, box in patient.of(Role.FORBIDDEN)
+    }
     nearest = min(free, key=lambda n: free[n], default="")
-    grid = who.scene.grid
+    grid = patient.scene.grid
     direction = grid.vectors_to_patient(-d)
     entry = grid.to_patient(tip + length * d)
     return Path(
@@ -252,13 +256,13 @@ def honest_path(who: Patient, request: Request, name: str, point: tuple, outward
 
 
 def honest_seeds(
-    entry: np.ndarray, direction: np.ndarray, length: float, room: float, request: Request
+    entry: np.ndarray, direction: np.ndarray, length: float, length_mm: float, request: Request
 ) -> tuple[SeedDrop, ...]:
-    """Seeds from the tip as far as `room`, at the asked spacing. The axis leaves the node through a face, so
-    that distance to the node grows no faster than the way along the axis."""
+    """Seeds within `length_mm` of the tip, at the requested spacing. The axis leaves the node through a face,
+    so that the distance to the node grows no faster than the distance along the axis."""
     depths = []
     distal = 0.0
-    while distal + SEED <= room:
+    while distal + SEED <= length_mm:
         depths.append(length - distal - SEED / 2)
         distal += request.seeds.spacing_mm
     return tuple(
@@ -273,8 +277,8 @@ def honest_seeds(
 
 
 def axis_distance(box: Box, tip: np.ndarray, d: np.ndarray, length: float) -> float:
-    """From the axis between s = 0 and s = length to a box, points outside the field of view being judged at
-    the nearest point of it. It is piecewise convex: samples bracket the least, thirds close in on it."""
+    """From the axis between s = 0 and s = length to a box; for points outside the field of view, from its
+    nearest point. It is piecewise convex: samples bracket the minimum, a ternary search narrows it."""
 
     def at(s: np.ndarray) -> np.ndarray:
         points = np.clip(tip + np.multiply.outer(s, d), -0.5 * SPACING, (np.array(SHAPE) - 0.5) * SPACING)
@@ -285,8 +289,8 @@ def axis_distance(box: Box, tip: np.ndarray, d: np.ndarray, length: float) -> fl
     low, high = s[max(0, n - 1)], s[min(len(s) - 1, n + 1)]
     for _ in range(200):
         thirds = np.array([low + (high - low) / 3, high - (high - low) / 3])
-        one, two = at(thirds)
-        low, high = (low, thirds[1]) if one <= two else (thirds[0], high)
+        at_lower, at_upper = at(thirds)
+        low, high = (low, thirds[1]) if at_lower <= at_upper else (thirds[0], high)
     return float(min(at(np.array([low, high, s[0], s[-1]]))))
 
 

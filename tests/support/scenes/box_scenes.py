@@ -11,7 +11,7 @@ from anatomy.scene import Scene, scene
 from anatomy.structures import Role, Segmentation, Structure
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
-"""First voxel and the one after the last, along each axis."""
+"""The first voxel along each axis, and the one after the last."""
 
 
 def pose_P(rotation_deg: tuple[float, float, float] = (0, 0, 0), origin=(0.0, 0.0, 0.0)) -> np.ndarray:
@@ -35,8 +35,8 @@ def box_mask(shape: tuple[int, int, int], *boxes: Box) -> np.ndarray:
     return mask
 
 
-def made_scene(grid: Grid, masks: Mapping[str, tuple[Role, np.ndarray]]) -> Scene:
-    """A scene of the named masks, each with its role. Overlaps go to layers of their own."""
+def scene_of_masks(grid: Grid, masks: Mapping[str, tuple[Role, np.ndarray]]) -> Scene:
+    """A scene of the named masks, each with its role. Overlapping masks get layers of their own."""
     layers = MaskLayers(grid.shape)
     structures = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in masks.items())
     return scene(Segmentation(grid, structures, ()))
@@ -55,21 +55,23 @@ CHEST: dict[str, tuple[Role, Box]] = {
 """A chest of boxes: 120 x 100 x 120 mm, i to the left, j posterior, k cranial. The node reaches into lung."""
 
 
-def chest(motion: np.ndarray | None = None, **more: tuple[Role, Box]) -> Scene:
+def chest(motion: np.ndarray | None = None, **boxes: tuple[Role, Box]) -> Scene:
     """The chest of boxes, with further boxes, moved as a whole."""
     grid = grid_of(CHEST_SHAPE, CHEST_SPACING, motion)
-    parts = {**CHEST, **more}
-    return made_scene(grid, {name: (role, box_mask(CHEST_SHAPE, box)) for name, (role, box) in parts.items()})
+    parts = {**CHEST, **boxes}
+    return scene_of_masks(
+        grid, {name: (role, box_mask(CHEST_SHAPE, box)) for name, (role, box) in parts.items()}
+    )
 
 
 def at_voxel(grid: Grid, *index: float) -> np.ndarray:
-    """The place of a (fractional) voxel index in P."""
+    """The position of a (fractional) voxel index in P. [mm]"""
     return grid.to_patient(np.array(index) * grid.spacing_mm)
 
 
-def sampled(grid: Grid, mask: np.ndarray, one: np.ndarray, two: np.ndarray, n: int = 400) -> float:
-    """Least distance from n points of the segment, each brought into the grid's box, to any voxel's box."""
-    x = np.clip(one + np.linspace(0, 1, n)[:, None] * (two - one), grid.lower_B, grid.upper_B)
+def sampled_distance(grid: Grid, mask: np.ndarray, start: np.ndarray, end: np.ndarray, n: int = 400) -> float:
+    """Least distance from n points of the segment, clipped to the grid's box, to any voxel's box. [mm]"""
+    points = np.clip(start + np.linspace(0, 1, n)[:, None] * (end - start), grid.lower_B, grid.upper_B)
     centres = np.argwhere(mask) * grid.spacing_mm
-    gap = np.maximum(0, np.abs(x[:, None, :] - centres) - grid.spacing_mm / 2)
-    return float(np.linalg.norm(gap, axis=2).min(initial=np.inf))
+    offset_mm = np.maximum(0, np.abs(points[:, None, :] - centres) - grid.spacing_mm / 2)
+    return float(np.linalg.norm(offset_mm, axis=2).min(initial=np.inf))

@@ -50,7 +50,7 @@ def colour_at(figure: Figure, picture: np.ndarray, axes: int, on_page: np.ndarra
     return picture[picture.shape[0] - 1 - int(y), int(x)]
 
 
-def near(colour: np.ndarray, name: str) -> bool:
+def is_colour(colour: np.ndarray, name: str) -> bool:
     return bool(np.abs(colour - np.array(to_rgb(name))).max() < 0.02)
 
 

@@ -1,4 +1,4 @@
-"""A small chest made in code, as a label map with its names: enough for the whole way, and quick."""
+"""A small synthetic chest, as a label map with its names: quick, and enough for a complete plan."""
 
 import json
 from pathlib import Path

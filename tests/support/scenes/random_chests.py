@@ -1,10 +1,9 @@
-"""Random chests, small enough to be planned in a second or two, with what is asked of each.
+"""Random chests, small enough to be planned in a second or two, each with a request.
 
-A number makes a chest: always the same. Grids are oblique or straight, voxels anisotropic, slices thick or
-thin. Lungs lie in lobes with gaps between them, with specks of one in another, holes and islands outside.
+Each number gives one chest, always the same. Grids are oblique or straight, voxels anisotropic, slices thick
+or thin. Lungs lie in lobes with gaps between them, with specks of one in another, holes and islands outside.
 Targets are balls, boxes, plates, a few voxels and two parts; roles, clearances, poses, needles, chords and
-radii are drawn from what a request may ask for, round numbers and others.
-"""
+radii are drawn from what a request may ask for, round numbers and others."""
 
 from types import MappingProxyType
 
@@ -41,7 +40,7 @@ LEAST_VOXELS = 4
 
 
 def random_chest(number: int) -> Chest:
-    """The chest of that number, and a request for paths alone."""
+    """The chest of this number, and a request for paths only."""
     rng = np.random.default_rng([12, number])
     grid = _grid(rng)
     middle = 0.5 * (np.array(grid.shape) - 1) * grid.spacing_mm
@@ -70,63 +69,66 @@ def _grid(rng: np.random.Generator) -> Grid:
 
 
 def _masks(rng: np.random.Generator, grid: Grid, middle: np.ndarray) -> Masks:
-    half = middle * rng.uniform(0.75, 1.25, 3)
-    body = ellipsoid(grid, middle, half)
-    at = middle + rng.uniform(-0.3, 0.3, 3) * half
-    target = _target(rng, grid, at) & body
+    half_axes = middle * rng.uniform(0.75, 1.25, 3)
+    body = ellipsoid(grid, middle, half_axes)
+    target_centre = middle + rng.uniform(-0.3, 0.3, 3) * half_axes
+    target = _target(rng, grid, target_centre) & body
     if np.count_nonzero(target) < LEAST_VOXELS:
         target = _few_voxels(grid, middle)
     inside = body & ~target
     masks: dict[str, tuple[Role | None, np.ndarray]] = {"body": (Role.SKIN, body)}
-    masks.update(_lungs(rng, grid, middle, half, inside))
+    masks.update(_lungs(rng, grid, middle, half_axes, inside))
     for name in rng.permutation(FORBIDDEN)[: rng.integers(1, 6)].tolist():
-        away = rng.normal(size=3)
-        away *= rng.uniform(6.0, 24.0) / np.linalg.norm(away)
+        offset_mm = rng.normal(size=3)
+        offset_mm *= rng.uniform(6.0, 24.0) / np.linalg.norm(offset_mm)
         radii = rng.uniform(1.5, 6.0, 3)
         radii[rng.integers(3)] *= rng.choice([1.0, 6.0])
-        organ = ellipsoid(grid, at + away, radii) & inside
+        organ = ellipsoid(grid, target_centre + offset_mm, radii) & inside
         if organ.any():
             masks[name] = (None, organ)
     if rng.random() < 0.3:
-        masks["mystery_organ"] = (None, _some(rng, inside, 3))
+        masks["mystery_organ"] = (None, _random_voxels(rng, inside, 3))
     if rng.random() < 0.3:
-        masks["pleural_effusion"] = (Role.PASSABLE, ellipsoid(grid, at + rng.uniform(-15, 15, 3), (6, 6, 6)))
+        masks["pleural_effusion"] = (
+            Role.PASSABLE,
+            ellipsoid(grid, target_centre + rng.uniform(-15, 15, 3), (6, 6, 6)),
+        )
     if rng.random() < 0.3:
-        low = middle + np.array([-1.0, 1.1, -1.0]) * half
-        masks["vacuum_cushion"] = (None, slab(grid, low, low + 2.0 * half) & ~body)
+        low = middle + np.array([-1.0, 1.1, -1.0]) * half_axes
+        masks["vacuum_cushion"] = (None, slab(grid, low, low + 2.0 * half_axes) & ~body)
     masks["node"] = (Role.TARGET, target)
     return {name: (role, mask) for name, (role, mask) in masks.items() if mask.any()}
 
 
-def _target(rng: np.random.Generator, grid: Grid, at: np.ndarray) -> np.ndarray:
+def _target(rng: np.random.Generator, grid: Grid, centre: np.ndarray) -> np.ndarray:
     kind = TARGETS[rng.integers(len(TARGETS))]
     if kind == "box":
-        return slab(grid, at - rng.uniform(1.0, 5.0, 3), at + rng.uniform(1.0, 5.0, 3))
+        return slab(grid, centre - rng.uniform(1.0, 5.0, 3), centre + rng.uniform(1.0, 5.0, 3))
     if kind == "plate":
-        thin = rng.uniform(4.0, 8.0, 3)
-        thin[rng.integers(3)] = 1.0
-        return slab(grid, at - thin, at + thin)
+        half_mm = rng.uniform(4.0, 8.0, 3)
+        half_mm[rng.integers(3)] = 1.0
+        return slab(grid, centre - half_mm, centre + half_mm)
     if kind == "few":
-        return _few_voxels(grid, at)
-    ball = ellipsoid(grid, at, rng.uniform(3.0, 7.0, 3))
-    other = ellipsoid(grid, at + rng.uniform(-9.0, 9.0, 3), rng.uniform(2.5, 4.0, 3))
-    return ball | other if kind == "two" else ball
+        return _few_voxels(grid, centre)
+    ball = ellipsoid(grid, centre, rng.uniform(3.0, 7.0, 3))
+    second_ball = ellipsoid(grid, centre + rng.uniform(-9.0, 9.0, 3), rng.uniform(2.5, 4.0, 3))
+    return ball | second_ball if kind == "two" else ball
 
 
 def _few_voxels(grid: Grid, at_B: np.ndarray) -> np.ndarray:
-    """As few voxels as a target may have."""
+    """The smallest number of voxels that a target may have."""
     mask = np.zeros(grid.shape, bool)
     i, j, k = np.round(at_B / grid.spacing_mm).astype(int)
     mask[i : i + 2, j : j + 2, k] = True
     return mask
 
 
-def _some(rng: np.random.Generator, mask: np.ndarray, count: int) -> np.ndarray:
+def _random_voxels(rng: np.random.Generator, mask: np.ndarray, count: int) -> np.ndarray:
     """A few single voxels of the mask, anywhere."""
     voxels = np.argwhere(mask)
-    some = np.zeros(mask.shape, bool)
-    some[tuple(voxels[rng.integers(len(voxels), size=count)].T)] = True
-    return some
+    chosen = np.zeros(mask.shape, bool)
+    chosen[tuple(voxels[rng.integers(len(voxels), size=count)].T)] = True
+    return chosen
 
 
 def _lungs(
@@ -144,10 +146,10 @@ def _lungs(
     gap = rng.choice([0.0, 0.0, 2.0, 6.0])
     upper, lower = shell & (height > 0.5 * gap), shell & (height <= -0.5 * gap)
     if rng.random() < 0.6:
-        specks = _some(rng, inside, int(rng.integers(1, 40)))
+        specks = _random_voxels(rng, inside, int(rng.integers(1, 40)))
         upper, lower = upper | (specks & ~lower), lower & ~specks
     if rng.random() < 0.4:
-        holes = _some(rng, inside, int(rng.integers(1, 40)))
+        holes = _random_voxels(rng, inside, int(rng.integers(1, 40)))
         upper, lower = upper & ~holes, lower & ~holes
     lungs = {"lung_upper_lobe_left": (Role.LUNG, upper), "lung_lower_lobe_left": (Role.LUNG, lower)}
     if rng.random() < 0.3:

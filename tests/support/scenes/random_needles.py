@@ -1,4 +1,4 @@
-"""Needles made at random or by hand, and slow, plain ways to say how near they come."""
+"""Random and handmade needles, and slow, simple functions for the distances between them."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -26,7 +26,7 @@ Part = tuple[str, float, float, float]
 
 
 def request_of(hardware: Hardware) -> Request:
-    """The request whose hardware that is."""
+    """The request with this hardware."""
     return Request(
         needle=Needle(
             outer_diameter_mm=2 * hardware.needle_radius_mm, max_length_mm=hardware.needle_length_mm
@@ -44,7 +44,7 @@ def needles_at(tips: object, outwards: object, lengths: object) -> Needles:
 
 
 def random_needles(seed: int, count: int) -> Needles:
-    """Needles to a target of some cm, from a bundle all but parallel to a cone as wide as a chest allows."""
+    """Needles to a target of a few cm: an almost parallel bundle up to the widest cone a chest allows."""
     rng = np.random.default_rng(seed)
     size, cone = rng.choice([3.0, 10.0, 30.0]), rng.choice([0.0, 1e-3, 0.05, 0.3, 1.0])
     return needles_at(
@@ -69,30 +69,30 @@ def crowd(seed: int, count: int, hardware: Hardware = HARDWARE) -> Needles:
     return needles.of(np.array(rows))
 
 
-def ring(count: int, radius_mm: float, outward: float, turned: float) -> Needles:
-    """Needles 100 mm deep around the z axis, `count`-fold alike, their hubs' ends on a circle of that radius
-    in z = 0; they lean outward and around it by so much for each mm along z."""
+def ring(count: int, radius_mm: float, outward: float, tangent: float) -> Needles:
+    """Needles 100 mm deep around the z axis, with `count`-fold symmetry; their hubs' ends lie on a circle of
+    this radius in z = 0. They lean outward and along its tangent by these slopes for each mm along z."""
     angle = 2.0 * np.pi * np.arange(count) / count
-    away = np.stack([np.cos(angle), np.sin(angle), 0.0 * angle], axis=1)
-    around = np.stack([-np.sin(angle), np.cos(angle), 0.0 * angle], axis=1)
-    lean = np.array([0.0, 0.0, 1.0]) + outward * away + turned * around
-    d = lean / np.linalg.norm(lean, axis=1, keepdims=True)
-    return needles_at(radius_mm * away - 230.0 * d, d, np.full(count, 100.0))
+    radial = np.stack([np.cos(angle), np.sin(angle), 0.0 * angle], axis=1)
+    tangential = np.stack([-np.sin(angle), np.cos(angle), 0.0 * angle], axis=1)
+    direction = np.array([0.0, 0.0, 1.0]) + outward * radial + tangent * tangential
+    d = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    return needles_at(radius_mm * radial - 230.0 * d, d, np.full(count, 100.0))
 
 
 CROSSED = needles_at([(0, 0, 0), (1, -50, 250)], [(0, 0, 1), (0, 1, 0)], [80.0, 80.0])
-"""The second lies across the way in of the first, beyond its hub's end at 230 mm."""
+"""The second blocks the insertion of the first, beyond its hub's end at 230 mm."""
 
 NO_ORDER = ring(3, 5.5, -0.5, -0.77)
-"""No two of them conflict or block each other, but each, in place, stops the one before: a circle."""
+"""No two of them conflict or block each other, but each, once in place, blocks the one before: a cycle."""
 
 
-def moved(needles: Needles, seed: int) -> Needles:
+def rigidly_moved(needles: Needles, seed: int) -> Needles:
     """The needles after a rigid motion."""
     rng = np.random.default_rng(seed)
     turn = Rotation.random(random_state=int(rng.integers(2**31)))
-    by = rng.uniform(-300.0, 300.0, 3)
-    return Needles(turn.apply(needles.tip_P) + by, turn.apply(needles.outward_P), needles.length_mm)
+    shift_mm = rng.uniform(-300.0, 300.0, 3)
+    return Needles(turn.apply(needles.tip_P) + shift_mm, turn.apply(needles.outward_P), needles.length_mm)
 
 
 def points_of(needles: Needles) -> list[tuple[str, Point, Point]]:
@@ -104,17 +104,17 @@ def points_of(needles: Needles) -> list[tuple[str, Point, Point]]:
     ]
 
 
-def least_squares_distance(one: Stretch, two: Stretch) -> float:
-    """Between two stretches: a least-squares problem in two bounded variables, by scipy. [mm]"""
-    (p, u, a0, a1), (q, v, b0, b1) = one, two
+def least_squares_distance(stretch: Stretch, other: Stretch) -> float:
+    """Distance between two stretches, by scipy: least squares in two bounded variables. [mm]"""
+    (p, u, a0, a1), (q, v, b0, b1) = stretch, other
     columns = np.stack([u * (a1 - a0), -v * (b1 - b0)], axis=1)
     start = p + a0 * u - q - b0 * v
     solved = lsq_linear(columns, -start, (0.0, 1.0), method="bvls", tol=1e-14)
     return float(np.linalg.norm(solved.fun))
 
 
-def state_of(hardware: Hardware, travel_mm: float = 0.0) -> list[Part]:
-    """Shaft and hub, swept outward by that much."""
+def swept_parts(hardware: Hardware, travel_mm: float = 0.0) -> list[Part]:
+    """Shaft and hub, swept outward by `travel_mm`."""
     end = hardware.needle_length_mm
     parts = [("shaft", 0.0, end + travel_mm, hardware.needle_radius_mm)]
     if hardware.hub_length_mm:
@@ -125,16 +125,16 @@ def state_of(hardware: Hardware, travel_mm: float = 0.0) -> list[Part]:
 def part_pairs(
     hardware: Hardware, travel_mm: float = 0.0
 ) -> Iterator[tuple[frozenset[str], Part, Part, float]]:
-    """Every part of one needle with every part of another: their names, both, and how near walls may come."""
-    for one, two in product(state_of(hardware, travel_mm), state_of(hardware)):
-        names = frozenset({one[0], two[0]})
-        yield names, one, two, hardware.needle_clearance_mm if names == {"shaft"} else 0.0
+    """Every part of one needle with every part of another: names, both parts, least clearance. [mm]"""
+    for part, other in product(swept_parts(hardware, travel_mm), swept_parts(hardware)):
+        names = frozenset({part[0], other[0]})
+        yield names, part, other, hardware.needle_clearance_mm if names == {"shaft"} else 0.0
 
 
 def spare_mm(needles: Needles, hardware: Hardware, i: int, j: int, travel_mm: float = 0.0) -> float:
-    """What the parts of needle i, swept by its travel, have over what they need from those of j in place."""
-    one, two = ((needles.tip_P[n], needles.outward_P[n]) for n in (i, j))
+    """Least spare clearance between needle i, swept by its travel, and needle j in place. [mm]"""
+    axis_i, axis_j = ((needles.tip_P[n], needles.outward_P[n]) for n in (i, j))
     return min(
-        least_squares_distance((*one, *a[1:3]), (*two, *b[1:3])) - a[3] - b[3] - need
+        least_squares_distance((*axis_i, *a[1:3]), (*axis_j, *b[1:3])) - a[3] - b[3] - need
         for _, a, b, need in part_pairs(hardware, travel_mm)
     )

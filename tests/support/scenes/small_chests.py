@@ -1,6 +1,6 @@
 """Small chests, quick to search, and lines through them: a body some 50 mm wide, a node, lobes, organs.
 
-Each has some of what a large one may have: oblique and anisotropic voxels, a body that the edge of the field
+Each has some features of a large one: oblique and anisotropic voxels, a body that the edge of the field
 of view cuts, a fold of skin that a needle could enter twice, an arm, a table, a bore that some hubs reach.
 """
 
@@ -34,14 +34,14 @@ HALF_B = np.array([25.0, 22.0, 23.0])
 
 @dataclass(frozen=True, eq=False)
 class Chest:
-    """A scene and what is asked of it."""
+    """A scene and a request for it."""
 
     scene: Scene
     request: Request
 
 
 def posed(grid: Grid, masks: Masks, request: Request) -> Chest:
-    """The scene of those masks, lying as the request says. Without a role a name implies it."""
+    """The scene of these masks, posed as the request says. Without a role, the name implies one."""
     layers = MaskLayers(grid.shape)
     parts = tuple(Structure(name, layers.add(name, mask), role) for name, (role, mask) in masks.items())
     pose = request.pose
@@ -51,7 +51,7 @@ def posed(grid: Grid, masks: Masks, request: Request) -> Chest:
 
 
 def masks_of(chest: Chest) -> dict[str, tuple[Role | None, np.ndarray]]:
-    """The chest's masks, to make another of."""
+    """The chest's masks, as a start for another chest."""
     return {s.name: (s.role, s.mask.layer == s.mask.label) for s in chest.scene.structures}
 
 
@@ -83,20 +83,25 @@ def slab(grid: Grid, low_B, high_B) -> np.ndarray:
 
 
 def organs(grid: Grid, seed: int, wrapped: bool = False) -> dict[str, tuple[Role | None, np.ndarray]]:
-    """A body with a node in it, and organs that leave some ways to the node open. A lung may wrap them all,
-    so that hardly a path is without lung."""
+    """A body with a node in it, and organs that leave some paths to the node open. A lung may wrap them all,
+    so that hardly any path avoids lung."""
     rng = np.random.default_rng(seed)
     body = ellipsoid(grid, MIDDLE_B, HALF_B)
-    at = MIDDLE_B + rng.uniform(-4.0, 4.0, 3)
-    node = ellipsoid(grid, at, rng.uniform(3.5, 5.0, 3))
-    away = rng.normal(size=(2, 3))
-    away *= rng.uniform(11.0, 14.0, (2, 1)) / np.linalg.norm(away, axis=1)[:, None]
-    heart = ellipsoid(grid, at + away[0], rng.uniform(4.0, 7.0, 3))
-    trachea = ellipsoid(grid, at + away[1], rng.uniform(2.5, 4.0, 3))
+    node_centre = MIDDLE_B + rng.uniform(-4.0, 4.0, 3)
+    node = ellipsoid(grid, node_centre, rng.uniform(3.5, 5.0, 3))
+    offset_mm = rng.normal(size=(2, 3))
+    offset_mm *= rng.uniform(11.0, 14.0, (2, 1)) / np.linalg.norm(offset_mm, axis=1)[:, None]
+    heart = ellipsoid(grid, node_centre + offset_mm[0], rng.uniform(4.0, 7.0, 3))
+    trachea = ellipsoid(grid, node_centre + offset_mm[1], rng.uniform(2.5, 4.0, 3))
     upper = ellipsoid(grid, np.add(MIDDLE_B, (11, 2, 7)), (9, 14, 9))
     lower = ellipsoid(grid, np.add(MIDDLE_B, (11, 2, -9)), (9, 14, 8))
     aorta = ellipsoid(grid, np.add(MIDDLE_B, (-9, 6, 0)), (2.5, 2.5, 40))
-    right = ellipsoid(grid, MIDDLE_B, HALF_B - 4.0) & ~ellipsoid(grid, at, (11, 12, 13)) & ~upper & ~lower
+    right = (
+        ellipsoid(grid, MIDDLE_B, HALF_B - 4.0)
+        & ~ellipsoid(grid, node_centre, (11, 12, 13))
+        & ~upper
+        & ~lower
+    )
     inside = body & ~node
     return {
         "body": (Role.SKIN, body),
@@ -111,8 +116,8 @@ def organs(grid: Grid, seed: int, wrapped: bool = False) -> dict[str, tuple[Role
     }
 
 
-def asked(length: float = 60.0, hub: float = 12.0, **pose) -> Request:
-    """A request for a short needle, with three different clearances, that runs in the target for some way."""
+def request_of(length: float = 60.0, hub: float = 12.0, **pose) -> Request:
+    """A request for a short needle, with three different clearances and a least chord in the target."""
     return Request(
         target=TargetRequest(min_chord_mm=2.5),
         needle=Needle(max_length_mm=length),
@@ -121,48 +126,48 @@ def asked(length: float = 60.0, hub: float = 12.0, **pose) -> Request:
     )
 
 
-def plain() -> Chest:
-    """Axes along the patient's, a table derived under him, a bore that some hubs reach; thin slices, of which
-    the last cuts the body."""
+def axis_aligned_chest() -> Chest:
+    """Axes along the patient's, a table derived below the patient, a bore that some hubs reach; thin slices,
+    of which the last cuts the body."""
     grid = grid_of((31, 30, 34), (2.0, 2.0, 1.3))
-    return posed(grid, organs(grid, 1), asked(bore_diameter_mm=120.0))
+    return posed(grid, organs(grid, 1), request_of(bore_diameter_mm=120.0))
 
 
-def oblique() -> Chest:
+def oblique_chest() -> Chest:
     """Turned about all axes, left-handed, far from the origin; an arm beside the body, a table below."""
     motion = pose_P((25.0, -35.0, 50.0), (140.0, -80.0, 300.0)) @ np.diag([1.0, 1.0, -1.0, 1.0])
     grid = grid_of((37, 26, 30), (1.7, 2.3, 1.9), motion)
     masks = organs(grid, 2, wrapped=True)
     masks["arm"] = (Role.OUTSIDE, slab(grid, (58, 15, 10), (63, 25, 45)))
     masks["table"] = (Role.OUTSIDE, slab(grid, (5, 55, 0), (60, 60, 60)))
-    return posed(grid, masks, asked())
+    return posed(grid, masks, request_of())
 
 
-def cut() -> Chest:
+def cut_chest() -> Chest:
     """Thick slices; the field of view cuts the body above and below, and a bone that goes on beyond it."""
     grid = grid_of((44, 41, 8), (1.4, 1.4, 5.0), pose_P((0, 0, 0), (0.0, 0.0, -9.0)))
     masks = organs(grid, 3, wrapped=True)
     bone = slab(grid, (28, 8, 25), (34, 10, 60)) & masks["body"][1]
-    return posed(grid, {**masks, "sternum": (Role.FORBIDDEN, bone)}, asked(position=Position.PRONE))
+    return posed(grid, {**masks, "sternum": (Role.FORBIDDEN, bone)}, request_of(position=Position.PRONE))
 
 
-def folded() -> Chest:
-    """A fold of skin in front; a needle barely longer than the way to the skin, without a hub, and an arm so
-    near that it blocks needles which are not in as deep as others."""
+def folded_chest() -> Chest:
+    """A fold of skin in front; a needle barely longer than the distance to the skin, without a hub, and an
+    arm so near that it blocks needles which are not inserted as deep as others."""
     grid = grid_of((26, 31, 28), (2.4, 1.9, 2.0), pose_P((-30.0, 12.0, 5.0), (4.0, 0.0, -8.0)))
     groove = slab(grid, (25, 13, 0), (70, 18, 60))
     masks = {n: (role, mask & ~groove) for n, (role, mask) in organs(grid, 4, wrapped=True).items()}
     masks["arm"] = (Role.OUTSIDE, slab(grid, (0, 0, 10), (62, 4, 45)))
     pose = {"position": Position.LEFT_LATERAL, "rotation_deg": 20.0}
-    return posed(grid, masks, asked(length=24.0, hub=0.0, **pose))
+    return posed(grid, masks, request_of(length=24.0, hub=0.0, **pose))
 
 
-CHESTS = {"plain": plain, "oblique": oblique, "cut": cut, "folded": folded}
+CHESTS = {"plain": axis_aligned_chest, "oblique": oblique_chest, "cut": cut_chest, "folded": folded_chest}
 
 
 @cache
 def small_chest(name: str) -> Chest:
-    """The chest of that name, made once."""
+    """The chest of this name, the same for all tests."""
     return CHESTS[name]()
 
 
@@ -176,23 +181,23 @@ class Lines:
     def __len__(self) -> int:
         return len(self.point)
 
-    def take(self, which: np.ndarray) -> "Lines":
-        return Lines(self.point[which], self.outward[which])
+    def take(self, chosen: np.ndarray) -> "Lines":
+        return Lines(self.point[chosen], self.outward[chosen])
 
 
 def unit(v: np.ndarray) -> np.ndarray:
     return v / np.linalg.norm(v, axis=-1, keepdims=True)
 
 
-def joined(parts: list[Lines]) -> Lines:
+def concatenated(parts: list[Lines]) -> Lines:
     """All lines of the parts, in order."""
     return Lines(np.concatenate([p.point for p in parts]), np.concatenate([p.outward for p in parts]))
 
 
-def chosen(first: np.ndarray, one: Lines, other: Lines) -> Lines:
-    """Line by line, of one or of the other."""
-    which = first[:, None]
-    return Lines(np.where(which, one.point, other.point), np.where(which, one.outward, other.outward))
+def select_lines(use_one: np.ndarray, one: Lines, other: Lines) -> Lines:
+    """For each line, the one of `one` or the one of `other`."""
+    from_one = use_one[:, None]
+    return Lines(np.where(from_one, one.point, other.point), np.where(from_one, one.outward, other.outward))
 
 
 def random_lines(chest: Chest, count: int, seed: int) -> Lines:
@@ -204,12 +209,12 @@ def random_lines(chest: Chest, count: int, seed: int) -> Lines:
     return Lines(point, unit(rng.normal(size=(count, 3))))
 
 
-def shaken(lines: Lines, by_mm: float, seed: int) -> Lines:
-    """Each line moved by about so much at its point and 30 mm on."""
+def perturbed(lines: Lines, by_mm: float, seed: int) -> Lines:
+    """Each line moved by about `by_mm` at its point and 30 mm farther along."""
     rng = np.random.default_rng(seed)
     point = lines.point + by_mm * rng.normal(size=lines.point.shape)
-    ahead = lines.point + 30.0 * lines.outward + by_mm * rng.normal(size=lines.point.shape)
-    return Lines(point, unit(ahead - point))
+    point_ahead = lines.point + 30.0 * lines.outward + by_mm * rng.normal(size=lines.point.shape)
+    return Lines(point, unit(point_ahead - point))
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,39 +227,41 @@ class Needles:
     def __len__(self) -> int:
         return len(self.tip)
 
-    def take(self, which: np.ndarray) -> "Needles":
-        return Needles(self.tip[which], self.entry[which])
+    def take(self, chosen: np.ndarray) -> "Needles":
+        return Needles(self.tip[chosen], self.entry[chosen])
 
 
 def needles_of(lines: SafeLines) -> Needles:
-    """What the search says of its lines, as paths."""
+    """The paths of the lines that the search found."""
     tip = lines.point_B + lines.quantities[:, TIP, None] * lines.outward_B
     return Needles(tip, tip + lines.quantities[:, LENGTH, None] * lines.outward_B)
 
 
-def from_lines(points: np.ndarray, on: np.ndarray, along: np.ndarray) -> np.ndarray:
+def from_lines(points: np.ndarray, line_points: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Distance of points from lines, shapes (..., 3). [mm]"""
-    away = points - on
-    return np.linalg.norm(away - (away * along).sum(axis=-1, keepdims=True) * along, axis=-1)
+    offset_mm = points - line_points
+    return np.linalg.norm(
+        offset_mm - (offset_mm * directions).sum(axis=-1, keepdims=True) * directions, axis=-1
+    )
 
 
 def to_nearest(needles: Needles, net: SafeLines, radius_mm: float) -> np.ndarray:
-    """How far each needle lies from the nearest line of the net: their largest distance anywhere between tip
-    and skin of either, which is at an end. Infinite where it is surely above `radius_mm`. [mm]"""
-    other = needles_of(net)
-    apart = np.full(len(needles), np.inf)
+    """Distance of each needle from the nearest line of the net: the largest one between tip and skin of
+    either, which is at an end. Infinite where it is certainly above `radius_mm`. [mm]"""
+    net_needles = needles_of(net)
+    distance_mm = np.full(len(needles), np.inf)
     for n in range(len(needles)):
         tip, entry = needles.tip[n], needles.entry[n]
-        along = unit(entry - tip)
+        direction = unit(entry - tip)
         # Lines that keep the radius over a length turn by no more than the radius at each of its ends.
         turn = np.arcsin(min(1.0, 2.0 * radius_mm / np.linalg.norm(entry - tip)))
-        like = np.flatnonzero(net.outward_B @ along >= np.cos(turn) - 1e-9)
-        on, outward = net.point_B[like], net.outward_B[like]
+        similar = np.flatnonzero(net.outward_B @ direction >= np.cos(turn) - 1e-9)
+        points, outward = net.point_B[similar], net.outward_B[similar]
         ends = [
-            from_lines(tip, on, outward),
-            from_lines(entry, on, outward),
-            from_lines(other.tip[like], tip, along),
-            from_lines(other.entry[like], tip, along),
+            from_lines(tip, points, outward),
+            from_lines(entry, points, outward),
+            from_lines(net_needles.tip[similar], tip, direction),
+            from_lines(net_needles.entry[similar], tip, direction),
         ]
-        apart[n] = np.maximum.reduce(ends).min(initial=np.inf)
-    return apart
+        distance_mm[n] = np.maximum.reduce(ends).min(initial=np.inf)
+    return distance_mm

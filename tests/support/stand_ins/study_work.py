@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import plan_work
 from slow_work import mark
-from true_plans import honest_plan, patient
+from true_plans import box_patient, honest_plan
 
 from anatomy.errors import ReadError
 from planner.paths.ranking import ranked
@@ -58,8 +58,8 @@ def plan(case: Case, request: Request, report: Callable[[Progress], None]) -> Pl
 
 
 def _planned(request: Request, how: str) -> Plan:
-    who = patient()
-    planned = honest_plan(who)
+    patient = box_patient()
+    planned = honest_plan(patient)
     paths = tuple(replace(p, rank=n) for n, p in enumerate(ranked(planned.paths, request.path_order), 1))
     status = Status.GOALS_NOT_MET if how == GOALS else Status.PLANNED
     return replace(

@@ -5,7 +5,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from box_scenes import box_mask, grid_of, made_scene, pose_P
+from box_scenes import box_mask, grid_of, pose_P, scene_of_masks
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sample_implants import a_dose
@@ -338,7 +338,7 @@ def test_a_true_coldest_sample_is_not_refused_where_points_are_fewer_than_voxels
 
 def test_true_needles_of_the_helper_are_what_they_seem() -> None:
     """The oracle itself: one needle by hand."""
-    scene: Scene = made_scene(
+    scene: Scene = scene_of_masks(
         grid_of((20, 20, 20), (2.0, 2.0, 2.0)),
         {
             "body": (Role.SKIN, box_mask((20, 20, 20), ((3, 3, 0), (17, 17, 20)))),

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from ball_plans import MIDDLE_B, asked, ball_scene
+from ball_plans import MIDDLE_B, ball_scene, changed_request
 from box_scenes import grid_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +83,7 @@ def lattice_plan(apart_mm: float, reach_mm: float, activity_mci: float, dose_gy:
     centre_B = np.round(MIDDLE_B / 2.0) * 2.0
     lattice_B = centre_B + np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
     seeds = tuple(GivenSeed(tuple(p.tolist())) for p in ball_scene().grid.to_patient(lattice_B))
-    request = asked(
+    request = changed_request(
         needle_set=NeedleSetRequest(given_seeds=seeds),
         seeds=SeedRequest(activity_mci=activity_mci),
         prescription=Prescription(dose_gy),

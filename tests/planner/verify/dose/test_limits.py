@@ -8,8 +8,8 @@ import pytest
 from box_scenes import box_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from true_implants import ASKED, PRESCRIPTION, needle_paths
-from true_plans import SHAPE, patient
+from true_implants import PRESCRIPTION, REQUEST_WITH_PRESCRIPTION, needle_paths
+from true_plans import SHAPE, box_patient
 
 from anatomy.geometry.masks import VoxelMask, mask_from_bool
 from planner.dose.dosimetry import Dosimetry
@@ -32,10 +32,10 @@ from planner.verify.dose.tiny_organ import hottest_sample
 
 PROTOCOL = "RTOG_0236_3fx_Dmax"
 ASKED_FOR = replace(PRESCRIPTION, prior_external=None, bed=replace(PRESCRIPTION.bed, protocols=(PROTOCOL,)))
-WHO = patient(request=ASKED)
+WHO = box_patient(request=REQUEST_WITH_PRESCRIPTION)
 SEEDS = [
     PlacedSeed(path.id, s.position_mm, s.axis, s.depth_mm, s.retraction_mm)
-    for path in needle_paths(WHO.scene, ASKED)
+    for path in needle_paths(WHO.scene, REQUEST_WITH_PRESCRIPTION)
     for s in path.seeds
 ]
 NEAR = ((22, 26, 15), (34, 32, 27))
@@ -49,12 +49,12 @@ def compared(
     name: str, mask: VoxelMask, protocol: str = PROTOCOL, too_small: bool = False
 ) -> list[LimitComparison]:
     """The planner's comparison with one organ."""
-    dose = seed_dose(ASKED.seeds)
+    dose = seed_dose(REQUEST_WITH_PRESCRIPTION.seeds)
     dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
     found = dosimetry.of(name, mask, 1.0)
     holds = holds_most(mask, WHO.scene.target)
     organ = OrganSamples(name, found.doses_gy, found.points.weights_mm3, holds, too_small)
-    radiobiology = Radiobiology(ASKED.seeds.source.half_life_d)
+    radiobiology = Radiobiology(REQUEST_WITH_PRESCRIPTION.seeds.source.half_life_d)
     return list(compare_all([organ], radiobiology, protocols=[protocol_named(protocol)]))
 
 
@@ -67,8 +67,8 @@ def failed(
     too_small: Sequence[str] = (),
 ) -> set[str]:
     """Names of the checks that the limits fail, beside the doses stated of organs and what is too small."""
-    claims, source = Claims(()), ASKED.seeds.source
-    seeds = seed_doses(source, seed_dose(ASKED.seeds).strength_u, SEEDS)
+    claims, source = Claims(()), REQUEST_WITH_PRESCRIPTION.seeds.source
+    seeds = seed_doses(source, seed_dose(REQUEST_WITH_PRESCRIPTION.seeds).strength_u, SEEDS)
     bed = BedReport(0.0, 0.0, 0.0, 0.0, tuple(limits))
     bed_model = bed_model_of(ASKED_FOR.bed, source, 0.0)
     asked = replace(ASKED_FOR, bed=replace(ASKED_FOR.bed, protocols=(protocol,)))
@@ -108,7 +108,7 @@ def test_an_excess_is_left_unsaid_only_of_a_solid_skin(name: str, box: tuple, en
 @pytest.mark.parametrize("factor", [0.97, 1.0, 1.3])
 def test_a_maximum_is_held_against_the_organs_own_dose(factor: float) -> None:
     mask = mask_from_bool(box_mask(SHAPE, NEAR))
-    dose = seed_dose(ASKED.seeds)
+    dose = seed_dose(REQUEST_WITH_PRESCRIPTION.seeds)
     found = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS]).of(
         "heart", mask, 1.0
     )
@@ -181,10 +181,12 @@ def test_of_an_organ_smaller_than_a_point_a_sample_stands_for_its_hottest_part(b
 @pytest.mark.parametrize("step_mm", [0.5, 1.0])
 def test_no_sample_of_a_plan_is_hotter_than_it_may_be(box: tuple, step_mm: float) -> None:
     mask = mask_from_bool(box_mask(SHAPE, box))
-    dose = seed_dose(ASKED.seeds)
+    dose = seed_dose(REQUEST_WITH_PRESCRIPTION.seeds)
     dosimetry = Dosimetry(WHO.scene, dose, [GivenSeed(s.position_mm, s.axis) for s in SEEDS])
     hottest = float(dosimetry.of("heart", mask, step_mm).doses_gy.max())
-    found = hottest_sample([mask], WHO.scene.grid, seed_doses(ASKED.seeds.source, dose.strength_u, SEEDS))
+    found = hottest_sample(
+        [mask], WHO.scene.grid, seed_doses(REQUEST_WITH_PRESCRIPTION.seeds.source, dose.strength_u, SEEDS)
+    )
     assert found.least <= hottest <= found.most and found.least <= found.value <= found.most
 
 

@@ -14,11 +14,11 @@ from true_plans import (
     REQUEST,
     Patient,
     axis_distance,
+    box_patient,
     honest_path,
     honest_plan,
     in_words,
     patient,
-    who,
 )
 
 from anatomy.structures import Role
@@ -30,7 +30,7 @@ from planner.verify.claims import Claims
 from planner.verify.needle.examined_axis import examined_axis
 from planner.verify.needle.random_lines import stays_safe
 
-__all__ = ["who"]
+__all__ = ["patient"]
 
 HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
@@ -46,27 +46,27 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("planner.verify.needle.random_lines.LINES", 10)
 
 
-def without_path(who: Patient, request: Request, miss: NearestMiss | None) -> Plan:
+def without_path(patient: Patient, request: Request, miss: NearestMiss | None) -> Plan:
     """A plan in which a whole search found nothing."""
-    plan = replace(honest_plan(who), request=request, paths=(), windows=(), nearest_miss=miss)
+    plan = replace(honest_plan(patient), request=request, paths=(), windows=(), nearest_miss=miss)
     search = replace(plan.search, safe_lines=0, least_lung_mm=None)
-    return in_words(replace(plan, search=search, outcome=Outcome(Status.NO_PATH, "")), who)
+    return in_words(replace(plan, search=search, outcome=Outcome(Status.NO_PATH, "")), patient)
 
 
-def failed(plan: Plan, who: Patient) -> list[str]:
+def failed(plan: Plan, patient: Patient) -> list[str]:
     """Names of the checks that failed."""
-    return [c.name for c in verify(plan, who.scene).checks if not c.passed]
+    return [c.name for c in verify(plan, patient.scene).checks if not c.passed]
 
 
-def honest_miss(who: Patient, request: Request, name: str, *changes: Relaxation) -> NearestMiss:
+def honest_miss(patient: Patient, request: Request, name: str, *changes: Relaxation) -> NearestMiss:
     """A line of the honest plan, and the most that it lacks, by the planes of the boxes."""
-    path = honest_path(who, REQUEST, name, *LINES[name])
-    tip = who.scene.grid.to_box(np.array(path.tip_mm))
+    path = honest_path(patient, REQUEST, name, *LINES[name])
+    tip = patient.scene.grid.to_box(np.array(path.tip_mm))
     d = -np.array(path.direction)
     needle = max(request.needle.max_length_mm, path.length_mm)
     too_long = (Constraint.NEEDLE_LENGTH, CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH])
     lacks = [(path.length_mm - request.needle.max_length_mm, too_long)]
-    for structure, box in who.of(Role.FORBIDDEN, Role.OUTSIDE):
+    for structure, box in patient.of(Role.FORBIDDEN, Role.OUTSIDE):
         clearance_mm = request.clearance_of(structure)
         what = (Constraint.CLEARANCE, structure)
         lacks.append((clearance_mm + RADIUS - axis_distance(box, tip, d, needle), what))
@@ -76,7 +76,7 @@ def honest_miss(who: Patient, request: Request, name: str, *changes: Relaxation)
 
 
 def opening(
-    who: Patient,
+    patient: Patient,
     name: str,
     constraint: Constraint,
     setting: str,
@@ -85,52 +85,56 @@ def opening(
     to_mm: float,
 ) -> Relaxation:
     """A relaxation that opens a line of the honest plan."""
-    path = honest_path(who, REQUEST, name, *LINES[name])
+    path = honest_path(patient, REQUEST, name, *LINES[name])
     ends = path.entry_mm, path.tip_mm
     return Relaxation(constraint, setting, structure, from_mm, to_mm, *ends, path.lung_length_mm)
 
 
-def closer(who: Patient, to_mm: float = 3.0) -> Relaxation:
-    return opening(who, "right", Constraint.CLEARANCE, "/clearance_mm/aorta", "aorta", WIDE, to_mm)
+def closer(patient: Patient, to_mm: float = 3.0) -> Relaxation:
+    return opening(patient, "right", Constraint.CLEARANCE, "/clearance_mm/aorta", "aorta", WIDE, to_mm)
 
 
-def longer(who: Patient) -> Relaxation:
+def longer(patient: Patient) -> Relaxation:
     name = CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH]
     pointer = "/needle/max_length_mm"
-    return opening(who, "right", Constraint.NEEDLE_LENGTH, pointer, name, 20.0, NEEDLE)
+    return opening(patient, "right", Constraint.NEEDLE_LENGTH, pointer, name, 20.0, NEEDLE)
 
 
-def test_a_true_miss_passes_with_its_relaxations(who: Patient) -> None:
-    miss = honest_miss(who, CAUTIOUS, "right", closer(who), closer(who, 2.5))
+def test_a_true_miss_passes_with_its_relaxations(patient: Patient) -> None:
+    miss = honest_miss(patient, CAUTIOUS, "right", closer(patient), closer(patient, 2.5))
     assert miss.structure == "aorta"
     assert 20.0 < miss.missing_mm < WIDE + RADIUS
-    assert failed(without_path(who, CAUTIOUS, miss), who) == []
+    assert failed(without_path(patient, CAUTIOUS, miss), patient) == []
 
 
-def test_a_needle_that_is_too_short_misses_by_what_it_lacks(who: Patient) -> None:
-    miss = honest_miss(who, SHORT, "right", longer(who))
+def test_a_needle_that_is_too_short_misses_by_what_it_lacks(patient: Patient) -> None:
+    miss = honest_miss(patient, SHORT, "right", longer(patient))
     assert miss.constraint is Constraint.NEEDLE_LENGTH
-    assert failed(without_path(who, SHORT, miss), who) == []
+    assert failed(without_path(patient, SHORT, miss), patient) == []
 
 
-def test_a_miss_that_is_kept_silent_is_caught(who: Patient) -> None:
+def test_a_miss_that_is_kept_silent_is_caught(patient: Patient) -> None:
     """Its sentence says that no line leads from target to skin."""
-    assert failed(without_path(who, CAUTIOUS, None), who) == [NONE_REACHES]
+    assert failed(without_path(patient, CAUTIOUS, None), patient) == [NONE_REACHES]
 
 
-def test_a_path_that_is_safe_as_asked_is_no_relaxations(who: Patient) -> None:
+def test_a_path_that_is_safe_as_asked_is_no_relaxations(patient: Patient) -> None:
     """Its line keeps 3 mm from the aorta, and more from the heart."""
-    change = replace(closer(who), structure="heart", setting="/clearance_mm/heart", from_mm=2.0, to_mm=1.0)
-    miss = narrow(honest_miss(who, REQUEST, "right", change))
-    assert "without the relaxation the path is not safe" in failed(without_path(who, REQUEST, miss), who)
+    change = replace(
+        closer(patient), structure="heart", setting="/clearance_mm/heart", from_mm=2.0, to_mm=1.0
+    )
+    miss = narrow(honest_miss(patient, REQUEST, "right", change))
+    assert "without the relaxation the path is not safe" in failed(
+        without_path(patient, REQUEST, miss), patient
+    )
 
 
-def test_a_relaxation_that_asks_for_less_than_the_nearest_line_lacks_is_caught(who: Patient) -> None:
-    true = honest_miss(who, CAUTIOUS, "right", closer(who, 3.0))
-    farther = honest_miss(who, CAUTIOUS, "right, longer")
+def test_a_relaxation_that_asks_for_less_than_the_nearest_line_lacks_is_caught(patient: Patient) -> None:
+    true = honest_miss(patient, CAUTIOUS, "right", closer(patient, 3.0))
+    farther = honest_miss(patient, CAUTIOUS, "right, longer")
     far = replace(true, missing_mm=farther.missing_mm, entry_mm=farther.entry_mm, tip_mm=farther.tip_mm)
     near = replace(true.relaxations[0], to_mm=WIDE - farther.missing_mm + 0.5)
-    failed_checks = failed(without_path(who, CAUTIOUS, replace(far, relaxations=(near,))), who)
+    failed_checks = failed(without_path(patient, CAUTIOUS, replace(far, relaxations=(near,))), patient)
     assert "the nearest line lacks no more than any change" in failed_checks
 
 
@@ -223,38 +227,40 @@ FAULTS: dict[str, tuple[Callable[[NearestMiss], NearestMiss], str]] = {
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_false_miss_is_caught(fault: str, who: Patient) -> None:
+def test_a_false_miss_is_caught(fault: str, patient: Patient) -> None:
     change, expected = FAULTS[fault]
-    miss = change(honest_miss(who, CAUTIOUS, "right", closer(who)))
-    failed_checks = failed(without_path(who, CAUTIOUS, miss), who)
+    miss = change(honest_miss(patient, CAUTIOUS, "right", closer(patient)))
+    failed_checks = failed(without_path(patient, CAUTIOUS, miss), patient)
     assert any(expected in name for name in failed_checks), failed_checks
 
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("to_mm", [20.0, 15.0])
-def test_a_needle_no_longer_than_asked_opens_nothing(to_mm: float, who: Patient) -> None:
-    miss = honest_miss(who, SHORT, "right", replace(longer(who), to_mm=to_mm))
-    assert "the relaxation can open a path" in failed(without_path(who, SHORT, miss), who)
+def test_a_needle_no_longer_than_asked_opens_nothing(to_mm: float, patient: Patient) -> None:
+    miss = honest_miss(patient, SHORT, "right", replace(longer(patient), to_mm=to_mm))
+    assert "the relaxation can open a path" in failed(without_path(patient, SHORT, miss), patient)
 
 
 @pytest.mark.usefixtures("few")
-def test_a_needle_still_too_short_opens_nothing(who: Patient) -> None:
-    miss = honest_miss(who, SHORT, "right", replace(longer(who), to_mm=30.0))
-    assert "the needle is long enough" in failed(without_path(who, SHORT, miss), who)
+def test_a_needle_still_too_short_opens_nothing(patient: Patient) -> None:
+    miss = honest_miss(patient, SHORT, "right", replace(longer(patient), to_mm=30.0))
+    assert "the needle is long enough" in failed(without_path(patient, SHORT, miss), patient)
 
 
-def test_a_miss_beside_paths_is_caught(who: Patient) -> None:
-    miss = honest_miss(who, REQUEST, "right")
-    plan = in_words(replace(honest_plan(who), nearest_miss=narrow(miss)), who)
-    assert failed(plan, who) == ["a nearest miss is stated only where there is no path"]
+def test_a_miss_beside_paths_is_caught(patient: Patient) -> None:
+    miss = honest_miss(patient, REQUEST, "right")
+    plan = in_words(replace(honest_plan(patient), nearest_miss=narrow(miss)), patient)
+    assert failed(plan, patient) == ["a nearest miss is stated only where there is no path"]
 
 
-def test_a_line_that_lacks_nothing_is_narrow_and_no_more(who: Patient) -> None:
+def test_a_line_that_lacks_nothing_is_narrow_and_no_more(patient: Patient) -> None:
     """Beside paths it must not be; that apart, it passes only where it says that it lacks nothing."""
-    miss = narrow(honest_miss(who, REQUEST, "right"))
+    miss = narrow(honest_miss(patient, REQUEST, "right"))
     for missing_mm, expected in ((0.0, []), (0.5, ["the nearest line lacks what is stated"])):
-        plan = in_words(replace(honest_plan(who), nearest_miss=replace(miss, missing_mm=missing_mm)), who)
-        assert failed(plan, who) == ["a nearest miss is stated only where there is no path", *expected]
+        plan = in_words(
+            replace(honest_plan(patient), nearest_miss=replace(miss, missing_mm=missing_mm)), patient
+        )
+        assert failed(plan, patient) == ["a nearest miss is stated only where there is no path", *expected]
 
 
 # --- lines at random
@@ -263,27 +269,27 @@ NONE_REACHES = "of 400 random lines, none reaches from skin to target"
 AT_RANDOM = "of 400 random lines, none stays safe when displaced"
 
 
-def test_no_path_is_not_believed_where_lines_at_random_stay_safe(who: Patient) -> None:
-    assert AT_RANDOM in failed(without_path(who, REQUEST, None), who)
+def test_no_path_is_not_believed_where_lines_at_random_stay_safe(patient: Patient) -> None:
+    assert AT_RANDOM in failed(without_path(patient, REQUEST, None), patient)
 
 
-def test_a_claim_made_for_another_request_is_not_believed(who: Patient) -> None:
-    true = without_path(who, CAUTIOUS, honest_miss(who, CAUTIOUS, "right"))
-    assert failed(true, who) == []
+def test_a_claim_made_for_another_request_is_not_believed(patient: Patient) -> None:
+    true = without_path(patient, CAUTIOUS, honest_miss(patient, CAUTIOUS, "right"))
+    assert failed(true, patient) == []
     swapped = replace(true, request=REQUEST)
-    assert AT_RANDOM in failed(in_words(swapped, who), who)
+    assert AT_RANDOM in failed(in_words(swapped, patient), patient)
 
 
-def test_lines_at_random_do_not_disprove_a_claim_for_wide_displacements(who: Patient) -> None:
-    plan = without_path(who, REQUEST, None)
+def test_lines_at_random_do_not_disprove_a_claim_for_wide_displacements(patient: Patient) -> None:
+    plan = without_path(patient, REQUEST, None)
     search = replace(plan.search, covering_radius_mm=20.0)
-    assert AT_RANDOM not in failed(in_words(replace(plan, search=search), who), who)
+    assert AT_RANDOM not in failed(in_words(replace(plan, search=search), patient), patient)
 
 
 @pytest.mark.representative(1)
 @pytest.mark.parametrize("seed", [0, 7, 2**64 - 1, -3])
-def test_other_lines_at_random_disprove_it_as_well(seed: int, who: Patient) -> None:
-    assert AT_RANDOM in failed(without_path(who, replace(REQUEST, random_seed=seed), None), who)
+def test_other_lines_at_random_disprove_it_as_well(seed: int, patient: Patient) -> None:
+    assert AT_RANDOM in failed(without_path(patient, replace(REQUEST, random_seed=seed), None), patient)
 
 
 # --- sentences
@@ -317,22 +323,22 @@ SENTENCES: dict[str, tuple[Callable[[Plan], Plan], str]] = {
 
 
 @pytest.mark.parametrize("fault", SENTENCES)
-def test_a_false_sentence_is_caught(fault: str, who: Patient) -> None:
+def test_a_false_sentence_is_caught(fault: str, patient: Patient) -> None:
     change, expected = SENTENCES[fault]
-    true = honest_plan(who)
+    true = honest_plan(patient)
     assert change(true) != true
-    assert failed(change(true), who) == [expected]
+    assert failed(change(true), patient) == [expected]
 
 
 def test_a_line_that_comes_too_near_a_structure_when_displaced_disproves_nothing() -> None:
     """A rib beside the needle, on its way to the node; how far, the planes of its box tell."""
-    who = patient({**ORGANS, "rib": (Role.FORBIDDEN, ((14, 28, 22), (20, 36, 24)))})
-    path = honest_path(who, REQUEST, "right", *LINES["right"])
-    examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, who.scene, REQUEST)
+    patient = box_patient({**ORGANS, "rib": (Role.FORBIDDEN, ((14, 28, 22), (20, 36, 24)))})
+    path = honest_path(patient, REQUEST, "right", *LINES["right"])
+    examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, patient.scene, REQUEST)
     assert examined is not None
-    tip, d = who.scene.grid.to_box(np.array(path.tip_mm)), -np.array(path.direction)
-    spare = axis_distance(who.boxes["rib"], tip, d, NEEDLE) - RADIUS - 2.0
-    structures = who.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    tip, d = patient.scene.grid.to_box(np.array(path.tip_mm)), -np.array(path.direction)
+    spare = axis_distance(patient.boxes["rib"], tip, d, NEEDLE) - RADIUS - 2.0
+    structures = patient.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
     assert 1.0 < spare < 5.0
     assert stays_safe(examined, 0.1 * spare, structures)
     assert not stays_safe(examined, 1.1 * spare, structures)
@@ -341,5 +347,5 @@ def test_a_line_that_comes_too_near_a_structure_when_displaced_disproves_nothing
 
 def test_tips_outside_the_body_disprove_nothing_and_others_still_do() -> None:
     """A node that grows through the skin: two fifths of it lie outside."""
-    grown = patient({"body": ORGANS["body"], "node": (Role.TARGET, ((4, 20, 10), (14, 26, 20)))})
+    grown = box_patient({"body": ORGANS["body"], "node": (Role.TARGET, ((4, 20, 10), (14, 26, 20)))})
     assert AT_RANDOM in failed(without_path(grown, REQUEST, None), grown)

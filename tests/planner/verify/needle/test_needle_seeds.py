@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from box_scenes import box_mask, grid_of, made_scene
+from box_scenes import box_mask, grid_of, scene_of_masks
 from measured_paths import seeds_along
 
 from anatomy.structures import Role
@@ -32,7 +32,7 @@ def parts() -> tuple:
     node = box_mask(
         grid.shape, ((12, 9, 9), (13, 11, 11)), ((15, 9, 9), (16, 11, 11)), ((18, 9, 9), (26, 11, 11))
     )
-    dose_scene = made_scene(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    dose_scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
     request = Request(
         target=TargetRequest(margin_mm=MARGIN_MM), seeds=SeedRequest(spacing_mm=5.0, min_spacing_mm=4.5)
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from true_plans import ORGANS, REQUEST, honest_plan, patient
+from true_plans import ORGANS, REQUEST, box_patient, honest_plan
 
 from anatomy.structures import Role
 from planner.records.paths import Window, WindowPlace
@@ -13,22 +13,22 @@ from planner.verify import verify
 from planner.verify.claims import Claims
 from planner.verify.needle.sides import check_sides
 
-WHO = patient()
+WHO = box_patient()
 PATHS = honest_plan(WHO).paths
 MIDDLE_MM = (56.0, 66.0)
 """The first and the last voxel centre of the vertebrae along x."""
 
 
-def held(side: str | None, x_mm: float | None, who=WHO) -> list[bool]:
+def held(side: str | None, x_mm: float | None, patient=WHO) -> list[bool]:
     """What is said of a window of that side whose first path enters at x; without a path for None."""
     first = PATHS[0]
     plan: Plan = replace(
-        honest_plan(who),
+        honest_plan(patient),
         paths=() if x_mm is None else (replace(first, entry_mm=(x_mm, *first.entry_mm[1:])),),
         windows=(Window("W1", "", WindowPlace("anterior", side, None, None, None), (first.id,), 100.0, 0.0),),
     )
     claims = Claims()
-    check_sides(claims, plan, who.scene)
+    check_sides(claims, plan, patient.scene)
     return [check.passed for check in claims.verification().checks]
 
 
@@ -50,14 +50,14 @@ def test_a_window_without_a_side_claims_none() -> None:
 
 def test_without_bones_in_the_middle_no_side_is_held() -> None:
     bare = {name: box for name, box in ORGANS.items() if name != "vertebrae"}
-    assert held("left", 10.0, patient(bare)) == []
+    assert held("left", 10.0, box_patient(bare)) == []
 
 
 def test_a_breastbone_is_in_the_middle_as_well() -> None:
     organs = {**ORGANS, "sternum": (Role.FORBIDDEN, ((40, 11, 10), (45, 13, 30)))}
-    who = patient(organs, REQUEST)
-    assert held("right", 80.0, who) == []
-    assert held("right", 88.1, who) == [False]
+    patient = box_patient(organs, REQUEST)
+    assert held("right", 80.0, patient) == []
+    assert held("right", 88.1, patient) == [False]
 
 
 def test_a_window_without_a_path_is_not_looked_at() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ball_plans import asked, ball_scene
+from ball_plans import ball_scene, changed_request
 
 from planner.plan import plan as make_plan
 from planner.records.needle_set import NeedleParts
@@ -41,7 +41,7 @@ def text() -> bytes:
     entry, tip = (tuple(grid.to_patient(np.array([PAST_MM, y, 37.0])).tolist()) for y in (-5.0, 47.0))
     planned = make_plan(
         ball_scene(),
-        asked(
+        changed_request(
             needle_set=NeedleSetRequest(given_needles=(GivenNeedle(entry, tip),)),
             search=SearchRequest(covering_radius_mm=4.0),
             prescription=Prescription(goals=Goals(v100_percent=0.0, d90_gy=10.0)),
