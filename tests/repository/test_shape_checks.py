@@ -36,6 +36,10 @@ def longer(x: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
     """One value too many."""
     return np.empty(x.shape[0] + 1)
 
+def repeated(x: Float[np.ndarray, " n"], times: int | None) -> Float[np.ndarray, " n"]:
+    """As many as there were, but only once."""
+    return np.tile(x, times or 1)
+
 def lengths(x: Float[np.ndarray, "n 3"], y: Float[np.ndarray, " n"], scale: float) -> list[int]:
     """How many there are."""
     return [len(x), len(first(np.ones((7, 3)))), len(y)]
@@ -85,6 +89,23 @@ def test_a_wrong_dtype_is_refused(checked) -> None:
 def test_the_shape_of_a_result_agrees_with_that_of_the_arguments(checked) -> None:
     with pytest.raises(TypeError, match="longer"):
         checked.longer(np.ones((4, 3)))
+
+
+def test_a_result_of_another_shape_is_refused_after_calls_that_passed(checked) -> None:
+    """Calls of forms that passed are not checked again. Other forms are."""
+    for _ in range(2):
+        assert len(checked.repeated(np.ones(4), 1)) == 4
+    with pytest.raises(TypeError, match="Float"):
+        checked.repeated(np.ones(4), 2)
+    assert len(checked.repeated(np.ones(5), 1)) == 5
+    assert len(checked.repeated(x=np.ones(5), times=None)) == 5
+    for wrong in (np.ones((4, 1)), np.ones(4, int), [1.0] * 4):
+        with pytest.raises(TypeError, match="repeated"):
+            checked.repeated(wrong, 1)
+    with pytest.raises(TypeError, match="repeated"):
+        checked.repeated(np.ones(4), 1.5)
+    with pytest.raises(TypeError, match="Float"):
+        checked.repeated(np.ones(4), 3)
 
 
 def test_names_of_lengths_hold_within_one_call(checked) -> None:
