@@ -1,4 +1,5 @@
-"""Verification's claims: how they are kept, and what they say of scenes that test_verify_faults has not."""
+"""Verification's claims: how they are recorded, and their verdicts on scenes that test_seeded_faults
+lacks."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -65,13 +66,13 @@ def checks_of(make: Callable[[Claims], object]) -> tuple[Check, ...]:
     return claims.verification().checks
 
 
-# --- how claims are kept
+# --- how claims are recorded
 
 
 @pytest.mark.parametrize(
     ("value", "written"), [(nan, "nan"), (inf, "inf"), (-inf, "-inf"), (2, 2.0), (1.5, 1.5)]
 )
-def test_numbers_that_json_does_not_have_become_text(value: float, written: float | str) -> None:
+def test_numbers_without_a_json_form_are_recorded_as_text(value: float, written: float | str) -> None:
     (check,) = checks_of(lambda claims: claims.equal("name", "subject", value, value, 0.0))
     assert check.claimed == written
     assert check.recomputed == written
@@ -93,7 +94,7 @@ def test_numbers_that_json_does_not_have_become_text(value: float, written: floa
         ("at_most", 2.0, 2.6, False),
     ],
 )
-def test_a_number_passes_up_to_its_tolerance(
+def test_a_number_passes_within_its_tolerance(
     kind: str, claimed: float, recomputed: float, passed: bool
 ) -> None:
     (check,) = checks_of(lambda claims: getattr(claims, kind)("name", "subject", claimed, recomputed, 0.5))
@@ -107,7 +108,7 @@ def test_not_a_number_never_passes(kind: str, claimed: float, recomputed: float)
     assert check.passed is False
 
 
-def test_texts_pass_where_they_are_the_same_and_statements_as_they_are_found() -> None:
+def test_texts_pass_if_equal_and_statements_if_they_hold() -> None:
     def make(claims: Claims) -> None:
         claims.same("name", "subject", "LPS", "LPS")
         claims.same("name", "subject", "LPS", "lps")
@@ -117,7 +118,7 @@ def test_texts_pass_where_they_are_the_same_and_statements_as_they_are_found() -
     assert [c.passed for c in checks_of(make)] == [True, False, True, False]
 
 
-def test_all_claims_are_kept_in_order_and_one_that_fails_fails_all() -> None:
+def test_claims_are_recorded_in_order_and_one_failure_fails_the_verification() -> None:
     claims = Claims()
     claims.equal("first", "subject", 1.0, 1.0, 0.0)
     assert claims.verification().passed
@@ -130,25 +131,25 @@ def test_all_claims_are_kept_in_order_and_one_that_fails_fails_all() -> None:
 @pytest.mark.parametrize(
     ("claimed", "shown", "passed"), [(3.0, 3.0, True), (3.4, 3.0, True), (1.0, 1.0, True), (7.0, 1.0, False)]
 )
-def test_any_true_reading_will_do_and_where_none_does_the_first_is_shown(
+def test_any_agreeing_reading_passes_and_otherwise_the_first_is_shown(
     claimed: float, shown: float, passed: bool
 ) -> None:
     (check,) = checks_of(lambda c: c.any_of("name", "subject", claimed, iter([1.0, 3.0, 5.0]), 0.5))
     assert check == Check("name", "subject", claimed, shown, 0.5, passed)
 
 
-def test_readings_are_taken_only_as_far_as_needed() -> None:
-    taken: list[int] = []
+def test_readings_are_computed_only_until_one_agrees() -> None:
+    computed: list[int] = []
 
     def readings() -> Iterator[int]:
         for n in range(5):
-            taken.append(n)
+            computed.append(n)
             yield n
 
     assert first_agreeing(readings(), lambda n: n == 0) == 0
-    assert taken == [0]
+    assert computed == [0]
     assert first_agreeing(readings(), lambda n: n == 2) == 2
-    assert taken == [0, 0, 1, 2]
+    assert computed == [0, 0, 1, 2]
     assert first_agreeing(readings(), lambda n: n == 9) == 0
 
 
@@ -159,48 +160,48 @@ def number_checks(plan: Plan) -> tuple[Check, ...]:
     return checks_of(lambda claims: check_numbers(claims, plan))
 
 
-def test_large_counts_and_seeds_of_random_numbers_are_plausible(true_plan: Plan) -> None:
-    counted = replace(true_plan, search=replace(true_plan.search, lines_tested=10**15))
-    seeded = replace(counted, request=replace(REQUEST, random_seed=2**64 - 1))
-    assert failures(*number_checks(seeded)) == []
+def test_large_counts_and_random_seeds_are_plausible(true_plan: Plan) -> None:
+    large_count = replace(true_plan, search=replace(true_plan.search, lines_tested=10**15))
+    large_seed = replace(large_count, request=replace(REQUEST, random_seed=2**64 - 1))
+    assert failures(*number_checks(large_seed)) == []
 
 
-def test_an_integer_beyond_all_floats_is_told_and_does_not_raise(true_plan: Plan) -> None:
-    endless = replace(true_plan, search=replace(true_plan.search, lines_tested=10**400))
-    number_checks(endless)
+def test_an_integer_too_large_for_a_float_does_not_raise(true_plan: Plan) -> None:
+    huge_count = replace(true_plan, search=replace(true_plan.search, lines_tested=10**400))
+    number_checks(huge_count)
 
 
-def test_the_first_unusable_number_is_named_with_its_place(true_plan: Plan) -> None:
+def test_the_first_unusable_number_is_named_with_its_field(true_plan: Plan) -> None:
     first, *others = true_plan.paths
     x, _, z = first.tip_mm
-    bad = replace(true_plan, paths=(replace(first, tip_mm=(x, -inf, z)), *others))
-    sound, request = number_checks(bad)
-    assert (sound.subject, sound.claimed) == ("plan.paths[0].tip_mm[1]", "-inf")
-    assert not sound.passed
-    assert request.passed
+    plan = replace(true_plan, paths=(replace(first, tip_mm=(x, -inf, z)), *others))
+    numbers_check, request_check = number_checks(plan)
+    assert (numbers_check.subject, numbers_check.claimed) == ("plan.paths[0].tip_mm[1]", "-inf")
+    assert not numbers_check.passed
+    assert request_check.passed
 
 
-def test_a_kilometre_is_plausible_and_more_is_not(true_plan: Plan) -> None:
-    def wide(area: float) -> Plan:
+def test_a_square_kilometre_is_plausible_and_more_is_not(true_plan: Plan) -> None:
+    def with_area(area: float) -> Plan:
         return replace(
             true_plan, windows=(replace(true_plan.windows[0], area_mm2=area), *true_plan.windows[1:])
         )
 
-    assert failures(*number_checks(wide(1e6))) == []
-    assert failures(*number_checks(wide(1.01e6))) == ["every number is finite and plausible"]
+    assert failures(*number_checks(with_area(1e6))) == []
+    assert failures(*number_checks(with_area(1.01e6))) == ["every number is finite and plausible"]
 
 
-def test_weights_and_nearest_misses_are_numbers_too(true_plan: Plan) -> None:
+def test_weights_are_checked_as_numbers(true_plan: Plan) -> None:
     weighted = replace(true_plan, request=replace(REQUEST, weights=MappingProxyType({"length_mm": nan})))
     assert number_checks(weighted)[0].subject == "plan.request.weights.length_mm"
 
 
-def test_an_earlier_verification_is_no_claim(true_plan: Plan, patient: Patient) -> None:
+def test_an_earlier_verification_in_the_plan_is_ignored(true_plan: Plan, patient: Patient) -> None:
     earlier = Verification(False, (Check("name", "subject", inf, nan, nan, False),), ())
     assert failed(replace(true_plan, verification=earlier), patient) == []
 
 
-ABSURD: dict[str, Callable[[Request], Request]] = {
+IMPOSSIBLE_REQUESTS: dict[str, Callable[[Request], Request]] = {
     "needle.outer_diameter_mm": lambda r: replace(r, needle=replace(r.needle, outer_diameter_mm=0.0)),
     "needle.max_length_mm": lambda r: replace(r, needle=replace(r.needle, max_length_mm=-1.0)),
     "pose.hub_length_mm": lambda r: replace(r, pose=replace(r.pose, hub_length_mm=-0.1)),
@@ -215,11 +216,11 @@ ABSURD: dict[str, Callable[[Request], Request]] = {
 }
 
 
-@pytest.mark.parametrize("field", ABSURD)
-def test_a_request_that_makes_no_sense_is_named_and_nothing_else_is_looked_at(
+@pytest.mark.parametrize("field", IMPOSSIBLE_REQUESTS)
+def test_an_impossible_request_is_named_and_nothing_more_is_checked(
     field: str, true_plan: Plan, patient: Patient
 ) -> None:
-    verification = verify(replace(true_plan, request=ABSURD[field](REQUEST)), patient.scene)
+    verification = verify(replace(true_plan, request=IMPOSSIBLE_REQUESTS[field](REQUEST)), patient.scene)
     assert failures(*verification.checks)[-1] == "the request makes sense"
     assert verification.checks[-1].recomputed == f"{field} is too small"
 
@@ -231,12 +232,12 @@ def input_checks(plan: Plan, patient: Patient) -> list[str]:
     return failures(*checks_of(lambda claims: check_inputs(claims, plan, patient.scene)))
 
 
-def asking(plan: Plan, **changed: object) -> Plan:
+def with_request(plan: Plan, **changed: object) -> Plan:
     return replace(plan, request=replace(plan.request, **changed))
 
 
 @pytest.mark.parametrize(
-    ("roles", "wrong"),
+    ("roles", "expected"),
     [
         ({"heart": "forbidden"}, []),
         ({"heart": "passable"}, ["role asked for"]),
@@ -246,27 +247,27 @@ def asking(plan: Plan, **changed: object) -> Plan:
         ({"heart": "passable", "aorta": "lung"}, ["role asked for"] * 2),
     ],
 )
-def test_roles_asked_for_must_be_those_of_the_scene(
-    roles: Mapping[str, str], wrong: list[str], true_plan: Plan, patient: Patient
+def test_requested_roles_must_be_those_of_the_scene(
+    roles: Mapping[str, str], expected: list[str], true_plan: Plan, patient: Patient
 ) -> None:
-    assert input_checks(asking(true_plan, roles=MappingProxyType(roles)), patient) == wrong
+    assert input_checks(with_request(true_plan, roles=MappingProxyType(roles)), patient) == expected
 
 
 def test_without_named_targets_the_roles_decide(true_plan: Plan, patient: Patient) -> None:
-    unnamed = asking(true_plan, target=replace(REQUEST.target, structures=()))
+    unnamed = with_request(true_plan, target=replace(REQUEST.target, structures=()))
     assert input_checks(unnamed, patient) == []
-    other = asking(unnamed, roles=MappingProxyType({"heart": "target"}))
-    assert input_checks(other, patient) == ["role asked for"]
+    another_target = with_request(unnamed, roles=MappingProxyType({"heart": "target"}))
+    assert input_checks(another_target, patient) == ["role asked for"]
 
 
-def test_several_targets_are_asked_for_in_any_order_and_number(true_plan: Plan, patient: Patient) -> None:
-    for names, wrong in (
+def test_targets_may_be_requested_in_any_order_and_more_than_once(true_plan: Plan, patient: Patient) -> None:
+    for names, expected in (
         (("node", "node"), []),
         (("node", "heart"), ["target asked for"]),
         (("heart",), ["target asked for"]),
     ):
-        plan = asking(true_plan, target=replace(REQUEST.target, structures=names))
-        assert input_checks(plan, patient) == wrong
+        plan = with_request(true_plan, target=replace(REQUEST.target, structures=names))
+        assert input_checks(plan, patient) == expected
 
 
 def test_inputs_and_missing_organs_may_come_in_any_order(true_plan: Plan, patient: Patient) -> None:
@@ -277,37 +278,37 @@ def test_inputs_and_missing_organs_may_come_in_any_order(true_plan: Plan, patien
     assert input_checks(replace(plan, missing_structures=("a",)), Patient(scene)) == ["organs missing"]
 
 
-def test_surfaces_must_be_read_in_the_axes_that_are_stated(true_plan: Plan, patient: Patient) -> None:
+def test_surfaces_must_be_read_in_the_stated_axes(true_plan: Plan, patient: Patient) -> None:
     ras, lps = (InputDigest("node.stl", "11" * 32, axes) for axes in ("ras", "lps"))
     scene = replace(patient.scene, inputs=(*patient.scene.inputs, ras))
-    plan = replace(true_plan, inputs=(*true_plan.inputs, ras))
-    assert input_checks(plan, Patient(scene)) == []
-    other = replace(true_plan, inputs=(*true_plan.inputs, lps))
-    assert input_checks(other, Patient(scene)) == ["axes of the surfaces"]
+    ras_plan = replace(true_plan, inputs=(*true_plan.inputs, ras))
+    assert input_checks(ras_plan, Patient(scene)) == []
+    lps_plan = replace(true_plan, inputs=(*true_plan.inputs, lps))
+    assert input_checks(lps_plan, Patient(scene)) == ["axes of the surfaces"]
 
 
-def test_an_input_of_another_content_is_shown_with_what_was_found(true_plan: Plan, patient: Patient) -> None:
+def test_an_input_with_other_content_is_shown_with_both_digests(true_plan: Plan, patient: Patient) -> None:
     stale = replace(true_plan, inputs=(InputDigest("labels.nii.gz", "00" * 32),))
     checks = checks_of(lambda claims: check_inputs(claims, stale, patient.scene))
-    shown = {(c.claimed, c.recomputed) for c in checks if not c.passed}
-    assert shown == {("00" * 32, "no such input"), ("not stated", "5e" * 32)}
+    mismatches = {(c.claimed, c.recomputed) for c in checks if not c.passed}
+    assert mismatches == {("00" * 32, "no such input"), ("not stated", "5e" * 32)}
 
 
-def test_a_named_table_must_be_the_scene_s() -> None:
+def test_a_named_table_must_be_the_scene_table() -> None:
     request = replace(REQUEST, pose=replace(REQUEST.pose, table="table"))
-    named = box_patient(request=request)
-    plan = honest_plan(named, request)
-    assert input_checks(plan, named) == []
-    without = box_patient({name: organ for name, organ in ORGANS.items() if name != "table"})
-    assert without.scene.pose.table is not None
-    assert "the table is the structure named" in input_checks(plan, without)
+    patient = box_patient(request=request)
+    plan = honest_plan(patient, request)
+    assert input_checks(plan, patient) == []
+    without_table = box_patient({name: organ for name, organ in ORGANS.items() if name != "table"})
+    assert without_table.scene.pose.table is not None
+    assert "the table is the structure named" in input_checks(plan, without_table)
 
 
 # --- the outcome
 
 
 @pytest.mark.parametrize(
-    ("status", "with_paths", "without"),
+    ("status", "paths_allowed", "no_paths_allowed"),
     [
         (Status.PLANNED, True, False),
         (Status.GOALS_NOT_MET, True, False),
@@ -315,22 +316,22 @@ def test_a_named_table_must_be_the_scene_s() -> None:
         (Status.TIMED_OUT, False, True),
     ],
 )
-def test_each_status_has_paths_or_has_none(
-    status: Status, with_paths: bool, without: bool, true_plan: Plan, patient: Patient
+def test_each_status_requires_paths_or_forbids_them(
+    status: Status, paths_allowed: bool, no_paths_allowed: bool, true_plan: Plan, patient: Patient
 ) -> None:
     search = replace(true_plan.search, complete=status is not Status.TIMED_OUT, safe_lines=0)
-    # A dose that is prescribed and not there is a goal that is not met.
+    # A prescribed dose without a dose report is an unmet goal.
     prescription = Prescription() if status is Status.GOALS_NOT_MET else None
-    ended = replace(
+    with_paths = replace(
         true_plan,
         search=search,
         request=replace(true_plan.request, prescription=prescription),
         outcome=replace(true_plan.outcome, status=status),
     )
-    empty = replace(ended, paths=(), windows=())
-    wrong = ["the outcome fits the paths"]
-    assert outcome_checks(in_words(ended, patient)) == ([] if with_paths else wrong)
-    assert outcome_checks(in_words(empty, patient)) == ([] if without else wrong)
+    without_paths = replace(with_paths, paths=(), windows=())
+    failure = ["the outcome fits the paths"]
+    assert outcome_checks(in_words(with_paths, patient)) == ([] if paths_allowed else failure)
+    assert outcome_checks(in_words(without_paths, patient)) == ([] if no_paths_allowed else failure)
 
 
 SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
@@ -339,7 +340,7 @@ SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
         {"complete": False},
         "the outcome fits the search",
     ),
-    "out of time after a whole search": (
+    "out of time after a complete search": (
         Status.TIMED_OUT,
         {},
         "the outcome fits the search",
@@ -349,7 +350,7 @@ SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
         {"safe_lines": 3},
         "no safe line was found",
     ),
-    "complete at a larger radius than asked": (
+    "complete at a larger radius than requested": (
         Status.NO_PATH,
         {"covering_radius_mm": 2.1},
         "covering radius",
@@ -359,17 +360,17 @@ SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
         {"complete": False, "proves": Proof.NONE_STAYS_SAFE},
         "what the search proves follows from its extent",
     ),
-    "unproved after a whole search": (
+    "nothing proved after a complete search": (
         Status.NO_PATH,
         {"proves": Proof.NOTHING},
         "what the search proves follows from its extent",
     ),
-    "paths proved near lines of which none is safe": (
+    "a safe line near each, without safe lines": (
         Status.NO_PATH,
         {"proves": Proof.SAFE_LINE_NEAR_EACH},
         "what the search proves follows from its extent",
     ),
-    "none safe at all, of a search at a radius": (
+    "no line is safe, from a search at a radius": (
         Status.NO_PATH,
         {"proves": Proof.NONE_IS_SAFE},
         "what the search proves follows from its extent",
@@ -378,18 +379,18 @@ SEARCHES: dict[str, tuple[Status, dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize("fault", SEARCHES)
-def test_a_search_that_does_not_bear_the_outcome_is_caught(fault: str, true_plan: Plan) -> None:
-    status, changed, expected = SEARCHES[fault]
-    search = replace(true_plan.search, **{"safe_lines": 0, **changed})
+def test_a_search_that_does_not_support_the_outcome_is_caught(fault: str, true_plan: Plan) -> None:
+    status, changes, expected = SEARCHES[fault]
+    search = replace(true_plan.search, **{"safe_lines": 0, **changes})
     proves = proof_of(search.complete, search.covering_radius_mm, search.safe_lines)
-    search = replace(search, **{"proves": proves, **changed})
-    empty = replace(true_plan, search=search, paths=(), windows=())
-    plan = replace(empty, outcome=replace(empty.outcome, status=status))
+    search = replace(search, **{"proves": proves, **changes})
+    without_paths = replace(true_plan, search=search, paths=(), windows=())
+    plan = replace(without_paths, outcome=replace(without_paths.outcome, status=status))
     assert outcome_checks(plan) == [expected]
 
 
 def impossible(plan: Plan) -> Plan:
-    """The plan's search, had it found nothing."""
+    """The plan as if its search had found nothing."""
     outcome = replace(plan.outcome, status=Status.NO_PATH)
     search = replace(plan.search, safe_lines=0, proves=Proof.NONE_STAYS_SAFE)
     return replace(plan, search=search, paths=(), windows=(), outcome=outcome)
@@ -399,52 +400,54 @@ def outcome_checks(plan: Plan) -> list[str]:
     return failures(*checks_of(lambda claims: check_outcome(claims, plan)))
 
 
-def test_a_window_of_two_paths_holds_both_and_its_best_is_the_lesser(true_plan: Plan) -> None:
-    one, two = true_plan.paths[0], true_plan.paths[-1]
-    assert one.lung_length_mm < two.lung_length_mm - 1.0
+def test_a_window_of_two_paths_states_the_lower_lung_length(true_plan: Plan) -> None:
+    path, other = true_plan.paths[0], true_plan.paths[-1]
+    assert path.lung_length_mm < other.lung_length_mm - 1.0
     window = replace(
         true_plan.windows[0],
-        path_ids=(two.id, one.id),
-        best_lung_length_mm=one.lung_length_mm + 0.5 * LENGTH_MM,
+        path_ids=(other.id, path.id),
+        best_lung_length_mm=path.lung_length_mm + 0.5 * LENGTH_MM,
     )
     plan = replace(
-        true_plan, paths=(one, replace(two, window=one.window)), windows=(replace(window, id=one.window),)
+        true_plan,
+        paths=(path, replace(other, window=path.window)),
+        windows=(replace(window, id=path.window),),
     )
     assert outcome_checks(plan) == []
-    worse = replace(window, id=one.window, best_lung_length_mm=two.lung_length_mm)
-    assert outcome_checks(replace(plan, windows=(worse,))) == ["least lung of the window's paths"]
+    wrong_window = replace(window, id=path.window, best_lung_length_mm=other.lung_length_mm)
+    assert outcome_checks(replace(plan, windows=(wrong_window,))) == ["least lung of the window's paths"]
 
 
 def test_a_window_may_hold_no_path(true_plan: Plan) -> None:
-    more = replace(true_plan.windows[0], id="empty", path_ids=())
-    assert outcome_checks(replace(true_plan, windows=(*true_plan.windows, more))) == []
+    empty_window = replace(true_plan.windows[0], id="empty", path_ids=())
+    assert outcome_checks(replace(true_plan, windows=(*true_plan.windows, empty_window))) == []
 
 
-def test_a_bound_on_lung_holds_up_to_the_best_path_and_says_nothing_without_paths(true_plan: Plan) -> None:
-    least = min(p.lung_length_mm for p in true_plan.paths)
+def test_a_lung_bound_may_reach_the_best_path_and_is_unlimited_without_paths(true_plan: Plan) -> None:
+    least_lung_mm = min(p.lung_length_mm for p in true_plan.paths)
 
     def bounded(bound: float, plan: Plan) -> Plan:
         return replace(plan, search=replace(plan.search, lung_bound_mm=bound))
 
-    assert outcome_checks(bounded(least, true_plan)) == []
-    assert outcome_checks(bounded(least + 2 * LENGTH_MM, true_plan)) == ["lung bound"]
+    assert outcome_checks(bounded(least_lung_mm, true_plan)) == []
+    assert outcome_checks(bounded(least_lung_mm + 2 * LENGTH_MM, true_plan)) == ["lung bound"]
     assert outcome_checks(bounded(5.0, impossible(true_plan))) == []
 
 
-def test_the_least_lung_found_is_no_more_than_any_path_crosses(true_plan: Plan) -> None:
-    least = min(p.lung_length_mm for p in true_plan.paths)
+def test_the_least_lung_found_is_at_most_that_of_any_path(true_plan: Plan) -> None:
+    least_lung_mm = min(p.lung_length_mm for p in true_plan.paths)
 
-    def stating(found: float | None, plan: Plan) -> Plan:
-        return replace(plan, search=replace(plan.search, least_lung_mm=found))
+    def stating(stated_mm: float | None, plan: Plan) -> Plan:
+        return replace(plan, search=replace(plan.search, least_lung_mm=stated_mm))
 
-    assert outcome_checks(stating(least, true_plan)) == []
-    assert outcome_checks(stating(least + 2 * LENGTH_MM, true_plan)) == ["least lung found"]
+    assert outcome_checks(stating(least_lung_mm, true_plan)) == []
+    assert outcome_checks(stating(least_lung_mm + 2 * LENGTH_MM, true_plan)) == ["least lung found"]
     assert outcome_checks(stating(None, true_plan)) == ["least lung found"]
-    none = impossible(true_plan)
-    assert outcome_checks(stating(None, none)) == []
+    no_path = impossible(true_plan)
+    assert outcome_checks(stating(None, no_path)) == []
 
 
-def test_nothing_blocked_adds_up_to_nothing(true_plan: Plan) -> None:
+def test_a_plan_without_blockers_is_accepted(true_plan: Plan) -> None:
     assert outcome_checks(replace(true_plan, blocked_by=())) == []
 
 
@@ -459,7 +462,7 @@ SCORES: dict[str, Callable[[Path], float]] = {
     "target_chord_mm": lambda p: 100.0 - p.target_chord_mm,
     "off_axial_angle_deg": lambda p: p.craniocaudal_angle_deg**2,
 }
-"""Each score, or what grows with it."""
+"""A value for each score that rises as the score gets worse."""
 
 
 def order_checks(plan: Plan) -> list[str]:
@@ -475,15 +478,13 @@ def test_every_score_has_an_oracle_here() -> None:
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_of_all_orders_by_one_score_only_those_that_never_get_better_pass(
-    score: str, true_plan: Plan
-) -> None:
-    plan = asking(true_plan, ranking=(score,))
+def test_only_orders_that_never_improve_pass_with_one_score(score: str, true_plan: Plan) -> None:
+    plan = with_request(true_plan, ranking=(score,))
     for paths in permutations(plan.paths):
         values = [SCORES[score](p) for p in paths]
-        rises = all(a <= b + 1e-9 for a, b in pairwise(values))
-        assert order_checks(in_order(plan, *paths)) == [] or not rises
-        assert ("rank order" in order_checks(in_order(plan, *paths))) == (not rises)
+        never_improves = all(a <= b + 1e-9 for a, b in pairwise(values))
+        assert order_checks(in_order(plan, *paths)) == [] or not never_improves
+        assert ("rank order" in order_checks(in_order(plan, *paths))) == (not never_improves)
 
 
 @pytest.mark.parametrize(
@@ -494,40 +495,38 @@ def test_of_all_orders_by_one_score_only_those_that_never_get_better_pass(
         {"clearance_mm": 3.0, "target_chord_mm": -2.0},
     ],
 )
-def test_of_all_orders_by_weights_only_that_of_their_sums_passes(
-    weights: Mapping[str, float], true_plan: Plan
-) -> None:
-    plan = asking(true_plan, weights=MappingProxyType(weights))
-    found = {p.id: sum(w * SCORES[name](p) for name, w in weights.items()) for p in plan.paths}
-    assert len({round(v, 3) for v in found.values()}) == len(found)
+def test_only_the_order_of_weighted_sums_passes(weights: Mapping[str, float], true_plan: Plan) -> None:
+    plan = with_request(true_plan, weights=MappingProxyType(weights))
+    sums = {p.id: sum(w * SCORES[name](p) for name, w in weights.items()) for p in plan.paths}
+    assert len({round(v, 3) for v in sums.values()}) == len(sums)
     accepted = [
         [p.id for p in paths]
         for paths in permutations(plan.paths)
         if "rank order" not in order_checks(in_order(plan, *paths))
     ]
-    assert accepted == [sorted(found, key=lambda id: found[id])]
+    assert accepted == [sorted(sums, key=lambda id: sums[id])]
 
 
-def test_later_scores_decide_between_equals(true_plan: Plan) -> None:
+def test_later_scores_decide_between_equal_paths(true_plan: Plan) -> None:
     first, second = true_plan.paths[0], replace(true_plan.paths[0], id="twin", window="other", length_mm=1.0)
-    plan = asking(true_plan, ranking=("lung_length_mm", "length_mm"))
+    plan = with_request(true_plan, ranking=("lung_length_mm", "length_mm"))
     assert "rank order" not in order_checks(in_order(plan, second, first))
     assert "rank order" in order_checks(in_order(plan, first, second))
 
 
-def test_paths_that_are_equal_in_every_score_may_stand_in_either_order(true_plan: Plan) -> None:
-    one = true_plan.paths[0]
-    two = replace(one, id="twin", window="other", lung_length_mm=one.lung_length_mm + 1e-7)
-    for paths in ((one, two), (two, one)):
+def test_paths_equal_in_every_score_may_have_either_order(true_plan: Plan) -> None:
+    path = true_plan.paths[0]
+    equal = replace(path, id="twin", window="other", lung_length_mm=path.lung_length_mm + 1e-7)
+    for paths in ((path, equal), (equal, path)):
         assert order_checks(in_order(true_plan, *paths)) == []
-    three = replace(two, lung_length_mm=one.lung_length_mm + 1e-5)
-    assert "rank order" in order_checks(in_order(true_plan, three, one))
+    worse = replace(equal, lung_length_mm=path.lung_length_mm + 1e-5)
+    assert "rank order" in order_checks(in_order(true_plan, worse, path))
 
 
 @pytest.mark.parametrize("field", ["ranking", "weights"])
-def test_an_unknown_score_is_named_and_the_order_left_open(field: str, true_plan: Plan) -> None:
-    asked = ("length_mm", "beauty") if field == "ranking" else MappingProxyType({"beauty": 1.0})
-    plan = asking(true_plan, **{field: asked})
+def test_an_unknown_score_is_named_and_the_order_is_not_checked(field: str, true_plan: Plan) -> None:
+    order = ("length_mm", "beauty") if field == "ranking" else MappingProxyType({"beauty": 1.0})
+    plan = with_request(true_plan, **{field: order})
     checks = checks_of(lambda claims: check_order(claims, plan))
     (unknown,) = (c for c in checks if c.name == "every score can be recomputed")
     assert unknown.recomputed == "beauty"
@@ -535,38 +534,38 @@ def test_an_unknown_score_is_named_and_the_order_left_open(field: str, true_plan
     assert not any(c.name == "rank order" for c in checks)
 
 
-def test_paths_of_one_window_are_as_far_apart_as_asked_at_entry_or_tip(true_plan: Plan) -> None:
-    one = replace(true_plan.paths[0], entry_mm=(0.0, 0.0, 0.0), tip_mm=(0.0, 50.0, 0.0))
+def test_paths_of_one_window_keep_the_separation_at_entry_or_tip(true_plan: Plan) -> None:
+    path = replace(true_plan.paths[0], entry_mm=(0.0, 0.0, 0.0), tip_mm=(0.0, 50.0, 0.0))
     for entry, tip, same_window, distinct in (
         ((5.0, 0.0, 0.0), (0.0, 50.0, 0.0), True, True),
         ((0.0, 0.0, 0.0), (0.0, 53.0, 4.0), True, True),
         ((4.9, 0.0, 0.0), (0.0, 54.9, 0.0), True, False),
         ((4.9, 0.0, 0.0), (0.0, 54.9, 0.0), False, True),
     ):
-        window = one.window if same_window else "other"
-        two = replace(one, id="two", entry_mm=entry, tip_mm=tip, window=window)
-        wrong = "paths of a window are distinct" in order_checks(in_order(true_plan, one, two))
-        assert wrong != distinct
+        window = path.window if same_window else "other"
+        other = replace(path, id="two", entry_mm=entry, tip_mm=tip, window=window)
+        reported = "paths of a window are distinct" in order_checks(in_order(true_plan, path, other))
+        assert reported != distinct
 
 
 # --- the target and the cut edge
 
 
-def test_every_path_runs_as_far_in_the_target_as_asked(true_plan: Plan, patient: Patient) -> None:
+def test_every_path_has_the_least_chord_in_the_target(true_plan: Plan, patient: Patient) -> None:
     shortest = min(p.target_chord_mm for p in true_plan.paths)
-    enough = "the needle runs far enough in the target"
+    check = "the needle runs far enough in the target"
 
-    def wanting(chord: float | None) -> list[str]:
-        return failed(asking(true_plan, target=replace(REQUEST.target, min_chord_mm=chord)), patient)
+    def failed_with(chord: float | None) -> list[str]:
+        return failed(with_request(true_plan, target=replace(REQUEST.target, min_chord_mm=chord)), patient)
 
-    assert wanting(0.0) == wanting(shortest) == []
-    assert set(wanting(shortest + 1e-5)) == {enough}
-    # A plan states what it was made with: nothing is left to a default.
-    assert wanting(None) == [enough] * len(true_plan.paths)
+    assert failed_with(0.0) == failed_with(shortest) == []
+    assert set(failed_with(shortest + 1e-5)) == {check}
+    # A plan states the chord that it was made with; a missing one has no default.
+    assert failed_with(None) == [check] * len(true_plan.paths)
 
 
 @pytest.mark.parametrize(("first", "refused"), [(0, True), (1, False), (8, False)])
-def test_an_entry_in_the_outermost_voxels_is_at_the_cut_edge(first: int, refused: bool) -> None:
+def test_an_entry_in_the_outermost_voxels_is_refused_as_cut_edge(first: int, refused: bool) -> None:
     """The body begins at this voxel, so that the needle "right" leaves it there."""
     organs = {name: organ for name, organ in ORGANS.items() if name not in ("table", "arm")}
     patient = box_patient({**organs, "body": (Role.SKIN, ((first, 10, 0), (52, 50, 40)))})
@@ -575,28 +574,28 @@ def test_an_entry_in_the_outermost_voxels_is_at_the_cut_edge(first: int, refused
     assert refused or names == []
 
 
-# --- scenes with little in them
+# --- scenes with few structures
 
 
 def test_without_obstacles_clearance_is_capped_and_nothing_is_nearest() -> None:
-    blocked = (Role.FORBIDDEN, Role.OUTSIDE)
-    patient = box_patient({name: organ for name, organ in ORGANS.items() if organ[0] not in blocked})
-    free = replace(patient.scene, pose=replace(patient.scene.pose, table=None))
-    free_patient = replace(patient, scene=free)
-    plan = replace(honest_plan(free_patient), blocked_by=())
+    obstacle_roles = (Role.FORBIDDEN, Role.OUTSIDE)
+    patient = box_patient({name: organ for name, organ in ORGANS.items() if organ[0] not in obstacle_roles})
+    scene = replace(patient.scene, pose=replace(patient.scene.pose, table=None))
+    scene_patient = replace(patient, scene=scene)
+    plan = replace(honest_plan(scene_patient), blocked_by=())
     assert {(p.clearance_mm, p.nearest_structure) for p in plan.paths} == {(100.0, "")}
-    assert failed(plan, free_patient) == []
-    for claims, wrong in (
+    assert failed(plan, scene_patient) == []
+    for claims, expected in (
         ({"clearance_mm": 99.0}, {"clearance is not understated"}),
         ({"clearance_mm": 101.0}, {"clearance is not overstated"}),
         ({"nearest_structure": "heart"}, {"nearest structure"}),
     ):
-        stated = replace(plan, paths=tuple(replace(p, **claims) for p in plan.paths))
-        assert set(failed(stated, free_patient)) == wrong
+        edited = replace(plan, paths=tuple(replace(p, **claims) for p in plan.paths))
+        assert set(failed(edited, scene_patient)) == expected
 
 
 @pytest.mark.parametrize(
-    ("clearance_mm", "nearest", "wrong"),
+    ("clearance_mm", "nearest", "expected"),
     [
         (100.0, "", set()),
         (100.0, "bone", {"nearest structure"}),
@@ -604,26 +603,26 @@ def test_without_obstacles_clearance_is_capped_and_nothing_is_nearest() -> None:
         (105.0, "", {"clearance is not overstated"}),
     ],
 )
-def test_an_organ_beyond_the_cap_is_as_good_as_none(
-    clearance_mm: float, nearest: str, wrong: set[str], true_plan: Plan
+def test_an_organ_beyond_the_cap_does_not_count(
+    clearance_mm: float, nearest: str, expected: set[str], true_plan: Plan
 ) -> None:
     """Voxels of 10 mm; the bone's boxes begin 195 mm to the left of the needle's axis."""
     checks = far_bone_checks(true_plan, 25, clearance_mm, nearest)
-    assert set(failures(*checks)) == wrong
+    assert set(failures(*checks)) == expected
 
 
-def test_an_organ_within_the_cap_is_told() -> None:
+def test_an_organ_within_the_cap_counts() -> None:
     """As above, with the bone 75 mm from the axis."""
     plan = honest_plan(box_patient())
-    free = 75.0 - RADIUS
-    assert failures(*far_bone_checks(plan, 13, free, "bone")) == []
-    assert failures(*far_bone_checks(plan, 13, free + 2 * DISTANCE_MM, "bone")) == [
+    clearance_mm = 75.0 - RADIUS
+    assert failures(*far_bone_checks(plan, 13, clearance_mm, "bone")) == []
+    assert failures(*far_bone_checks(plan, 13, clearance_mm + 2 * DISTANCE_MM, "bone")) == [
         "clearance is not overstated"
     ]
-    assert failures(*far_bone_checks(plan, 13, free - 2 * DISTANCE_MM, "bone")) == [
+    assert failures(*far_bone_checks(plan, 13, clearance_mm - 2 * DISTANCE_MM, "bone")) == [
         "clearance is not understated"
     ]
-    assert failures(*far_bone_checks(plan, 13, free, "")) == ["nearest structure"]
+    assert failures(*far_bone_checks(plan, 13, clearance_mm, "")) == ["nearest structure"]
 
 
 def far_bone_checks(plan: Plan, first: int, clearance_mm: float, nearest: str) -> tuple[Check, ...]:
@@ -648,47 +647,45 @@ def far_bone_checks(plan: Plan, first: int, clearance_mm: float, nearest: str) -
     def check(claims: Claims) -> None:
         examined = examined_axis(claims, "path", path.entry_mm, path.tip_mm, scene, plan.request)
         assert examined is not None
-        (passed,) = passings_of([examined], scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
-        check_needs(claims, examined, passed)
-        check_nearest(claims, examined, path, passed)
+        (passing,) = passings_of([examined], scene.of_role(Role.FORBIDDEN, Role.OUTSIDE))
+        check_needs(claims, examined, passing)
+        check_nearest(claims, examined, path, passing)
 
     return checks_of(check)
 
 
-def test_a_needle_with_room_is_told_with_its_nearest_obstacle_and_a_blocked_one_with_all(
+def test_a_clear_needle_has_one_clearance_check_and_a_blocked_one_has_several(
     true_plan: Plan, patient: Patient
 ) -> None:
-    kept = "the needle keeps its clearance"
-    subjects = [c.subject for c in verify(true_plan, patient.scene).checks if c.name == kept]
+    check = "the needle keeps its clearance"
+    subjects = [c.subject for c in verify(true_plan, patient.scene).checks if c.name == check]
     assert len(subjects) == len(true_plan.paths)
-    greedy = asking(true_plan, clearance_mm=MappingProxyType({"default": 30.0}))
-    blocked = [c for c in verify(greedy, patient.scene).checks if c.name == kept]
-    assert len(blocked) > len(true_plan.paths)
-    assert not any(c.passed for c in blocked)
+    blocked_plan = with_request(true_plan, clearance_mm=MappingProxyType({"default": 30.0}))
+    failed_checks = [c for c in verify(blocked_plan, patient.scene).checks if c.name == check]
+    assert len(failed_checks) > len(true_plan.paths)
+    assert not any(c.passed for c in failed_checks)
 
 
 # --- readings of an examined axis
 
 
-def test_a_trial_sees_its_axis_nine_times_and_makes_each_sight_once(
-    true_plan: Plan, patient: Patient
-) -> None:
+def test_an_examined_axis_has_nine_readings_and_computes_each_once(true_plan: Plan, patient: Patient) -> None:
     path = true_plan.paths[0]
     examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, patient.scene, REQUEST)
     assert examined is not None
     first = next(examined.readings())
-    every = list(examined.readings())
-    assert len(every) == 9
-    assert every[0] is first
-    assert all(one is two for one, two in zip(every, examined.readings(), strict=True))
-    assert all((axis_spans.axis.tip_B != first.axis.tip_B).all() for axis_spans in every[1:])
+    readings = list(examined.readings())
+    assert len(readings) == 9
+    assert readings[0] is first
+    assert all(a is b for a, b in zip(readings, examined.readings(), strict=True))
+    assert all((axis_spans.axis.tip_B != first.axis.tip_B).all() for axis_spans in readings[1:])
 
 
-# --- structures that came as surfaces
+# --- structures read as surfaces
 
 INSET = 0.4
 SLACK = INSET * sqrt(3.0)
-"""Surfaces lie this far within the voxels that stand for them: on each side, and at a corner. [mm]"""
+"""How far surfaces lie within their voxels: at each side, and at a corner. [mm]"""
 
 
 def faces_of(box: Box) -> trimesh.Trimesh:
@@ -700,30 +697,30 @@ def as_surface(mesh: trimesh.Trimesh) -> Surface:
     return Surface(np.array(mesh.vertices, float), np.array(mesh.faces, np.int64))
 
 
-def shrunk(box: Box, by: float = INSET) -> Box:
+def inset_box(box: Box, by: float = INSET) -> Box:
     return Box(box.role, box.low + by, box.high - by)
 
 
 def with_surfaces(patient: Patient, meshes: Mapping[str, trimesh.Trimesh], slack: float = SLACK) -> Patient:
-    """The patient with some structures that came as these surfaces."""
+    """The patient with these surfaces for some structures."""
 
-    def given_as(s: Structure) -> Structure:
+    def with_surface(s: Structure) -> Structure:
         return replace(s, surface=as_surface(meshes[s.name])) if s.name in meshes else s
 
-    structures = tuple(given_as(s) for s in patient.scene.structures)
+    structures = tuple(with_surface(s) for s in patient.scene.structures)
     return replace(patient, scene=replace(patient.scene, structures=structures, surface_slack_mm=slack))
 
 
 def inset_patient(*names: str, by: float = INSET) -> Patient:
-    """The patient with some structures that came as bricks within their voxels."""
+    """The patient with box surfaces within their voxels for some structures."""
     patient = box_patient()
-    return with_surfaces(patient, {name: faces_of(shrunk(patient.boxes[name], by)) for name in names})
+    return with_surfaces(patient, {name: faces_of(inset_box(patient.boxes[name], by)) for name in names})
 
 
 def with_crossings(patient: Patient, plan: Plan, boxes: Mapping[str, Box]) -> Plan:
-    """Structures that came as surfaces are crossed where these boxes are."""
+    """The plan whose paths cross structures with surfaces where these boxes are."""
 
-    def crossed(p: Path) -> Path:
+    def with_crossed_boxes(p: Path) -> Path:
         tip, outward = line_of(patient, p)
         crosses = [c for c in p.crosses if c.structure not in boxes]
         for name, box in boxes.items():
@@ -733,15 +730,15 @@ def with_crossings(patient: Patient, plan: Plan, boxes: Mapping[str, Box]) -> Pl
                 crosses.append(Crossing(name, p.length_mm - last, p.length_mm - first))
         return replace(p, crosses=tuple(sorted(crosses, key=lambda c: c.from_mm)))
 
-    return replace(plan, paths=tuple(crossed(p) for p in plan.paths))
+    return replace(plan, paths=tuple(with_crossed_boxes(p) for p in plan.paths))
 
 
 FORBIDDEN = tuple(name for name, (role, _) in ORGANS.items() if role is Role.FORBIDDEN)
 LUNGS = tuple(name for name, (role, _) in ORGANS.items() if role is Role.LUNG)
 
 
-def only(plan: Plan, **claims: object) -> Plan:
-    """The plan with its path "right" stating something else."""
+def with_right_path(plan: Plan, **claims: object) -> Plan:
+    """The plan with other claims in its path "right"."""
     return replace(plan, paths=tuple(replace(p, **claims) if p.id == "right" else p for p in plan.paths))
 
 
@@ -750,13 +747,13 @@ def path_named(plan: Plan, name: str) -> Path:
 
 
 def line_of(patient: Patient, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The tip, and the unit vector that leads out, in B."""
+    """The tip and the outward unit vector, in B."""
     tip, entry = (patient.scene.grid.to_box(np.array(x)) for x in (path.tip_mm, path.entry_mm))
     return tip, (entry - tip) / np.linalg.norm(entry - tip)
 
 
-def free_of(patient: Patient, path: Path, box: Box) -> float:
-    """From the needle's wall to a box. [mm]"""
+def wall_distance(patient: Patient, path: Path, box: Box) -> float:
+    """Distance from the needle's wall to a box. [mm]"""
     return axis_distance(box, *line_of(patient, path), NEEDLE) - RADIUS
 
 
@@ -768,71 +765,71 @@ def surfaced() -> Patient:
 
 @pytest.fixture(scope="module")
 def surfaced_plan(surfaced: Patient) -> Plan:
-    """What a planner states that sees the voxels only."""
+    """The plan of a planner that uses only the voxels."""
     return honest_plan(surfaced)
 
 
 def true_clearance(patient: Patient, path: Path) -> float:
-    """To the surfaces of all forbidden organs. [mm]"""
-    return min(free_of(patient, path, shrunk(patient.boxes[name])) for name in FORBIDDEN)
+    """Clearance from the surfaces of all forbidden organs. [mm]"""
+    return min(wall_distance(patient, path, inset_box(patient.boxes[name])) for name in FORBIDDEN)
 
 
-def test_clearance_to_the_voxels_of_a_surface_is_a_true_claim(surfaced: Patient, surfaced_plan: Plan) -> None:
+def test_a_clearance_to_the_voxels_of_a_surface_passes(surfaced: Patient, surfaced_plan: Plan) -> None:
     assert failed(surfaced_plan, surfaced) == []
     path = path_named(surfaced_plan, "right")
     assert INSET / 2 < true_clearance(surfaced, path) - path.clearance_mm <= SLACK
 
 
 @given(st.one_of(st.floats(-2.0, 2.0), st.sampled_from([0.0, 1e-5, -1e-5, -SLACK + 1e-5, -SLACK - 1e-5])))
-def test_a_clearance_passes_from_the_slack_below_the_truth_up_to_the_truth(
-    surfaced: Patient, surfaced_plan: Plan, beyond: float
+def test_a_clearance_passes_between_the_truth_and_the_slack_below_it(
+    surfaced: Patient, surfaced_plan: Plan, excess_mm: float
 ) -> None:
-    truth = true_clearance(surfaced, path_named(surfaced_plan, "right"))
-    names = failed(only(surfaced_plan, clearance_mm=truth + beyond), surfaced)
-    assert ("clearance is not overstated" in names) == (beyond > DISTANCE_MM)
-    assert ("clearance is not understated" in names) == (beyond < -SLACK - DISTANCE_MM)
+    clearance_mm = true_clearance(surfaced, path_named(surfaced_plan, "right"))
+    names = failed(with_right_path(surfaced_plan, clearance_mm=clearance_mm + excess_mm), surfaced)
+    assert ("clearance is not overstated" in names) == (excess_mm > DISTANCE_MM)
+    assert ("clearance is not understated" in names) == (excess_mm < -SLACK - DISTANCE_MM)
 
 
-def test_slack_is_for_forbidden_surfaces_only(true_plan: Plan, patient: Patient) -> None:
-    """The scene's slack stems from a target that came as a surface; clearance is to voxels, exactly."""
-    slack = replace(patient, scene=replace(patient.scene, surface_slack_mm=SLACK))
-    plan = in_words(true_plan, slack)
-    assert failed(plan, slack) == []
+def test_slack_applies_to_forbidden_surfaces_only(true_plan: Plan, patient: Patient) -> None:
+    """The scene's slack comes from a target read as a surface; clearance to voxels is exact."""
+    with_slack = replace(patient, scene=replace(patient.scene, surface_slack_mm=SLACK))
+    plan = in_words(true_plan, with_slack)
+    assert failed(plan, with_slack) == []
     path = path_named(plan, "right")
-    less = only(plan, clearance_mm=path.clearance_mm - 1e-5)
-    assert "clearance is not understated" in failed(less, slack)
+    understated = with_right_path(plan, clearance_mm=path.clearance_mm - 1e-5)
+    assert "clearance is not understated" in failed(understated, with_slack)
 
 
-@pytest.mark.parametrize(("beyond", "accepted"), [(0.5 * SLACK, True), (1.5 * SLACK, False)])
+@pytest.mark.parametrize(("excess_mm", "accepted"), [(0.5 * SLACK, True), (1.5 * SLACK, False)])
 def test_any_structure_within_the_slack_may_be_the_nearest(
-    beyond: float, accepted: bool, surfaced: Patient
+    excess_mm: float, accepted: bool, surfaced: Patient
 ) -> None:
-    """Another organ, drawn as a plate beside the needle, farther from it than the nearest by so much."""
+    """Another organ, a plate beside the needle, is `excess_mm` farther from it than the nearest organ."""
     plan = honest_plan(surfaced, lines={"right": LINES["right"]})
     (path,) = plan.paths
-    (least, nearest), (_, other), _ = sorted(
-        (free_of(surfaced, path, shrunk(surfaced.boxes[n])), n) for n in FORBIDDEN
+    (least_mm, nearest), (_, other_name), _ = sorted(
+        (wall_distance(surfaced, path, inset_box(surfaced.boxes[n])), n) for n in FORBIDDEN
     )
     assert path.nearest_structure == nearest
     tip, outward = line_of(surfaced, path)
     side = np.cross(outward, (0.0, 0.0, 1.0))
     side /= np.linalg.norm(side)
     up = np.cross(side, outward)
-    centre = tip + 0.5 * path.length_mm * outward + (least + beyond + RADIUS) * up
-    meshes = {n: faces_of(shrunk(surfaced.boxes[n])) for n in FORBIDDEN}
+    centre = tip + 0.5 * path.length_mm * outward + (least_mm + excess_mm + RADIUS) * up
+    meshes = {n: faces_of(inset_box(surfaced.boxes[n])) for n in FORBIDDEN}
     patient = with_surfaces(
-        box_patient(), {**meshes, other: prism(centre, 10.0 * outward, 10.0 * side, 5.0 * up)}
+        box_patient(), {**meshes, other_name: prism(centre, 10.0 * outward, 10.0 * side, 5.0 * up)}
     )
-    names = failed(only(plan, nearest_structure=other), patient)
+    names = failed(with_right_path(plan, nearest_structure=other_name), patient)
     assert ("nearest structure" not in names) == accepted
 
 
 def prism(centre: np.ndarray, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> trimesh.Trimesh:
     """A brick whose near face has this centre and edges 2u and 2v; it is w deep."""
     unit = trimesh.creation.box(bounds=np.array([[-1.0, -1.0, 0.0], [1.0, 1.0, 1.0]]))
-    turned = np.array(unit.vertices) @ np.stack([u, v, w]) + centre
-    mesh = trimesh.Trimesh(turned, unit.faces, process=False)
-    return mesh if mesh.volume > 0 else trimesh.Trimesh(turned, unit.faces[:, ::-1], process=False)
+    vertices = np.array(unit.vertices) @ np.stack([u, v, w]) + centre
+    mesh = trimesh.Trimesh(vertices, unit.faces, process=False)
+    return mesh if mesh.volume > 0 else trimesh.Trimesh(vertices, unit.faces[:, ::-1], process=False)
 
 
 SURFACE_FAULTS: dict[str, tuple[Callable[[Path, float], dict[str, object]], str]] = {
@@ -862,25 +859,25 @@ SURFACE_FAULTS: dict[str, tuple[Callable[[Path, float], dict[str, object]], str]
 
 
 @pytest.mark.parametrize("fault", SURFACE_FAULTS)
-def test_a_false_clearance_to_surfaces_is_caught(fault: str, surfaced: Patient, surfaced_plan: Plan) -> None:
+def test_a_wrong_clearance_to_surfaces_is_caught(fault: str, surfaced: Patient, surfaced_plan: Plan) -> None:
     claims, expected = SURFACE_FAULTS[fault]
     path = path_named(surfaced_plan, "right")
-    stated = only(surfaced_plan, **claims(path, true_clearance(surfaced, path)))
-    assert expected in failed(stated, surfaced)
+    edited = with_right_path(surfaced_plan, **claims(path, true_clearance(surfaced, path)))
+    assert expected in failed(edited, surfaced)
 
 
 def test_a_surface_that_moved_towards_the_needle_is_caught(surfaced: Patient, surfaced_plan: Plan) -> None:
     path = path_named(surfaced_plan, "right")
-    box = shrunk(surfaced.boxes[path.nearest_structure])
+    box = inset_box(surfaced.boxes[path.nearest_structure])
     tip, outward = line_of(surfaced, path)
     points = tip + np.linspace(0.0, NEEDLE, 2001)[:, None] * outward
     nearest = points[np.argmin(box.distance(points))]
     towards = nearest - np.clip(nearest, box.low, box.high)
-    meshes = {n: faces_of(shrunk(surfaced.boxes[n])) for n in FORBIDDEN}
-    for mm, caught in ((0.1, False), (2.0, True)):
-        moved = meshes[path.nearest_structure].copy()
-        moved.apply_translation(mm * towards / np.linalg.norm(towards))
-        patient = with_surfaces(box_patient(), {**meshes, path.nearest_structure: moved})
+    meshes = {n: faces_of(inset_box(surfaced.boxes[n])) for n in FORBIDDEN}
+    for shift_mm, caught in ((0.1, False), (2.0, True)):
+        shifted = meshes[path.nearest_structure].copy()
+        shifted.apply_translation(shift_mm * towards / np.linalg.norm(towards))
+        patient = with_surfaces(box_patient(), {**meshes, path.nearest_structure: shifted})
         assert ("clearance is not overstated" in failed(surfaced_plan, patient)) == caught
 
 
@@ -889,25 +886,25 @@ def rib(low: tuple[float, float, float], high: tuple[float, float, float]) -> Bo
 
 
 def ribbed(mesh: trimesh.Trimesh, role: Role = Role.FORBIDDEN) -> Patient:
-    """The patient with one more structure that came as a surface; its voxels lie out of the way.
+    """The patient with one more structure read as a surface; its voxels are far from all paths.
 
-    Plans made for him know only those.
+    Plans for this patient are computed from the voxels only.
     """
     organs = {**ORGANS, "rib_right_5": (role, ((9, 45, 1), (10, 46, 2)))}
     return with_surfaces(box_patient(organs), {"rib_right_5": mesh})
 
 
 NEAR_SKIN = rib((17.0, 58.0, 55.0), (20.0, 74.0, 68.0))
-"""In the chest wall, where the needle "right" enters."""
+"""A rib in the chest wall, where the needle "right" enters."""
 
 
-def only_right(patient: Patient) -> Plan:
+def right_path_plan(patient: Patient) -> Plan:
     return honest_plan(patient, lines={"right": LINES["right"]})
 
 
 def test_a_needle_through_a_surface_is_refused() -> None:
     patient = ribbed(faces_of(NEAR_SKIN))
-    assert set(failed(only_right(patient), patient)) == {
+    assert set(failed(right_path_plan(patient), patient)) == {
         "the needle keeps its clearance",
         "clearance is not overstated",
         "nearest structure",
@@ -915,40 +912,43 @@ def test_a_needle_through_a_surface_is_refused() -> None:
     }
 
 
-@pytest.mark.parametrize(("free_mm", "kept"), [(1.0, False), (1.99, False), (2.01, True), (3.0, True)])
-def test_a_needle_keeps_its_clearance_from_a_surface(free_mm: float, kept: bool, patient: Patient) -> None:
+@pytest.mark.parametrize(("free_mm", "accepted"), [(1.0, False), (1.99, False), (2.01, True), (3.0, True)])
+def test_a_needle_keeps_its_clearance_from_a_surface(
+    free_mm: float, accepted: bool, patient: Patient
+) -> None:
     """A rib in the chest wall, above the needle; the request asks for 2 mm."""
-    (path,) = only_right(patient).paths
+    (path,) = right_path_plan(patient).paths
     low, high = NEAR_SKIN.low.copy(), NEAR_SKIN.high.copy()
     for _ in range(40):
         # The distance grows nearly as fast as the rib is raised.
-        rise = free_mm - free_of(patient, path, Box(NEAR_SKIN.role, low, high))
+        rise = free_mm - wall_distance(patient, path, Box(NEAR_SKIN.role, low, high))
         low[2] += rise
         high[2] += rise
     meshed = ribbed(faces_of(Box(NEAR_SKIN.role, low, high)))
-    names = failed(only_right(meshed), meshed)
-    assert ("the needle keeps its clearance" not in names) == kept
+    names = failed(right_path_plan(meshed), meshed)
+    assert ("the needle keeps its clearance" not in names) == accepted
 
 
-def test_an_arm_that_came_as_a_surface_blocks_the_needle_outside(patient: Patient) -> None:
-    (path,) = only_right(patient).paths
+def test_an_arm_read_as_a_surface_blocks_the_needle_outside_the_body(patient: Patient) -> None:
+    (path,) = right_path_plan(patient).paths
     tip, outward = line_of(patient, path)
-    ahead = tip + (path.length_mm + 8.0) * outward
-    meshed = ribbed(faces_of(Box(Role.OUTSIDE, ahead - 3.0, ahead + 3.0)), Role.OUTSIDE)
-    assert set(failed(only_right(meshed), meshed)) == {"the needle keeps its clearance"}
+    centre = tip + (path.length_mm + 8.0) * outward
+    meshed = ribbed(faces_of(Box(Role.OUTSIDE, centre - 3.0, centre + 3.0)), Role.OUTSIDE)
+    assert set(failed(right_path_plan(meshed), meshed)) == {"the needle keeps its clearance"}
 
 
-@pytest.mark.parametrize(("beside_mm", "blocked"), [(5.9, True), (6.1, False)])
-def test_an_arm_that_came_as_a_surface_blocks_the_hub(beside_mm: float, blocked: bool) -> None:
-    """A needle that ends in view, and a thin arm beside the hub: 4 mm of hub, 2 mm of clearance."""
+@pytest.mark.parametrize(("offset_mm", "blocked"), [(5.9, True), (6.1, False)])
+def test_an_arm_read_as_a_surface_blocks_the_hub(offset_mm: float, blocked: bool) -> None:
+    """The needle ends inside the field of view, with a thin arm beside the hub: hub radius 4 mm, clearance 2
+    mm."""
     end = 55.0
     request = replace(REQUEST, needle=replace(REQUEST.needle, max_length_mm=end))
     right = {"right": LINES["right"]}
-    bare = box_patient(request=request)
-    tip, outward = line_of(bare, *honest_plan(bare, request, right).paths)
+    without_arm = box_patient(request=request)
+    tip, outward = line_of(without_arm, *honest_plan(without_arm, request, right).paths)
     up = np.cross(np.cross(outward, (0.0, 0.0, 1.0)), outward)
     up /= np.linalg.norm(up)
-    centre = tip + (end + 3.0) * outward + beside_mm * up
+    centre = tip + (end + 3.0) * outward + offset_mm * up
     meshed = ribbed(prism(centre, 1.0 * outward, 1.0 * np.cross(outward, up), 2.0 * up), Role.OUTSIDE)
     names = failed(honest_plan(meshed, request, right), meshed)
     assert names == (["the hub keeps its clearance"] if blocked else [])
@@ -958,34 +958,35 @@ def flipped(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
     return trimesh.Trimesh(mesh.vertices, np.array(mesh.faces)[:, ::-1], process=False)
 
 
-def opened(mesh: trimesh.Trimesh, towards: np.ndarray) -> trimesh.Trimesh:
-    """Without the faces that look that way."""
+def without_faces(mesh: trimesh.Trimesh, towards: np.ndarray) -> trimesh.Trimesh:
+    """The mesh without the faces that look in this direction."""
     normals = mesh.face_normals @ towards
     return trimesh.Trimesh(mesh.vertices, np.array(mesh.faces)[normals < 0.5], process=False)
 
 
-LATERAL = np.array([-1.0, 0.0, 0.0])
-"""To the patient's right, where the needle "right" enters."""
+RIGHTWARDS = np.array([-1.0, 0.0, 0.0])
+"""The side where the needle "right" enters."""
 
 NO_SURFACES: dict[str, Callable[[trimesh.Trimesh], trimesh.Trimesh]] = {
     "inside out": flipped,
-    "open towards the entry": lambda mesh: opened(mesh, LATERAL),
-    "open towards the tip": lambda mesh: opened(mesh, -LATERAL),
+    "open towards the entry": lambda mesh: without_faces(mesh, RIGHTWARDS),
+    "open towards the tip": lambda mesh: without_faces(mesh, -RIGHTWARDS),
 }
 
 
 @pytest.mark.parametrize("kind", ["closed", *NO_SURFACES])
-def test_an_organ_all_around_the_needle_keeps_nothing_free(kind: str) -> None:
-    """Needle and hub are far from its walls on all sides: only its inside tells, or that it has none."""
-    around = rib((-300.0, -300.0, -300.0), (90.0, 300.0, 300.0))
-    mesh = faces_of(around)
+def test_an_organ_around_the_whole_needle_leaves_no_clearance(kind: str) -> None:
+    """Needle and hub are far from its walls on all sides: only an inside test shows it, or an open
+    surface."""
+    organ = rib((-300.0, -300.0, -300.0), (90.0, 300.0, 300.0))
+    mesh = faces_of(organ)
     meshed = ribbed(NO_SURFACES[kind](mesh) if kind in NO_SURFACES else mesh)
-    checks = {c.name: c for c in verify(only_right(meshed), meshed.scene).checks if not c.passed}
+    checks = {c.name: c for c in verify(right_path_plan(meshed), meshed.scene).checks if not c.passed}
     assert checks["clearance is not overstated"].recomputed == -RADIUS
     assert checks["the needle keeps its clearance"].recomputed == -RADIUS
     assert checks["the hub keeps its clearance"].recomputed == -REQUEST.pose.hub_diameter_mm / 2
-    untold = checks["crosses rib_right_5"].recomputed == "the surface is open or ambiguous here"
-    assert untold == (kind != "closed")
+    ambiguous = checks["crosses rib_right_5"].recomputed == "the surface is open or ambiguous here"
+    assert ambiguous == (kind != "closed")
 
 
 @pytest.fixture(scope="module")
@@ -998,7 +999,7 @@ def lungs_plan(lungs_surfaced: Patient) -> Plan:
     """Lung measured in voxels, crossings in surfaces."""
     patient = lungs_surfaced
     return with_crossings(
-        patient, honest_plan(patient), {name: shrunk(patient.boxes[name]) for name in LUNGS}
+        patient, honest_plan(patient), {name: inset_box(patient.boxes[name]) for name in LUNGS}
     )
 
 
@@ -1012,7 +1013,7 @@ def test_lungs_are_measured_in_voxels_and_crossed_in_surfaces(
 
 LUNG_FAULTS: dict[str, tuple[Callable[[Patient, Plan], Plan], str]] = {
     "lung length in surfaces": (
-        lambda patient, plan: only(
+        lambda patient, plan: with_right_path(
             plan,
             lung_length_mm=path_named(plan, "right").lung_length_mm - 3 * INSET,
         ),
@@ -1020,47 +1021,47 @@ LUNG_FAULTS: dict[str, tuple[Callable[[Patient, Plan], Plan], str]] = {
     ),
     "crossings in voxels": (lambda patient, plan: honest_plan(patient), "crosses lung_upper_lobe_right"),
     "no lung crossed": (
-        lambda patient, plan: only(plan, crosses=()),
+        lambda patient, plan: with_right_path(plan, crosses=()),
         "crosses lung_lower_lobe_right",
     ),
 }
 
 
 @pytest.mark.parametrize("fault", LUNG_FAULTS)
-def test_a_false_claim_on_lungs_that_came_as_surfaces_is_caught(
+def test_a_wrong_claim_on_lungs_read_as_surfaces_is_caught(
     fault: str, lungs_surfaced: Patient, lungs_plan: Plan
 ) -> None:
-    plant, expected = LUNG_FAULTS[fault]
-    assert expected in failed(plant(lungs_surfaced, lungs_plan), lungs_surfaced)
+    change, expected = LUNG_FAULTS[fault]
+    assert expected in failed(change(lungs_surfaced, lungs_plan), lungs_surfaced)
 
 
-def test_voxels_that_do_not_hold_their_lung_are_caught() -> None:
-    """The surface reaches out of the voxels that lung is measured in."""
+def test_voxels_that_do_not_cover_their_lung_surface_are_caught() -> None:
+    """The surface extends beyond the voxels in which lung is measured."""
     patient = inset_patient(*LUNGS, by=-INSET)
     plan = with_crossings(
-        patient, honest_plan(patient), {name: shrunk(patient.boxes[name], -INSET) for name in LUNGS}
+        patient, honest_plan(patient), {name: inset_box(patient.boxes[name], -INSET) for name in LUNGS}
     )
     assert set(failed(plan, patient)) == {"lung length in surfaces"}
 
 
 CAUDAL = np.array([0.0, 0.0, -1.0])
-"""Downwards, where the needle "right" passes from the lower lobe into the upper one."""
+"""The side where the needle "right" passes from the lower lobe into the upper one."""
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [flipped, lambda mesh: opened(mesh, LATERAL), lambda mesh: opened(mesh, CAUDAL)],
+    "damage",
+    [flipped, lambda mesh: without_faces(mesh, RIGHTWARDS), lambda mesh: without_faces(mesh, CAUDAL)],
     ids=["inside out", "open towards the entry", "open towards the tip"],
 )
-def test_a_lung_without_an_inside_is_told_as_such(
-    broken: Callable[[trimesh.Trimesh], trimesh.Trimesh],
+def test_a_lung_surface_without_an_inside_is_reported(
+    damage: Callable[[trimesh.Trimesh], trimesh.Trimesh],
 ) -> None:
     patient = box_patient()
-    bricks = {name: shrunk(patient.boxes[name]) for name in LUNGS}
+    bricks = {name: inset_box(patient.boxes[name]) for name in LUNGS}
     meshes = {name: faces_of(box) for name, box in bricks.items()}
     upper = LUNGS[0]
-    meshed = with_surfaces(patient, {**meshes, upper: broken(meshes[upper])})
-    plan = in_words(with_crossings(patient, only_right(patient), bricks), meshed)
+    meshed = with_surfaces(patient, {**meshes, upper: damage(meshes[upper])})
+    plan = in_words(with_crossings(patient, right_path_plan(patient), bricks), meshed)
     checks = {c.name: c for c in verify(plan, meshed.scene).checks if not c.passed}
     assert checks.keys() == {f"crosses {upper}", "lung length in surfaces"}
     assert checks[f"crosses {upper}"].recomputed == "the surface is open or ambiguous here"
@@ -1068,10 +1069,10 @@ def test_a_lung_without_an_inside_is_told_as_such(
 
 
 STRAIGHT = {"straight": ((55.0, 66.0, 63.0), (-1.0, 0.0, 0.0))}
-"""Along -x, so that y and z stay exactly 66 and 63."""
+"""A line along -x: y and z are exactly 66 and 63."""
 
 CYST = Box(Role.PASSABLE, np.array([24.0, 46.0, 43.0]), np.array([40.0, 86.0, 83.0]))
-"""About the straight needle: it passes the middle of two faces, where their diagonals are."""
+"""A box around the straight needle, which passes the middle of two faces, where their diagonals are."""
 
 
 def with_cyst(mesh: trimesh.Trimesh) -> Patient:
@@ -1079,8 +1080,8 @@ def with_cyst(mesh: trimesh.Trimesh) -> Patient:
     return with_surfaces(patient, {"cyst": mesh})
 
 
-def crossing_cyst(patient: Patient, *from_x: tuple[float, float]) -> Plan:
-    """The straight path, which runs through the cyst between these x and nowhere else."""
+def plan_crossing_cyst(patient: Patient, *from_x: tuple[float, float]) -> Plan:
+    """The straight path, crossing the cyst between these x only."""
     plan = honest_plan(patient, lines=STRAIGHT)
     (path,) = plan.paths
     skin = path.entry_mm[0]
@@ -1089,28 +1090,28 @@ def crossing_cyst(patient: Patient, *from_x: tuple[float, float]) -> Plan:
     return replace(plan, paths=(replace(path, crosses=tuple(sorted(crosses, key=lambda c: c.from_mm))),))
 
 
-def test_a_line_through_diagonals_of_a_surface_is_told_by_some_reading() -> None:
+def test_some_reading_decides_a_line_through_face_diagonals() -> None:
     patient = with_cyst(faces_of(CYST))
-    assert failed(crossing_cyst(patient, (24.0, 40.0)), patient) == []
+    assert failed(plan_crossing_cyst(patient, (24.0, 40.0)), patient) == []
     for wrong in ([], [(24.0, 39.99)], [(24.0, 30.0), (31.0, 40.0)]):
-        assert failed(crossing_cyst(patient, *wrong), patient) == ["crosses cyst"]
+        assert failed(plan_crossing_cyst(patient, *wrong), patient) == ["crosses cyst"]
 
 
-def test_a_line_along_a_face_of_a_surface_may_be_told_as_inside_or_outside() -> None:
+def test_a_line_along_a_face_may_be_inside_or_outside() -> None:
     on_face = Box(CYST.role, CYST.low, np.array([40.0, 86.0, 63.0]))
     below = Box(CYST.role, CYST.low, np.array([40.0, 86.0, 62.99]))
     for box, inside, outside in ((on_face, [], []), (below, ["crosses cyst"], [])):
         patient = with_cyst(faces_of(box))
-        assert failed(crossing_cyst(patient, (24.0, 40.0)), patient) == inside
-        assert failed(crossing_cyst(patient), patient) == outside
+        assert failed(plan_crossing_cyst(patient, (24.0, 40.0)), patient) == inside
+        assert failed(plan_crossing_cyst(patient), patient) == outside
 
 
-def test_a_line_through_two_corners_of_a_surface_is_told_by_some_reading() -> None:
-    """Each face cut into four and again into four: there are corners in their middles."""
+def test_some_reading_decides_a_line_through_two_corners() -> None:
+    """Faces subdivided twice have corners in their middles."""
     patient = with_cyst(faces_of(CYST).subdivide().subdivide())
-    assert failed(crossing_cyst(patient, (24.0, 40.0)), patient) == []
+    assert failed(plan_crossing_cyst(patient, (24.0, 40.0)), patient) == []
 
 
-def test_a_line_through_two_corners_of_a_surface_is_not_outside_it() -> None:
+def test_a_line_through_two_corners_is_not_outside_the_surface() -> None:
     patient = with_cyst(faces_of(CYST).subdivide().subdivide())
-    assert failed(crossing_cyst(patient), patient) == ["crosses cyst"]
+    assert failed(plan_crossing_cyst(patient), patient) == ["crosses cyst"]

@@ -50,30 +50,32 @@ directions = st.tuples(*[st.floats(-1.0, 1.0)] * 3).map(np.array).filter(lambda 
     st.integers(0, 50),
     st.floats(20, 200),
 )
-def test_both_draw_the_same_errors(placement, direction, seed, number, length):
+def test_verification_and_planner_draw_the_same_errors(placement, direction, seed, number, length):
     entry, inward = np.array([10.0, -20.0, 5.0]), direction / np.linalg.norm(direction)
-    # Within rounding of where they change over, frames across may differ.
+    # Near the threshold where the choice of lateral axes changes, rounding may give different axes.
     if abs(abs(inward[0]) - 0.9) < 1e-9:
         return
     sampled_needles = misplaced(placement, entry, entry + length * inward, seed, number, 20)
-    planned = displaced_needle(ERRORS[placement], entry, inward, length, uniform_draws(seed, number, 20))
-    assert np.allclose(sampled_needles.entry_B, planned.entry_B, atol=1e-9)
-    assert np.allclose(sampled_needles.at(length), planned.at(length), atol=1e-9)
-    assert np.allclose(sampled_needles.inward_B, planned.direction_B, atol=1e-11)
+    planner_needles = displaced_needle(
+        ERRORS[placement], entry, inward, length, uniform_draws(seed, number, 20)
+    )
+    assert np.allclose(sampled_needles.entry_B, planner_needles.entry_B, atol=1e-9)
+    assert np.allclose(sampled_needles.at(length), planner_needles.at(length), atol=1e-9)
+    assert np.allclose(sampled_needles.inward_B, planner_needles.direction_B, atol=1e-11)
 
 
 @pytest.mark.parametrize("placement", list(Placement))
-def test_errors_have_the_mean_and_sd_that_were_published(placement):
+def test_errors_have_the_published_mean_and_sd(placement):
     entry, tip = np.zeros(3), np.array([0.0, 0.0, 200.0])
-    drawn_again = misplaced(placement, entry, tip, 1, 0, 200_000)
+    needles = misplaced(placement, entry, tip, 1, 0, 200_000)
     at_entry, at_tip, in_depth = MEAN_AND_SD_MM[placement]
-    # Where the displaced line passes the planned tip's plane.
-    along = (200.0 - drawn_again.entry_B[:, 2]) / drawn_again.inward_B[:, 2]
-    at_end = drawn_again.entry_B + along[:, None] * drawn_again.inward_B - tip
+    # Where the displaced line meets the plane of the planned tip
+    depth_mm = (200.0 - needles.entry_B[:, 2]) / needles.inward_B[:, 2]
+    tip_offset = needles.entry_B + depth_mm[:, None] * needles.inward_B - tip
     for sizes, (mean, sd) in (
-        (np.linalg.norm(drawn_again.entry_B, axis=1), at_entry),
-        (np.linalg.norm(at_end, axis=1), at_tip),
-        (np.abs(drawn_again.deeper_mm), in_depth),
+        (np.linalg.norm(needles.entry_B, axis=1), at_entry),
+        (np.linalg.norm(tip_offset, axis=1), at_tip),
+        (np.abs(needles.deeper_mm), in_depth),
     ):
         assert sizes.mean() == pytest.approx(mean, rel=0.01)
         assert sizes.std() == pytest.approx(sd, rel=0.02)
@@ -90,7 +92,7 @@ def test_errors_have_the_mean_and_sd_that_were_published(placement):
 @pytest.mark.interpreted
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 9999), st.sampled_from([0.3, 0.635, 1.4]))
-def test_what_is_touched_lies_between_surely_and_maybe(seed, radius):
+def test_the_true_touches_lie_between_surely_and_maybe(seed, radius):
     rng = np.random.default_rng(seed)
     grid = grid_of((9, 8, 7), (1.0, 1.5, 0.6))
     names = ("one", "two", "three")
@@ -101,24 +103,24 @@ def test_what_is_touched_lies_between_surely_and_maybe(seed, radius):
     target = box_mask(grid.shape, ((4, 4, 3), (6, 6, 5)))
     scene = scene_of_masks(grid, {"body": (Role.SKIN, body), **masks, "node": (Role.TARGET, target)})
     middle, size = 0.5 * (grid.lower_B + grid.upper_B), grid.upper_B - grid.lower_B
-    # Inside the field of view, where a needle is judged as it is.
+    # Inside the field of view, where needles are not clipped
     ends = middle + (rng.random((2, 6, 3)) - 0.5) * size
     touches = touching(scene.of_role(Role.FORBIDDEN), grid, ends[0], ends[1], radius)
     assert touches.names == ("one", "three", "two")
     for column, name in enumerate(touches.names):
         boxes = (np.argwhere(masks[name][1]) - 0.5) * grid.spacing_mm
         for n in range(6):
-            away = min(
+            distance_mm = min(
                 segment_box2(tuple(ends[0, n]), tuple(ends[1, n]), tuple(low), tuple(low + grid.spacing_mm))
                 for low in boxes
             )
-            away = np.sqrt(away)
-            assert touches.surely[n, column] <= (away <= radius) <= touches.maybe[n, column]
-            assert touches.surely[n, column] or away > radius - 0.02
-            assert not touches.maybe[n, column] or away < radius + 0.02
+            distance_mm = np.sqrt(distance_mm)
+            assert touches.surely[n, column] <= (distance_mm <= radius) <= touches.maybe[n, column]
+            assert touches.surely[n, column] or distance_mm > radius - 0.02
+            assert not touches.maybe[n, column] or distance_mm < radius + 0.02
 
 
-def test_beyond_the_field_of_view_the_scene_goes_on_as_at_its_edge():
+def test_beyond_the_field_of_view_the_scene_continues_as_at_its_edge():
     grid = grid_of((10, 10, 10))
     edge = box_mask(grid.shape, ((0, 4, 4), (1, 6, 6)))
     body, target = (
@@ -127,11 +129,11 @@ def test_beyond_the_field_of_view_the_scene_goes_on_as_at_its_edge():
     )
     masks = {"body": (Role.SKIN, body), "rib": (Role.FORBIDDEN, edge), "node": (Role.TARGET, target)}
     ribs = scene_of_masks(grid, masks).of_role(Role.FORBIDDEN)
-    one, two = (
+    tips, entries = (
         np.array([[-20.0, 4.5, 4.5], [-20.0, 8.5, 8.5]]),
         np.array([[-5.0, 4.5, 4.5], [-5.0, 8.5, 8.5]]),
     )
-    assert touching(ribs, grid, one, two, 0.6).surely[:, 0].tolist() == [True, False]
+    assert touching(ribs, grid, tips, entries, 0.6).surely[:, 0].tolist() == [True, False]
 
 
 # Planted faults
@@ -139,45 +141,47 @@ def test_beyond_the_field_of_view_the_scene_goes_on_as_at_its_edge():
 Fault = Callable[[Robustness], Robustness | None]
 
 
-def spread(name: str, **by: float) -> Fault:
+def in_spread(name: str, **changes: float) -> Fault:
     def change(r: Robustness) -> Robustness:
-        told: Spread = getattr(r, name)
-        return replace(r, **{name: replace(told, **{k: getattr(told, k) + v for k, v in by.items()})})
+        spread: Spread = getattr(r, name)
+        return replace(
+            r, **{name: replace(spread, **{k: getattr(spread, k) + v for k, v in changes.items()})}
+        )
 
     return change
 
 
-def first(change: Callable[[NeedleRisk], NeedleRisk]) -> Fault:
+def in_first_needle(change: Callable[[NeedleRisk], NeedleRisk]) -> Fault:
     return lambda r: replace(r, needles=(change(r.needles[0]), *r.needles[1:]))
 
 
-def touches(*named: tuple[str, float]) -> Fault:
-    return first(lambda n: replace(n, touches=tuple(Touch(*t) for t in named)))
+def with_touches(*touches: tuple[str, float]) -> Fault:
+    return in_first_needle(lambda n: replace(n, touches=tuple(Touch(*t) for t in touches)))
 
 
 FAULTS: dict[str, tuple[Fault, str]] = {
-    "nothing told": (lambda r: None, "robustness where it is asked for"),
+    "no robustness": (lambda r: None, "robustness where it is asked for"),
     "another placement": (lambda r: replace(r, placement="robot"), "placement"),
     "more samples": (lambda r: replace(r, samples=13), "samples"),
     "more samples with a dose": (lambda r: replace(r, dose_samples=60), "samples with a dose"),
     "a needle left out": (lambda r: replace(r, needles=r.needles[1:]), "needles with a risk"),
-    "a touch left out": (touches(), "chance of a touch"),
-    "a smaller chance": (touches(("vertebrae", 1 / 12)), "chance of a touch"),
-    "a touch that is none": (touches(("vertebrae", 0.25), ("aorta", 1 / 12)), "chance of a touch"),
+    "a touch left out": (with_touches(), "chance of a touch"),
+    "a smaller chance": (with_touches(("vertebrae", 1 / 12)), "chance of a touch"),
+    "a touch that is none": (with_touches(("vertebrae", 0.25), ("aorta", 1 / 12)), "chance of a touch"),
     "an organ that is not there": (
-        touches(("vertebrae", 0.25), ("hart", 0.1)),
+        with_touches(("vertebrae", 0.25), ("hart", 0.1)),
         "touched structures that do not exist",
     ),
     "a touch without a chance": (
-        touches(("vertebrae", 0.25), ("aorta", 0.0)),
+        with_touches(("vertebrae", 0.25), ("aorta", 0.0)),
         "touched structures, the most likely first",
     ),
-    "a touch told twice": (
-        touches(("vertebrae", 0.25), ("vertebrae", 0.25)),
+    "a touch listed twice": (
+        with_touches(("vertebrae", 0.25), ("vertebrae", 0.25)),
         "touched structures, the most likely first",
     ),
     "the likeliest last": (
-        touches(("aorta", 0.1), ("vertebrae", 0.25)),
+        with_touches(("aorta", 0.1), ("vertebrae", 0.25)),
         "touched structures, the most likely first",
     ),
     "the risk of another needle": (
@@ -185,22 +189,22 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         "chance of a touch",
     ),
     "more tolerance": (
-        first(lambda n: replace(n, tolerance_deg=n.tolerance_deg + 10.0)),
+        in_first_needle(lambda n: replace(n, tolerance_deg=n.tolerance_deg + 10.0)),
         "no turn by less than the tolerance touches",
     ),
-    "a tolerance below nothing": (
-        first(lambda n: replace(n, tolerance_deg=-1.0)),
+    "a negative tolerance": (
+        in_first_needle(lambda n: replace(n, tolerance_deg=-1.0)),
         "the tolerance is an angle",
     ),
-    "a higher D90": (spread("d90_gy", p50=5.0), "50th percentile of D90"),
-    "a lower D90": (spread("d90_gy", p95=-5.0), "95th percentile of D90"),
-    "a higher V100": (spread("v100_percent", p5=8.0), "5th percentile of V100"),
+    "a higher D90": (in_spread("d90_gy", p50=5.0), "50th percentile of D90"),
+    "a lower D90": (in_spread("d90_gy", p95=-5.0), "95th percentile of D90"),
+    "a higher V100": (in_spread("v100_percent", p5=8.0), "5th percentile of V100"),
     "goals met more often": (lambda r: replace(r, goals_met_share=0.5), "share of samples with D90 and V100"),
 }
 
 
 @pytest.fixture(scope="module")
-def truth() -> tuple[Plan, Patient]:
+def true_implant() -> tuple[Plan, Patient]:
     return honest_implant()
 
 
@@ -209,57 +213,59 @@ def failed(plan: Plan, patient: Patient) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_caught(fault: str, truth: tuple[Plan, Patient]) -> None:
-    plan, patient = truth
+def test_a_fault_is_caught(fault: str, true_implant: tuple[Plan, Patient]) -> None:
+    plan, patient = true_implant
     change, name = FAULTS[fault]
     assert plan.robustness is not None
     failed_checks = failed(replace(plan, robustness=change(plan.robustness)), patient)
     assert name in failed_checks
 
 
-def test_robustness_of_another_random_seed_is_not_that_of_this_one(truth: tuple[Plan, Patient]) -> None:
-    plan, patient = truth
-    other = dosed(replace(plan, request=replace(plan.request, random_seed=5)), patient)
-    assert failed(other, patient) == set()
-    assert failed(replace(plan, robustness=other.robustness), patient)
+def test_robustness_of_another_random_seed_is_refused(true_implant: tuple[Plan, Patient]) -> None:
+    plan, patient = true_implant
+    other_seed = dosed(replace(plan, request=replace(plan.request, random_seed=5)), patient)
+    assert failed(other_seed, patient) == set()
+    assert failed(replace(plan, robustness=other_seed.robustness), patient)
 
 
-def test_where_no_sample_is_asked_for_none_is_told(truth: tuple[Plan, Patient]) -> None:
-    plan, patient = truth
-    asked = replace(plan.request, robustness=replace(plan.request.robustness, samples=0))
-    assert failed(in_words(replace(plan, request=asked, robustness=None)), patient) == set()
-    assert failed(replace(plan, request=asked), patient) == {"robustness where it is asked for"}
+def test_a_request_without_samples_has_no_robustness(true_implant: tuple[Plan, Patient]) -> None:
+    plan, patient = true_implant
+    request = replace(plan.request, robustness=replace(plan.request.robustness, samples=0))
+    assert failed(in_words(replace(plan, request=request, robustness=None)), patient) == set()
+    assert failed(replace(plan, request=request), patient) == {"robustness where it is asked for"}
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"samples": 10_001}, "robustness.samples is too large"),
         ({"samples": -1}, "robustness.samples is too small"),
     ],
 )
-def test_samples_that_cannot_be_drawn_again_are_refused(truth: tuple[Plan, Patient], change, words) -> None:
-    plan, patient = truth
-    asked = replace(plan.request, robustness=replace(plan.request.robustness, **change))
-    checks = verify(replace(plan, request=asked), patient.scene).checks
-    assert [c.recomputed for c in checks if not c.passed] == [words]
+def test_an_impossible_number_of_samples_is_refused(
+    true_implant: tuple[Plan, Patient], change, message
+) -> None:
+    plan, patient = true_implant
+    request = replace(plan.request, robustness=replace(plan.request.robustness, **change))
+    checks = verify(replace(plan, request=request), patient.scene).checks
+    assert [c.recomputed for c in checks if not c.passed] == [message]
 
 
-def test_a_seed_model_that_is_not_known_is_refused(truth: tuple[Plan, Patient]) -> None:
-    plan, patient = truth
-    asked = replace(plan.request, seeds=replace(plan.request.seeds, model="amersham_671"))
-    checks = verify(replace(plan, request=asked), patient.scene).checks
+def test_an_unknown_seed_model_is_refused(true_implant: tuple[Plan, Patient]) -> None:
+    plan, patient = true_implant
+    request = replace(plan.request, seeds=replace(plan.request.seeds, model="amersham_671"))
+    checks = verify(replace(plan, request=request), patient.scene).checks
     assert [c.recomputed for c in checks if not c.passed] == ["seeds.model is unknown"]
 
 
-def test_robustness_of_needles_that_are_not_there_is_refused(truth: tuple[Plan, Patient]) -> None:
-    plan, patient = truth
-    bare = replace(plan, needle_set=None, dose=None, paths=plan.paths[:1])
-    assert "an implant is complete, and prescribed" in failed(bare, patient)
+def test_robustness_without_needles_is_refused(true_implant: tuple[Plan, Patient]) -> None:
+    plan, patient = true_implant
+    without_needles = replace(plan, needle_set=None, dose=None, paths=plan.paths[:1])
+    assert "an implant is complete, and prescribed" in failed(without_needles, patient)
 
 
-def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance() -> None:
-    """A vessel across, 5 mm aside of the needle near its tip: no turn by more than brings the wall there."""
+def test_a_tolerance_above_the_true_angle_is_refused() -> None:
+    """A vessel crosses 5 mm beside the needle near its tip: turning by more than the tolerance touches it."""
     grid = grid_of((60, 60, 120))
     vessel = box_mask(grid.shape, ((36, 10, 22), (42, 50, 28)))
     masks = {
@@ -270,17 +276,20 @@ def test_a_structure_inside_the_cone_is_met_by_turning_less_than_its_tolerance()
     scene = scene_of_masks(grid, masks)
     entry, tip = (grid.to_patient(np.array(p)) for p in ((30.0, 30.0, 119.0), (30.0, 30.0, 20.0)))
     path = replace(a_path("N1", Aim.PTV), entry_mm=tuple(entry.tolist()), tip_mm=tuple(tip.tolist()))
-    safe = tolerance_deg(
+    true_deg = tolerance_deg(
         Obstacles(scene.of_role(Role.FORBIDDEN), grid), grid.to_box(entry), grid.to_box(tip), 0.635
     )
-    assert 2.0 < safe < 4.0
-    for told, passes in ((safe, True), *((angle, False) for angle in (safe + 0.1, 4.0, 20.0, 45.0, 90.0))):
+    assert 2.0 < true_deg < 4.0
+    for stated_deg, passes in (
+        (true_deg, True),
+        *((angle, False) for angle in (true_deg + 0.1, 4.0, 20.0, 45.0, 90.0)),
+    ):
         claims = Claims()
-        check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", told, ()),), (path,))
-        assert claims.verification().passed is passes, told
+        check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", stated_deg, ()),), (path,))
+        assert claims.verification().passed is passes, stated_deg
 
 
-def test_where_nothing_is_forbidden_a_needle_may_turn_to_any_side() -> None:
+def test_without_obstacles_the_tolerance_is_90_degrees() -> None:
     grid = grid_of((60, 60, 120))
     masks = {
         "body": (Role.SKIN, box_mask(grid.shape, ((0, 0, 0), grid.shape))),
@@ -291,51 +300,53 @@ def test_where_nothing_is_forbidden_a_needle_may_turn_to_any_side() -> None:
     entry, tip = (grid.to_patient(np.array(p)) for p in ((30.0, 30.0, 119.0), (30.0, 30.0, 20.0)))
     path = replace(a_path("N1", Aim.PTV), entry_mm=tuple(entry.tolist()), tip_mm=tuple(tip.tolist()))
     assert tolerance_deg(Obstacles([], grid), grid.to_box(entry), grid.to_box(tip), 0.635) == 90.0
-    for told, passes in ((90.0, True), (90.1, False)):
+    for stated_deg, passes in ((90.0, True), (90.1, False)):
         claims = Claims()
-        check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", told, ()),), (path,))
+        check_tolerances(claims, scene, Needle(), (NeedleRisk("N1", stated_deg, ()),), (path,))
         assert claims.verification().passed is passes
 
 
-def test_needles_that_are_in_go_wrong_in_depth_alone() -> None:
+def test_given_needles_have_errors_in_depth_only() -> None:
     entry, tip = np.array([1.0, 2.0, 3.0]), np.array([20.0, 50.0, 30.0])
-    planned = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30)
+    planned_needles = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30)
     sampled_needles = misplaced(Placement.TEMPLATE, entry, tip, 3, 1, 30, in_already=True)
     assert np.array_equal(sampled_needles.entry_B, np.tile(entry, (30, 1)))
     assert np.allclose(sampled_needles.inward_B, (tip - entry) / np.linalg.norm(tip - entry))
-    assert np.array_equal(sampled_needles.deeper_mm, planned.deeper_mm)
+    assert np.array_equal(sampled_needles.deeper_mm, planned_needles.deeper_mm)
     direction = (tip - entry) / np.linalg.norm(tip - entry)
     length = float(np.linalg.norm(tip - entry))
-    wrong = displaced_needle(ERRORS[Placement.TEMPLATE], entry, direction, length, uniform_draws(3, 1, 30))
-    own = wrong.in_line(entry, direction)
-    assert np.allclose(own.at(length), sampled_needles.at(length), atol=1e-9)
+    displaced = displaced_needle(
+        ERRORS[Placement.TEMPLATE], entry, direction, length, uniform_draws(3, 1, 30)
+    )
+    in_line = displaced.in_line(entry, direction)
+    assert np.allclose(in_line.at(length), sampled_needles.at(length), atol=1e-9)
 
 
-def test_of_a_needle_that_is_in_no_chance_is_told(truth: tuple[Plan, Patient]) -> None:
-    node = honest_implant()[1].scene
+def test_a_given_needle_has_no_chances_of_touches(true_implant: tuple[Plan, Patient]) -> None:
+    scene = honest_implant()[1].scene
     plan, patient = implanted(
-        with_given(given_needle(node, (60.0, 75.0, 62.0), outward_of((60.0, 75.0, 62.0), 0.01))),
+        with_given(given_needle(scene, (60.0, 75.0, 62.0), outward_of((60.0, 75.0, 62.0), 0.01))),
         tips_B=TIPS_B[:3],
     )
     assert plan.robustness is not None and failed(plan, patient) == set()
-    (kept,) = [p.id for p in plan.paths if p.aim is Aim.GIVEN]
-    told = tuple(
-        replace(n, touches=(Touch("heart", 0.5),)) if n.path_id == kept else n
+    (given_id,) = [p.id for p in plan.paths if p.aim is Aim.GIVEN]
+    needles = tuple(
+        replace(n, touches=(Touch("heart", 0.5),)) if n.path_id == given_id else n
         for n in plan.robustness.needles
     )
-    failed_checks = failed(replace(plan, robustness=replace(plan.robustness, needles=told)), patient)
+    failed_checks = failed(replace(plan, robustness=replace(plan.robustness, needles=needles)), patient)
     assert failed_checks == {"chances of a needle in place"}
 
 
-def test_a_set_without_needles_has_no_risk_to_tell(truth: tuple[Plan, Patient]) -> None:
-    """Where given seeds do all that is asked for."""
-    plan, patient = truth
+def test_a_set_without_needles_has_no_needle_risks(true_implant: tuple[Plan, Patient]) -> None:
+    """The given seeds alone meet all goals."""
+    plan, patient = true_implant
     assert plan.needle_set is not None and plan.robustness is not None
-    none = replace(plan.needle_set, path_ids=(), order=(), seeds=())
-    bare = replace(
+    empty_set = replace(plan.needle_set, path_ids=(), order=(), seeds=())
+    without_needles = replace(
         plan,
         paths=plan.paths[:1],
-        needle_set=none,
+        needle_set=empty_set,
         robustness=replace(plan.robustness, needles=()),
     )
-    assert "needles with a risk" not in failed(bare, patient)
+    assert "needles with a risk" not in failed(without_needles, patient)

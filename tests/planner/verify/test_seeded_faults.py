@@ -35,20 +35,20 @@ __all__ = ["patient", "true_plan"]
 Fault = Callable[[Plan], Plan]
 
 
-def on(name: str, change: Callable[[Path], Path]) -> Fault:
-    """A fault in the path of that name."""
+def in_path(name: str, change: Callable[[Path], Path]) -> Fault:
+    """A fault in the path with this name."""
     return lambda plan: replace(plan, paths=tuple(change(p) if p.id == name else p for p in plan.paths))
 
 
-def stating(name: str, **claims: object) -> Fault:
-    """A path that states something else."""
-    return on(name, lambda p: replace(p, **claims))
+def with_claims(name: str, **claims: object) -> Fault:
+    """A path with other claims."""
+    return in_path(name, lambda p: replace(p, **claims))
 
 
 def points(change: Callable[[np.ndarray], np.ndarray]) -> Fault:
-    """Every point of every path put elsewhere; a direction is turned as the points are."""
+    """Every point of every path moved; directions follow the points."""
 
-    def moved(p: Path) -> Path:
+    def with_points(p: Path) -> Path:
         entry, tip = change(np.array(p.entry_mm)), change(np.array(p.tip_mm))
         inward = (tip - entry) / np.linalg.norm(tip - entry)
         seeds = tuple(
@@ -59,65 +59,67 @@ def points(change: Callable[[np.ndarray], np.ndarray]) -> Fault:
             p, entry_mm=as_tuple(entry), tip_mm=as_tuple(tip), direction=as_tuple(inward), seeds=seeds
         )
 
-    return lambda plan: replace(plan, paths=tuple(moved(p) for p in plan.paths))
+    return lambda plan: replace(plan, paths=tuple(with_points(p) for p in plan.paths))
 
 
 def seeds(name: str, change: Callable[[tuple[SeedDrop, ...]], tuple[SeedDrop, ...]]) -> Fault:
     """Other seeds in a path."""
-    return on(name, lambda p: replace(p, seeds=change(p.seeds)))
+    return in_path(name, lambda p: replace(p, seeds=change(p.seeds)))
 
 
-def slid(p: Path, mm: float, ids: tuple[int, ...]) -> Path:
+def with_deeper_seeds(p: Path, depth_mm: float, ids: tuple[int, ...]) -> Path:
     """A path whose seeds of these numbers lie deeper, consistently in position, depth and retraction."""
-    moved = []
+    seeds = []
     for n, s in enumerate(p.seeds):
-        by = mm if n in ids else 0.0
-        place = np.array(s.position_mm) + by * np.array(p.direction)
-        moved.append(replace(s, position_mm=as_tuple(place), depth_mm=s.depth_mm + by))
-    backs = [0.0, *(a.depth_mm - b.depth_mm for a, b in pairwise(moved))]
-    return replace(p, seeds=tuple(replace(s, retraction_mm=b) for s, b in zip(moved, backs, strict=True)))
+        shift_mm = depth_mm if n in ids else 0.0
+        position = np.array(s.position_mm) + shift_mm * np.array(p.direction)
+        seeds.append(replace(s, position_mm=as_tuple(position), depth_mm=s.depth_mm + shift_mm))
+    retractions = [0.0, *(a.depth_mm - b.depth_mm for a, b in pairwise(seeds))]
+    return replace(
+        p, seeds=tuple(replace(s, retraction_mm=b) for s, b in zip(seeds, retractions, strict=True))
+    )
 
 
 def blocked_by_one(constraint: Constraint, structure: str) -> Fault:
     return lambda plan: replace(plan, blocked_by=(Blocker(constraint, structure, 0.1),))
 
 
-def asking(**changed: object) -> Fault:
+def with_request(**changes: object) -> Fault:
     """A request that was changed after planning."""
-    return lambda plan: replace(plan, request=replace(plan.request, **changed))
+    return lambda plan: replace(plan, request=replace(plan.request, **changes))
 
 
-def swapped(p: Path) -> Path:
-    """Two crossings have changed places."""
+def with_crossings_swapped(p: Path) -> Path:
+    """The path with its first two crossings exchanged."""
     first, second, *others = p.crosses
     return replace(p, crosses=(second, first, *others))
 
 
-def from_tip(p: Path) -> Path:
-    """Depths of crossings are counted from the tip."""
-    turned = [Crossing(c.structure, p.length_mm - c.to_mm, p.length_mm - c.from_mm) for c in p.crosses]
-    return replace(p, crosses=tuple(sorted(turned, key=lambda c: c.from_mm)))
+def with_depths_from_tip(p: Path) -> Path:
+    """The path with the depths of crossings counted from the tip."""
+    crossings = [Crossing(c.structure, p.length_mm - c.to_mm, p.length_mm - c.from_mm) for c in p.crosses]
+    return replace(p, crosses=tuple(sorted(crossings, key=lambda c: c.from_mm)))
 
 
-def renamed(p: Path) -> Path:
-    """A structure is crossed that does not exist."""
+def with_unknown_structure(p: Path) -> Path:
+    """The path crossing a structure that does not exist."""
     return replace(p, crosses=(replace(p.crosses[0], structure="pancreas"), *p.crosses[1:]))
 
 
-def backwards(p: Path) -> Path:
-    """A crossing ends before it begins."""
+def with_reversed_crossing(p: Path) -> Path:
+    """The path with a crossing that ends before it begins."""
     first = p.crosses[0]
     return replace(p, crosses=(Crossing(first.structure, first.to_mm, first.from_mm), *p.crosses[1:]))
 
 
-def every_second_dropped(drops: tuple[SeedDrop, ...]) -> tuple[SeedDrop, ...]:
-    """The second seed is gone, and the third drawn back from the first."""
+def without_second_seed(drops: tuple[SeedDrop, ...]) -> tuple[SeedDrop, ...]:
+    """The seeds without the second; the third is retracted from the first."""
     first, second, third, *others = drops
     return (first, replace(third, retraction_mm=second.retraction_mm + third.retraction_mm), *others)
 
 
-def shifted_axis(p: Path) -> SeedDrop:
-    """The first seed, a hair beside the axis."""
+def seed_beside_axis(p: Path) -> SeedDrop:
+    """The first seed, 0.01 mm beside the axis."""
     x, y, z = p.seeds[0].position_mm
     return replace(p.seeds[0], position_mm=(x + 0.01, y, z))
 
@@ -138,41 +140,44 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
     "frame named RAS": (lambda plan: replace(plan, frame="RAS"), "frame"),
     # the track
     "entry above the skin": (
-        on("right", lambda p: replace(p, entry_mm=beside(p.entry_mm, p.direction, -1.0))),
+        in_path("right", lambda p: replace(p, entry_mm=moved_along(p.entry_mm, p.direction, -1.0))),
         "the entry is on the skin",
     ),
     "entry inside the body": (
-        on("right", lambda p: replace(p, entry_mm=beside(p.entry_mm, p.direction, 1.0))),
+        in_path("right", lambda p: replace(p, entry_mm=moved_along(p.entry_mm, p.direction, 1.0))),
         "the entry is on the skin",
     ),
     "tip short of the distal edge": (
-        on("right", lambda p: replace(p, tip_mm=beside(p.tip_mm, p.direction, -0.5))),
+        in_path("right", lambda p: replace(p, tip_mm=moved_along(p.tip_mm, p.direction, -0.5))),
         "the tip is at the distal edge",
     ),
     "tip beyond the target": (
-        on("right", lambda p: replace(p, tip_mm=beside(p.tip_mm, p.direction, 0.5))),
+        in_path("right", lambda p: replace(p, tip_mm=moved_along(p.tip_mm, p.direction, 0.5))),
         "the tip is at the distal edge",
     ),
     "entry and tip exchanged": (
-        on("left", lambda p: replace(p, entry_mm=p.tip_mm, tip_mm=p.entry_mm)),
+        in_path("left", lambda p: replace(p, entry_mm=p.tip_mm, tip_mm=p.entry_mm)),
         "the entry is on the skin",
     ),
-    "entry and tip the same": (on("left", lambda p: replace(p, tip_mm=p.entry_mm)), "entry and tip differ"),
+    "entry and tip the same": (
+        in_path("left", lambda p: replace(p, tip_mm=p.entry_mm)),
+        "entry and tip differ",
+    ),
     "direction from tip to entry": (
-        on("left", lambda p: replace(p, direction=tuple(-x for x in p.direction))),
+        in_path("left", lambda p: replace(p, direction=tuple(-x for x in p.direction))),
         "direction is the unit vector",
     ),
     "direction not of unit length": (
-        on("left", lambda p: replace(p, direction=tuple(2 * x for x in p.direction))),
+        in_path("left", lambda p: replace(p, direction=tuple(2 * x for x in p.direction))),
         "direction is the unit vector",
     ),
-    "length wrong": (on("left", lambda p: replace(p, length_mm=p.length_mm + 0.01)), "length"),
+    "length wrong": (in_path("left", lambda p: replace(p, length_mm=p.length_mm + 0.01)), "length"),
     "axial angle of the other sign": (
-        on("left", lambda p: replace(p, axial_angle_deg=-p.axial_angle_deg)),
+        in_path("left", lambda p: replace(p, axial_angle_deg=-p.axial_angle_deg)),
         "the angles give the direction",
     ),
     "angles in radians": (
-        on(
+        in_path(
             "left",
             lambda p: replace(
                 p,
@@ -183,60 +188,75 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         "the angles give the direction",
     ),
     "craniocaudal angle of the other sign": (
-        on("left", lambda p: replace(p, craniocaudal_angle_deg=-p.craniocaudal_angle_deg)),
+        in_path("left", lambda p: replace(p, craniocaudal_angle_deg=-p.craniocaudal_angle_deg)),
         "the angles give the direction",
     ),
     "angle a whole turn off": (
-        on("left", lambda p: replace(p, axial_angle_deg=p.axial_angle_deg + 360)),
+        in_path("left", lambda p: replace(p, axial_angle_deg=p.axial_angle_deg + 360)),
         "the angles lie in",
     ),
-    "target chord wrong": (stating("left", target_chord_mm=12.0), "target chord"),
+    "target chord wrong": (with_claims("left", target_chord_mm=12.0), "target chord"),
     # what is crossed
-    "lung length of another path": (stating("right", lung_length_mm=14.0), "lung length"),
-    "lung claimed as none": (stating("right", lung_length_mm=0.0), "lung length"),
-    "one puncture too few": (stating("right", pleural_punctures=0), "pleural punctures"),
-    "one puncture too many": (stating("right", pleural_punctures=2), "pleural punctures"),
-    "fissure not counted": (stating("right", fissures_crossed=0), "fissures crossed"),
-    "crossings out of order": (on("right", swapped), "structures are crossed in the order"),
-    "crossings counted from the tip": (on("right", from_tip), "crosses lung_upper_lobe_right"),
+    "lung length of another path": (with_claims("right", lung_length_mm=14.0), "lung length"),
+    "lung claimed as none": (with_claims("right", lung_length_mm=0.0), "lung length"),
+    "one puncture too few": (with_claims("right", pleural_punctures=0), "pleural punctures"),
+    "one puncture too many": (with_claims("right", pleural_punctures=2), "pleural punctures"),
+    "fissure not counted": (with_claims("right", fissures_crossed=0), "fissures crossed"),
+    "crossings out of order": (
+        in_path("right", with_crossings_swapped),
+        "structures are crossed in the order",
+    ),
+    "crossings counted from the tip": (
+        in_path("right", with_depths_from_tip),
+        "crosses lung_upper_lobe_right",
+    ),
     "a structure not listed": (
-        on("right", lambda p: replace(p, crosses=p.crosses[:1] + p.crosses[2:])),
+        in_path("right", lambda p: replace(p, crosses=p.crosses[:1] + p.crosses[2:])),
         "crosses lung_lower_lobe_right",
     ),
-    "a structure that does not exist": (on("right", renamed), "crosses pancreas"),
-    "a crossing that ends before it begins": (on("right", backwards), "crosses lung_upper_lobe_right"),
+    "a structure that does not exist": (in_path("right", with_unknown_structure), "crosses pancreas"),
+    "a crossing that ends before it begins": (
+        in_path("right", with_reversed_crossing),
+        "crosses lung_upper_lobe_right",
+    ),
     "the skin listed": (
-        on("right", lambda p: replace(p, crosses=(Crossing("body", 0.0, p.length_mm), *p.crosses))),
+        in_path("right", lambda p: replace(p, crosses=(Crossing("body", 0.0, p.length_mm), *p.crosses))),
         "crosses body",
     ),
     # clearance
-    "clearance overstated": (stating("right", clearance_mm=4.0), "clearance is not overstated"),
+    "clearance overstated": (with_claims("right", clearance_mm=4.0), "clearance is not overstated"),
     "clearance to the axis": (
-        on("right", lambda p: replace(p, clearance_mm=p.clearance_mm + 0.635)),
+        in_path("right", lambda p: replace(p, clearance_mm=p.clearance_mm + 0.635)),
         "clearance is not overstated",
     ),
-    "clearance understated": (stating("right", clearance_mm=3.0), "clearance is not understated"),
-    "nearest structure wrong": (stating("right", nearest_structure="heart"), "nearest structure"),
-    "nearest structure left out": (stating("right", nearest_structure=""), "nearest structure"),
+    "clearance understated": (with_claims("right", clearance_mm=3.0), "clearance is not understated"),
+    "nearest structure wrong": (with_claims("right", nearest_structure="heart"), "nearest structure"),
+    "nearest structure left out": (with_claims("right", nearest_structure=""), "nearest structure"),
     # seeds
     "seed beside the axis": (
-        on("left", lambda p: replace(p, seeds=(shifted_axis(p), *p.seeds[1:]))),
+        in_path("left", lambda p: replace(p, seeds=(seed_beside_axis(p), *p.seeds[1:]))),
         "the seed lies on the axis",
     ),
     "seed depth from the tip": (
-        on(
+        in_path(
             "left",
             lambda p: replace(p, seeds=tuple(replace(s, depth_mm=p.length_mm - s.depth_mm) for s in p.seeds)),
         ),
         "the seed lies on the axis",
     ),
     "seed outside the target and its margin": (
-        on("left", lambda p: slid(p, -12.0, (len(p.seeds) - 1,))),
+        in_path("left", lambda p: with_deeper_seeds(p, -12.0, (len(p.seeds) - 1,))),
         "the seed is in the target",
     ),
-    "seeds too near each other": (on("left", lambda p: slid(p, 1.6, (1,))), "seeds are distal first"),
-    "seed beyond the tip": (on("left", lambda p: slid(p, 0.5, (0,))), "the seed lies within"),
-    "first seed far from the tip": (seeds("left", lambda s: first_left_out(s)), "no seed is left out"),
+    "seeds too near each other": (
+        in_path("left", lambda p: with_deeper_seeds(p, 1.6, (1,))),
+        "seeds are distal first",
+    ),
+    "seed beyond the tip": (
+        in_path("left", lambda p: with_deeper_seeds(p, 0.5, (0,))),
+        "the seed lies within",
+    ),
+    "first seed far from the tip": (seeds("left", lambda s: without_first_seeds(s)), "no seed is left out"),
     "no seeds at all": (seeds("left", lambda s: ()), "no seed is left out"),
     "seeds proximal first": (seeds("left", lambda s: s[::-1]), "seeds are distal first"),
     "seed's axis turned around": (
@@ -256,7 +276,7 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         "retraction",
     ),
     "seeds above the skin": (
-        on("left", lambda p: slid(p, -p.length_mm, tuple(range(len(p.seeds))))),
+        in_path("left", lambda p: with_deeper_seeds(p, -p.length_mm, tuple(range(len(p.seeds))))),
         "the seed lies beneath",
     ),
     # paths together
@@ -271,9 +291,9 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         lambda plan: replace(plan, paths=tuple(replace(p, rank=p.rank - 1) for p in plan.paths)),
         "ranks count from 1",
     ),
-    "an id used twice": (stating("left", id="right"), "path ids differ"),
-    "called on the front but beaten": (stating("right, longer", pareto=True), "on the Pareto front"),
-    "called beaten but on the front": (stating("right", pareto=False), "on the Pareto front"),
+    "an id used twice": (with_claims("left", id="right"), "path ids differ"),
+    "called on the front but beaten": (with_claims("right, longer", pareto=True), "on the Pareto front"),
+    "called beaten but on the front": (with_claims("right", pareto=False), "on the Pareto front"),
     "the same path twice": (
         lambda plan: replace(
             plan,
@@ -282,7 +302,7 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         "paths of a window are distinct",
     ),
     "more paths than asked for": (
-        asking(search=replace(REQUEST.search, max_paths=3)),
+        with_request(search=replace(REQUEST.search, max_paths=3)),
         "no more paths than asked",
     ),
     # the plan as a whole
@@ -301,7 +321,7 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         lambda plan: replace(plan, windows=(replace(plan.windows[0], path_ids=()), *plan.windows[1:])),
         "paths of the window",
     ),
-    "a path in an unknown window": (stating("left", window="nowhere"), "the path's window"),
+    "a path in an unknown window": (with_claims("left", window="nowhere"), "the path's window"),
     "two windows of one id": (
         lambda plan: replace(plan, windows=(*plan.windows, plan.windows[0])),
         "window ids differ",
@@ -319,7 +339,7 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         "lung bound is not negative",
     ),
     "the last seed dropped": (seeds("right", lambda drops: drops[:-1]), "no seed is left out"),
-    "a seed dropped between": (seeds("right", every_second_dropped), "no seed is left out"),
+    "a seed dropped between": (seeds("right", without_second_seed), "no seed is left out"),
     "a lung bound above a path's lung": (
         lambda plan: replace(plan, search=replace(plan.search, lung_bound_mm=1.0)),
         "lung bound",
@@ -410,69 +430,74 @@ CLAIM_FAULTS: dict[str, tuple[Fault, str]] = {
         "structures whose surface the skin is",
     ),
     # the request, changed after planning
-    "a role asked for later": (asking(roles=MappingProxyType({"heart": "passable"})), "role asked for"),
+    "a role asked for later": (with_request(roles=MappingProxyType({"heart": "passable"})), "role asked for"),
     "another target asked for": (
-        asking(target=replace(REQUEST.target, structures=("lesion",))),
+        with_request(target=replace(REQUEST.target, structures=("lesion",))),
         "target asked for",
     ),
     "a smaller margin": (
-        asking(target=replace(REQUEST.target, margin_mm=0.0)),
+        with_request(target=replace(REQUEST.target, margin_mm=0.0)),
         "the seed is in the target",
     ),
     "a larger clearance": (
-        asking(clearance_mm=MappingProxyType({"default": 6.0})),
+        with_request(clearance_mm=MappingProxyType({"default": 6.0})),
         "the needle keeps its clearance",
     ),
     "a larger clearance of one organ": (
-        asking(clearance_mm=MappingProxyType({"default": 2.0, "vertebrae": 5.5})),
+        with_request(clearance_mm=MappingProxyType({"default": 2.0, "vertebrae": 5.5})),
         "the needle keeps its clearance",
     ),
     "a thicker needle": (
-        asking(needle=replace(REQUEST.needle, outer_diameter_mm=5.0)),
+        with_request(needle=replace(REQUEST.needle, outer_diameter_mm=5.0)),
         "clearance is not overstated",
     ),
     "a needle too short": (
-        asking(needle=replace(REQUEST.needle, max_length_mm=50.0)),
+        with_request(needle=replace(REQUEST.needle, max_length_mm=50.0)),
         "the needle is long enough",
     ),
     "seeds to be farther apart": (
-        asking(seeds=replace(REQUEST.seeds, min_spacing_mm=8.0)),
+        with_request(seeds=replace(REQUEST.seeds, min_spacing_mm=8.0)),
         "seeds are distal first",
     ),
-    "the patient prone": (asking(pose=replace(REQUEST.pose, position=Position.PRONE)), "position"),
-    "the patient rolled": (asking(pose=replace(REQUEST.pose, rotation_deg=10.0)), "rotation"),
-    "a wider bore": (asking(pose=replace(REQUEST.pose, bore_diameter_mm=800.0)), "bore diameter"),
-    "another table": (asking(pose=replace(REQUEST.pose, table="couch")), "the table is the structure"),
-    "a ranking nobody knows": (asking(ranking=("beauty",)), "every score can be recomputed"),
-    "another ranking": (asking(ranking=("length_mm",)), "rank order"),
-    "weights": (asking(weights=MappingProxyType({"length_mm": 1.0})), "rank order"),
+    "the patient prone": (with_request(pose=replace(REQUEST.pose, position=Position.PRONE)), "position"),
+    "the patient rolled": (with_request(pose=replace(REQUEST.pose, rotation_deg=10.0)), "rotation"),
+    "a wider bore": (with_request(pose=replace(REQUEST.pose, bore_diameter_mm=800.0)), "bore diameter"),
+    "another table": (with_request(pose=replace(REQUEST.pose, table="couch")), "the table is the structure"),
+    "a ranking nobody knows": (with_request(ranking=("beauty",)), "every score can be recomputed"),
+    "another ranking": (with_request(ranking=("length_mm",)), "rank order"),
+    "weights": (with_request(weights=MappingProxyType({"length_mm": 1.0})), "rank order"),
     "a needle without length": (
-        asking(needle=replace(REQUEST.needle, max_length_mm=0.0)),
+        with_request(needle=replace(REQUEST.needle, max_length_mm=0.0)),
         "the request makes sense",
     ),
     "a negative clearance": (
-        asking(clearance_mm=MappingProxyType({"default": -5.0})),
+        with_request(clearance_mm=MappingProxyType({"default": -5.0})),
         "the request makes sense",
     ),
-    # numbers that are none
-    "not a number": (stating("left", lung_length_mm=float("nan")), "every number is finite"),
-    "infinite": (stating("left", clearance_mm=float("inf")), "every number is finite"),
-    "not a number in a point": (stating("left", entry_mm=(0.0, float("nan"), 0.0)), "every number is finite"),
-    "not a number in the request": (
-        asking(clearance_mm=MappingProxyType({"default": float("nan")})),
+    # not finite
+    "not a number": (with_claims("left", lung_length_mm=float("nan")), "every number is finite"),
+    "infinite": (with_claims("left", clearance_mm=float("inf")), "every number is finite"),
+    "not a number in a point": (
+        with_claims("left", entry_mm=(0.0, float("nan"), 0.0)),
         "every number is finite",
     ),
-    "absurdly far": (stating("left", tip_mm=(1e200, 0.0, 0.0)), "every number is finite"),
+    "not a number in the request": (
+        with_request(clearance_mm=MappingProxyType({"default": float("nan")})),
+        "every number is finite",
+    ),
+    "absurdly far": (with_claims("left", tip_mm=(1e200, 0.0, 0.0)), "every number is finite"),
 }
 
 
-def beside(point: tuple[float, ...], direction: tuple[float, ...], mm: float) -> tuple[float, ...]:
+def moved_along(
+    point: tuple[float, ...], direction: tuple[float, ...], distance_mm: float
+) -> tuple[float, ...]:
     """The point, moved along the direction."""
-    return tuple(p + mm * d for p, d in zip(point, direction, strict=True))
+    return tuple(p + distance_mm * d for p, d in zip(point, direction, strict=True))
 
 
-def first_left_out(drops: tuple[SeedDrop, ...]) -> tuple[SeedDrop, ...]:
-    """Two seeds skipped: the next then lies more than the spacing from the tip."""
+def without_first_seeds(drops: tuple[SeedDrop, ...]) -> tuple[SeedDrop, ...]:
+    """The seeds without the first two: the next lies more than the spacing from the tip."""
     return (replace(drops[2], retraction_mm=0.0), *drops[3:])
 
 
@@ -489,9 +514,9 @@ def test_the_true_plan_passes(true_plan: Plan, patient: Patient) -> None:
 
 
 @pytest.mark.parametrize("fault", CLAIM_FAULTS)
-def test_a_false_claim_is_caught(fault: str, true_plan: Plan, patient: Patient) -> None:
-    plant, expected = CLAIM_FAULTS[fault]
-    names = failed(plant(true_plan), patient)
+def test_a_wrong_claim_is_caught(fault: str, true_plan: Plan, patient: Patient) -> None:
+    change, expected = CLAIM_FAULTS[fault]
+    names = failed(change(true_plan), patient)
     assert any(name.startswith(expected) for name in names), names
 
 
@@ -499,7 +524,7 @@ def test_faults_are_of_many_kinds() -> None:
     assert len(CLAIM_FAULTS) + len(UNSAFE_PATIENTS) + len(UNSAFE_LINES) >= 30
 
 
-# Paths that are described truly but must not be driven: the plan agrees with itself and is still refused.
+# Paths that are described correctly but are unsafe: the plan is consistent and is still refused.
 
 HIGHER_BODY: dict[str, tuple[Role, Voxels]] = {
     **ORGANS,
@@ -555,7 +580,7 @@ def test_an_unsafe_line_is_refused(danger: str, patient: Patient) -> None:
 
 
 def test_entering_the_body_again_is_refused() -> None:
-    """The needle leaves an armpit's near side and enters its far side: body that no box of ORGANS has."""
+    """The needle leaves one side of an armpit and enters the other; no box of ORGANS has this shape."""
     chin = {**ORGANS, "chin": (Role.PASSABLE, ((20, 0, 20), (40, 6, 40)))}
     bridge = {**chin, "neck": (Role.PASSABLE, ((20, 0, 37), (40, 12, 40)))}
     patient = box_patient(bridge)
@@ -580,10 +605,10 @@ def test_a_hub_that_meets_the_bore_is_refused() -> None:
     assert set(failed(honest_plan(patient, request), patient)) == {"the hub stays inside the bore"}
 
 
-def test_a_stale_scene_is_caught(true_plan: Plan) -> None:
-    """The plan is checked against another patient: an organ has moved by one voxel since."""
-    moved = {**ORGANS, "aorta": (Role.FORBIDDEN, ((33, 32, 0), (35, 36, 40)))}
-    assert "clearance is not overstated" in failed(true_plan, box_patient(moved))
+def test_a_changed_scene_is_caught(true_plan: Plan) -> None:
+    """The plan is checked against another scene, in which an organ lies one voxel away."""
+    organs = {**ORGANS, "aorta": (Role.FORBIDDEN, ((33, 32, 0), (35, 36, 40)))}
+    assert "clearance is not overstated" in failed(true_plan, box_patient(organs))
 
 
 def test_a_plan_for_another_frame_is_caught(true_plan: Plan) -> None:
@@ -596,8 +621,8 @@ def test_a_mirrored_scene_is_caught(true_plan: Plan, patient: Patient) -> None:
     grid = patient.scene.grid
     mirrored = np.diag([-1.0, 1.0, 1.0, 1.0]) @ grid.X_PV
     mirrored[0, 3] = 118.0
-    other = Patient(replace(patient.scene, grid=Grid(grid.shape, mirrored)))
-    assert "the tip is at the distal edge of the target" in failed(true_plan, other)
+    mirrored_patient = Patient(replace(patient.scene, grid=Grid(grid.shape, mirrored)))
+    assert "the tip is at the distal edge of the target" in failed(true_plan, mirrored_patient)
 
 
 NUMERIC_CLAIMS = sorted(
@@ -612,12 +637,14 @@ def test_every_number_of_a_path_is_checked(
 ) -> None:
     for path in true_plan.paths:
         value = getattr(path, claim)
-        other = value + (change if isinstance(value, float) else int(np.sign(change)))
-        assert failed(stating(path.id, **{claim: other})(true_plan), patient), f"{claim} of {path.id}"
+        wrong_value = value + (change if isinstance(value, float) else int(np.sign(change)))
+        assert failed(with_claims(path.id, **{claim: wrong_value})(true_plan), patient), (
+            f"{claim} of {path.id}"
+        )
 
 
-def test_true_paths_of_the_helper_are_what_they_seem(patient: Patient) -> None:
-    """The oracle itself: two numbers worked out by hand."""
+def test_honest_paths_agree_with_numbers_worked_out_by_hand(patient: Patient) -> None:
+    """A check of the oracle itself."""
     straight = honest_path(patient, REQUEST, "straight", (55.0, 66.0, 60.0), (0.0, -1.0, 0.0))
     assert straight.length_mm == pytest.approx(73.0 - 19.0)
     assert straight.lung_length_mm == 0.0

@@ -36,18 +36,18 @@ HUB_LENGTH, HUB_RADIUS = 30.0, 4.0
 WIDE = 30.0
 """A clearance from the aorta that no needle keeps: it passes 3 mm behind the node."""
 
-CAUTIOUS = replace(REQUEST, clearance_mm=MappingProxyType({"default": 2.0, "aorta": WIDE}))
-SHORT = replace(REQUEST, needle=replace(REQUEST.needle, max_length_mm=20.0))
+WIDE_CLEARANCE = replace(REQUEST, clearance_mm=MappingProxyType({"default": 2.0, "aorta": WIDE}))
+SHORT_NEEDLE = replace(REQUEST, needle=replace(REQUEST.needle, max_length_mm=20.0))
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So few lines at random that they take no time: for what is not about them."""
+def few_random_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few random lines, for tests of other checks: they take no time."""
     monkeypatch.setattr("planner.verify.needle.random_lines.LINES", 10)
 
 
 def without_path(patient: Patient, request: Request, miss: NearestMiss | None) -> Plan:
-    """A plan in which a whole search found nothing."""
+    """A plan in which a complete search found nothing."""
     plan = replace(honest_plan(patient), request=request, paths=(), windows=(), nearest_miss=miss)
     search = replace(plan.search, safe_lines=0, least_lung_mm=None)
     return in_words(replace(plan, search=search, outcome=Outcome(Status.NO_PATH, "")), patient)
@@ -59,23 +59,25 @@ def failed(plan: Plan, patient: Patient) -> list[str]:
 
 
 def honest_miss(patient: Patient, request: Request, name: str, *changes: Relaxation) -> NearestMiss:
-    """A line of the honest plan, and the most that it lacks, by the planes of the boxes."""
+    """A line of the honest plan and its largest shortfall, computed from the planes of the boxes."""
     path = honest_path(patient, REQUEST, name, *LINES[name])
     tip = patient.scene.grid.to_box(np.array(path.tip_mm))
     d = -np.array(path.direction)
-    needle = max(request.needle.max_length_mm, path.length_mm)
+    length_mm = max(request.needle.max_length_mm, path.length_mm)
     too_long = (Constraint.NEEDLE_LENGTH, CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH])
-    lacks = [(path.length_mm - request.needle.max_length_mm, too_long)]
+    shortfalls = [(path.length_mm - request.needle.max_length_mm, too_long)]
     for structure, box in patient.of(Role.FORBIDDEN, Role.OUTSIDE):
         clearance_mm = request.clearance_of(structure)
-        what = (Constraint.CLEARANCE, structure)
-        lacks.append((clearance_mm + RADIUS - axis_distance(box, tip, d, needle), what))
-        lacks.append((clearance_mm + HUB_RADIUS - axis_distance(box, tip + needle * d, d, HUB_LENGTH), what))
-    most, (constraint, structure) = max(lacks)
-    return NearestMiss(path.entry_mm, path.tip_mm, constraint, structure, most, changes)
+        obstacle = (Constraint.CLEARANCE, structure)
+        shortfalls.append((clearance_mm + RADIUS - axis_distance(box, tip, d, length_mm), obstacle))
+        shortfalls.append(
+            (clearance_mm + HUB_RADIUS - axis_distance(box, tip + length_mm * d, d, HUB_LENGTH), obstacle)
+        )
+    missing_mm, (constraint, structure) = max(shortfalls)
+    return NearestMiss(path.entry_mm, path.tip_mm, constraint, structure, missing_mm, changes)
 
 
-def opening(
+def relaxation(
     patient: Patient,
     name: str,
     constraint: Constraint,
@@ -90,78 +92,84 @@ def opening(
     return Relaxation(constraint, setting, structure, from_mm, to_mm, *ends, path.lung_length_mm)
 
 
-def closer(patient: Patient, to_mm: float = 3.0) -> Relaxation:
-    return opening(patient, "right", Constraint.CLEARANCE, "/clearance_mm/aorta", "aorta", WIDE, to_mm)
+def smaller_clearance(patient: Patient, to_mm: float = 3.0) -> Relaxation:
+    return relaxation(patient, "right", Constraint.CLEARANCE, "/clearance_mm/aorta", "aorta", WIDE, to_mm)
 
 
-def longer(patient: Patient) -> Relaxation:
+def longer_needle(patient: Patient) -> Relaxation:
     name = CONSTRAINT_NAMES[Constraint.NEEDLE_LENGTH]
     pointer = "/needle/max_length_mm"
-    return opening(patient, "right", Constraint.NEEDLE_LENGTH, pointer, name, 20.0, NEEDLE)
+    return relaxation(patient, "right", Constraint.NEEDLE_LENGTH, pointer, name, 20.0, NEEDLE)
 
 
-def test_a_true_miss_passes_with_its_relaxations(patient: Patient) -> None:
-    miss = honest_miss(patient, CAUTIOUS, "right", closer(patient), closer(patient, 2.5))
+def test_a_correct_miss_passes_with_its_relaxations(patient: Patient) -> None:
+    miss = honest_miss(
+        patient, WIDE_CLEARANCE, "right", smaller_clearance(patient), smaller_clearance(patient, 2.5)
+    )
     assert miss.structure == "aorta"
     assert 20.0 < miss.missing_mm < WIDE + RADIUS
-    assert failed(without_path(patient, CAUTIOUS, miss), patient) == []
+    assert failed(without_path(patient, WIDE_CLEARANCE, miss), patient) == []
 
 
-def test_a_needle_that_is_too_short_misses_by_what_it_lacks(patient: Patient) -> None:
-    miss = honest_miss(patient, SHORT, "right", longer(patient))
+def test_a_short_needle_misses_by_its_missing_length(patient: Patient) -> None:
+    miss = honest_miss(patient, SHORT_NEEDLE, "right", longer_needle(patient))
     assert miss.constraint is Constraint.NEEDLE_LENGTH
-    assert failed(without_path(patient, SHORT, miss), patient) == []
+    assert failed(without_path(patient, SHORT_NEEDLE, miss), patient) == []
 
 
-def test_a_miss_that_is_kept_silent_is_caught(patient: Patient) -> None:
-    """Its sentence says that no line leads from target to skin."""
-    assert failed(without_path(patient, CAUTIOUS, None), patient) == [NONE_REACHES]
+def test_an_omitted_miss_is_caught(patient: Patient) -> None:
+    """Without it, the message says that no line leads from target to skin."""
+    assert failed(without_path(patient, WIDE_CLEARANCE, None), patient) == [NONE_REACHES]
 
 
-def test_a_path_that_is_safe_as_asked_is_no_relaxations(patient: Patient) -> None:
+def test_a_relaxation_whose_path_is_already_safe_is_caught(patient: Patient) -> None:
     """Its line keeps 3 mm from the aorta, and more from the heart."""
     change = replace(
-        closer(patient), structure="heart", setting="/clearance_mm/heart", from_mm=2.0, to_mm=1.0
+        smaller_clearance(patient), structure="heart", setting="/clearance_mm/heart", from_mm=2.0, to_mm=1.0
     )
-    miss = narrow(honest_miss(patient, REQUEST, "right", change))
+    miss = with_radius_only(honest_miss(patient, REQUEST, "right", change))
     assert "without the relaxation the path is not safe" in failed(
         without_path(patient, REQUEST, miss), patient
     )
 
 
-def test_a_relaxation_that_asks_for_less_than_the_nearest_line_lacks_is_caught(patient: Patient) -> None:
-    true = honest_miss(patient, CAUTIOUS, "right", closer(patient, 3.0))
-    farther = honest_miss(patient, CAUTIOUS, "right, longer")
-    far = replace(true, missing_mm=farther.missing_mm, entry_mm=farther.entry_mm, tip_mm=farther.tip_mm)
-    near = replace(true.relaxations[0], to_mm=WIDE - farther.missing_mm + 0.5)
-    failed_checks = failed(without_path(patient, CAUTIOUS, replace(far, relaxations=(near,))), patient)
+def test_a_relaxation_smaller_than_the_shortfall_of_the_nearest_line_is_caught(patient: Patient) -> None:
+    miss = honest_miss(patient, WIDE_CLEARANCE, "right", smaller_clearance(patient, 3.0))
+    farther = honest_miss(patient, WIDE_CLEARANCE, "right, longer")
+    farther_miss = replace(
+        miss, missing_mm=farther.missing_mm, entry_mm=farther.entry_mm, tip_mm=farther.tip_mm
+    )
+    small_change = replace(miss.relaxations[0], to_mm=WIDE - farther.missing_mm + 0.5)
+    failed_checks = failed(
+        without_path(patient, WIDE_CLEARANCE, replace(farther_miss, relaxations=(small_change,))), patient
+    )
     assert "the nearest line lacks no more than any change" in failed_checks
 
 
-def lacking(**changed: object) -> Callable[[NearestMiss], NearestMiss]:
-    return lambda miss: replace(miss, **changed)
+def with_miss(**changes: object) -> Callable[[NearestMiss], NearestMiss]:
+    return lambda miss: replace(miss, **changes)
 
 
-def lacking_of(constraint: Constraint) -> Callable[[NearestMiss], NearestMiss]:
-    return lacking(constraint=constraint, structure=CONSTRAINT_NAMES[constraint])
+def with_constraint(constraint: Constraint) -> Callable[[NearestMiss], NearestMiss]:
+    return with_miss(constraint=constraint, structure=CONSTRAINT_NAMES[constraint])
 
 
-def narrow(miss: NearestMiss) -> NearestMiss:
-    """Safe where it is."""
-    return replace(lacking_of(Constraint.COVERING_RADIUS)(miss), missing_mm=0.0)
+def with_radius_only(miss: NearestMiss) -> NearestMiss:
+    """A miss whose line is safe, and short of covering radius only."""
+    return replace(with_constraint(Constraint.COVERING_RADIUS)(miss), missing_mm=0.0)
 
 
-def first_change(**changed: object) -> Callable[[NearestMiss], NearestMiss]:
-    return lambda miss: replace(miss, relaxations=(replace(miss.relaxations[0], **changed),))
+def first_change(**changes: object) -> Callable[[NearestMiss], NearestMiss]:
+    return lambda miss: replace(miss, relaxations=(replace(miss.relaxations[0], **changes),))
 
 
-def turned(miss: NearestMiss) -> NearestMiss:
-    """The tip at the entry, and the other way round."""
+def reversed_miss(miss: NearestMiss) -> NearestMiss:
+    """The miss with tip and entry exchanged."""
     return replace(miss, entry_mm=miss.tip_mm, tip_mm=miss.entry_mm)
 
 
-def raised(miss: NearestMiss) -> NearestMiss:
-    """The entry a tenth of a millimetre above the skin, along the axis."""
+def raised_entry(miss: NearestMiss) -> NearestMiss:
+    """The miss with its entry 0.1 mm above the skin, along the axis."""
     inward = np.subtract(miss.tip_mm, miss.entry_mm)
     entry = np.array(miss.entry_mm) - 0.1 * inward / np.linalg.norm(inward)
     return replace(miss, entry_mm=tuple(entry.tolist()))
@@ -170,19 +178,22 @@ def raised(miss: NearestMiss) -> NearestMiss:
 FAULTS: dict[str, tuple[Callable[[NearestMiss], NearestMiss], str]] = {
     "it lacks less": (lambda m: replace(m, missing_mm=m.missing_mm - 0.01), "lacks no more than stated"),
     "it lacks more": (lambda m: replace(m, missing_mm=m.missing_mm + 0.01), "lacks what is stated"),
-    "it lacks it of another": (lacking(structure="heart"), "lacks what is stated"),
-    "it lacks it of nothing known": (lacking(structure="pancreas"), "lacks what is stated"),
-    "it is only narrow": (lambda m: narrow(m), "lacks no more than stated"),
-    "it lacks needle": (lacking_of(Constraint.NEEDLE_LENGTH), "lacks what is stated"),
-    "it lacks room in the bore": (lacking_of(Constraint.BORE), "lacks what is stated"),
-    "it lacks room at the table": (lacking_of(Constraint.TABLE), "lacks what is stated"),
-    "it lacks what no line lacks": (lacking_of(Constraint.SECOND_ENTRY), "lacks what is stated"),
+    "it lacks clearance from another structure": (with_miss(structure="heart"), "lacks what is stated"),
+    "it lacks clearance from an unknown structure": (with_miss(structure="pancreas"), "lacks what is stated"),
+    "it lacks covering radius only": (lambda m: with_radius_only(m), "lacks no more than stated"),
+    "it lacks needle": (with_constraint(Constraint.NEEDLE_LENGTH), "lacks what is stated"),
+    "it lacks room in the bore": (with_constraint(Constraint.BORE), "lacks what is stated"),
+    "it lacks room at the table": (with_constraint(Constraint.TABLE), "lacks what is stated"),
+    "it lacks a constraint without a distance": (
+        with_constraint(Constraint.SECOND_ENTRY),
+        "lacks what is stated",
+    ),
     "a limit under a structure's name": (
-        lacking(constraint=Constraint.BORE),
+        with_miss(constraint=Constraint.BORE),
         "what the nearest line lacks is named",
     ),
-    "a structure under a limit's name": (lacking(structure="bore"), "lacks what is stated"),
-    "relaxed in what no setting changes": (
+    "a structure under a limit's name": (with_miss(structure="bore"), "lacks what is stated"),
+    "a constraint that no setting relaxes": (
         first_change(constraint=Constraint.BORE),
         "the constraint is one to relax",
     ),
@@ -190,26 +201,26 @@ FAULTS: dict[str, tuple[Callable[[NearestMiss], NearestMiss], str]] = {
         first_change(constraint=Constraint.NEEDLE_LENGTH),
         "the setting is one to relax",
     ),
-    "entry and tip have changed places": (turned, "the tip is at the distal edge of the target"),
-    "the entry is above the skin": (raised, "the entry is on the skin"),
+    "entry and tip have changed places": (reversed_miss, "the tip is at the distal edge of the target"),
+    "the entry is above the skin": (raised_entry, "the entry is on the skin"),
     "entry and tip coincide": (lambda m: replace(m, entry_mm=m.tip_mm), "entry and tip differ"),
     "relaxed from another clearance": (first_change(from_mm=29.0), "relaxed from what was asked"),
     "relaxed to a wider clearance": (first_change(to_mm=31.0), "the relaxation can open a path"),
-    "relaxed below nothing": (first_change(to_mm=-0.5), "the relaxation can open a path"),
+    "relaxed below zero": (first_change(to_mm=-0.5), "the relaxation can open a path"),
     "relaxed too little": (first_change(to_mm=12.0), "the needle keeps its clearance"),
     "relaxed elsewhere": (
         first_change(structure="heart", from_mm=2.0, to_mm=1.0),
         "the setting is one to relax",
     ),
-    "relaxed in what does not exist": (
+    "relaxed for an unknown structure": (
         first_change(structure="pancreas", setting="/clearance_mm/pancreas", from_mm=2.0, to_mm=0.0),
         "what is relaxed exists",
     ),
-    "relaxed in what cannot be": (
+    "relaxed in a fixed setting": (
         first_change(setting="/pose/bore_diameter_mm"),
         "the setting is one to relax",
     ),
-    "relaxed without the default's leave": (
+    "relaxed in the default instead of the structure": (
         first_change(structure="default", setting="/clearance_mm/default", from_mm=2.0, to_mm=0.0),
         "the needle keeps its clearance",
     ),
@@ -225,37 +236,37 @@ FAULTS: dict[str, tuple[Callable[[NearestMiss], NearestMiss], str]] = {
 }
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("few_random_lines")
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_false_miss_is_caught(fault: str, patient: Patient) -> None:
+def test_a_wrong_miss_is_caught(fault: str, patient: Patient) -> None:
     change, expected = FAULTS[fault]
-    miss = change(honest_miss(patient, CAUTIOUS, "right", closer(patient)))
-    failed_checks = failed(without_path(patient, CAUTIOUS, miss), patient)
+    miss = change(honest_miss(patient, WIDE_CLEARANCE, "right", smaller_clearance(patient)))
+    failed_checks = failed(without_path(patient, WIDE_CLEARANCE, miss), patient)
     assert any(expected in name for name in failed_checks), failed_checks
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("few_random_lines")
 @pytest.mark.parametrize("to_mm", [20.0, 15.0])
-def test_a_needle_no_longer_than_asked_opens_nothing(to_mm: float, patient: Patient) -> None:
-    miss = honest_miss(patient, SHORT, "right", replace(longer(patient), to_mm=to_mm))
-    assert "the relaxation can open a path" in failed(without_path(patient, SHORT, miss), patient)
+def test_a_needle_no_longer_than_requested_is_no_relaxation(to_mm: float, patient: Patient) -> None:
+    miss = honest_miss(patient, SHORT_NEEDLE, "right", replace(longer_needle(patient), to_mm=to_mm))
+    assert "the relaxation can open a path" in failed(without_path(patient, SHORT_NEEDLE, miss), patient)
 
 
-@pytest.mark.usefixtures("few")
-def test_a_needle_still_too_short_opens_nothing(patient: Patient) -> None:
-    miss = honest_miss(patient, SHORT, "right", replace(longer(patient), to_mm=30.0))
-    assert "the needle is long enough" in failed(without_path(patient, SHORT, miss), patient)
+@pytest.mark.usefixtures("few_random_lines")
+def test_a_needle_that_is_still_too_short_is_no_relaxation(patient: Patient) -> None:
+    miss = honest_miss(patient, SHORT_NEEDLE, "right", replace(longer_needle(patient), to_mm=30.0))
+    assert "the needle is long enough" in failed(without_path(patient, SHORT_NEEDLE, miss), patient)
 
 
-def test_a_miss_beside_paths_is_caught(patient: Patient) -> None:
+def test_a_miss_in_a_plan_with_paths_is_caught(patient: Patient) -> None:
     miss = honest_miss(patient, REQUEST, "right")
-    plan = in_words(replace(honest_plan(patient), nearest_miss=narrow(miss)), patient)
+    plan = in_words(replace(honest_plan(patient), nearest_miss=with_radius_only(miss)), patient)
     assert failed(plan, patient) == ["a nearest miss is stated only where there is no path"]
 
 
-def test_a_line_that_lacks_nothing_is_narrow_and_no_more(patient: Patient) -> None:
-    """Beside paths it must not be; that apart, it passes only where it says that it lacks nothing."""
-    miss = narrow(honest_miss(patient, REQUEST, "right"))
+def test_a_miss_without_shortfall_must_state_zero(patient: Patient) -> None:
+    """A plan with paths must have no miss; apart from that, only a stated shortfall of zero passes."""
+    miss = with_radius_only(honest_miss(patient, REQUEST, "right"))
     for missing_mm, expected in ((0.0, []), (0.5, ["the nearest line lacks what is stated"])):
         plan = in_words(
             replace(honest_plan(patient), nearest_miss=replace(miss, missing_mm=missing_mm)), patient
@@ -263,33 +274,33 @@ def test_a_line_that_lacks_nothing_is_narrow_and_no_more(patient: Patient) -> No
         assert failed(plan, patient) == ["a nearest miss is stated only where there is no path", *expected]
 
 
-# --- lines at random
+# --- random lines
 
 NONE_REACHES = "of 400 random lines, none reaches from skin to target"
-AT_RANDOM = "of 400 random lines, none stays safe when displaced"
+NONE_STAYS_SAFE = "of 400 random lines, none stays safe when displaced"
 
 
-def test_no_path_is_not_believed_where_lines_at_random_stay_safe(patient: Patient) -> None:
-    assert AT_RANDOM in failed(without_path(patient, REQUEST, None), patient)
+def test_random_lines_that_stay_safe_disprove_no_path(patient: Patient) -> None:
+    assert NONE_STAYS_SAFE in failed(without_path(patient, REQUEST, None), patient)
 
 
-def test_a_claim_made_for_another_request_is_not_believed(patient: Patient) -> None:
-    true = without_path(patient, CAUTIOUS, honest_miss(patient, CAUTIOUS, "right"))
-    assert failed(true, patient) == []
-    swapped = replace(true, request=REQUEST)
-    assert AT_RANDOM in failed(in_words(swapped, patient), patient)
+def test_random_lines_disprove_a_claim_for_another_request(patient: Patient) -> None:
+    plan = without_path(patient, WIDE_CLEARANCE, honest_miss(patient, WIDE_CLEARANCE, "right"))
+    assert failed(plan, patient) == []
+    other_request = replace(plan, request=REQUEST)
+    assert NONE_STAYS_SAFE in failed(in_words(other_request, patient), patient)
 
 
-def test_lines_at_random_do_not_disprove_a_claim_for_wide_displacements(patient: Patient) -> None:
+def test_random_lines_do_not_disprove_a_claim_for_wide_displacements(patient: Patient) -> None:
     plan = without_path(patient, REQUEST, None)
     search = replace(plan.search, covering_radius_mm=20.0)
-    assert AT_RANDOM not in failed(in_words(replace(plan, search=search), patient), patient)
+    assert NONE_STAYS_SAFE not in failed(in_words(replace(plan, search=search), patient), patient)
 
 
 @pytest.mark.representative(1)
 @pytest.mark.parametrize("seed", [0, 7, 2**64 - 1, -3])
-def test_other_lines_at_random_disprove_it_as_well(seed: int, patient: Patient) -> None:
-    assert AT_RANDOM in failed(without_path(patient, replace(REQUEST, random_seed=seed), None), patient)
+def test_random_lines_of_other_seeds_disprove_no_path_too(seed: int, patient: Patient) -> None:
+    assert NONE_STAYS_SAFE in failed(without_path(patient, replace(REQUEST, random_seed=seed), None), patient)
 
 
 # --- sentences
@@ -323,29 +334,29 @@ SENTENCES: dict[str, tuple[Callable[[Plan], Plan], str]] = {
 
 
 @pytest.mark.parametrize("fault", SENTENCES)
-def test_a_false_sentence_is_caught(fault: str, patient: Patient) -> None:
+def test_a_wrong_sentence_is_caught(fault: str, patient: Patient) -> None:
     change, expected = SENTENCES[fault]
-    true = honest_plan(patient)
-    assert change(true) != true
-    assert failed(change(true), patient) == [expected]
+    plan = honest_plan(patient)
+    assert change(plan) != plan
+    assert failed(change(plan), patient) == [expected]
 
 
-def test_a_line_that_comes_too_near_a_structure_when_displaced_disproves_nothing() -> None:
-    """A rib beside the needle, on its way to the node; how far, the planes of its box tell."""
+def test_a_line_that_comes_too_near_when_displaced_does_not_stay_safe() -> None:
+    """The distance of a rib beside the needle follows from the planes of its box."""
     patient = box_patient({**ORGANS, "rib": (Role.FORBIDDEN, ((14, 28, 22), (20, 36, 24)))})
     path = honest_path(patient, REQUEST, "right", *LINES["right"])
     examined = examined_axis(Claims(), "path", path.entry_mm, path.tip_mm, patient.scene, REQUEST)
     assert examined is not None
     tip, d = patient.scene.grid.to_box(np.array(path.tip_mm)), -np.array(path.direction)
-    spare = axis_distance(patient.boxes["rib"], tip, d, NEEDLE) - RADIUS - 2.0
+    spare_mm = axis_distance(patient.boxes["rib"], tip, d, NEEDLE) - RADIUS - 2.0
     structures = patient.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
-    assert 1.0 < spare < 5.0
-    assert stays_safe(examined, 0.1 * spare, structures)
-    assert not stays_safe(examined, 1.1 * spare, structures)
-    assert stays_safe(examined, 1.1 * spare, ())
+    assert 1.0 < spare_mm < 5.0
+    assert stays_safe(examined, 0.1 * spare_mm, structures)
+    assert not stays_safe(examined, 1.1 * spare_mm, structures)
+    assert stays_safe(examined, 1.1 * spare_mm, ())
 
 
-def test_tips_outside_the_body_disprove_nothing_and_others_still_do() -> None:
+def test_random_lines_with_tips_outside_the_body_are_skipped() -> None:
     """A node that grows through the skin: two fifths of it lie outside."""
     grown = box_patient({"body": ORGANS["body"], "node": (Role.TARGET, ((4, 20, 10), (14, 26, 20)))})
-    assert AT_RANDOM in failed(without_path(grown, REQUEST, None), grown)
+    assert NONE_STAYS_SAFE in failed(without_path(grown, REQUEST, None), grown)

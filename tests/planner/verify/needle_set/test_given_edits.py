@@ -1,5 +1,5 @@
-"""Edits of a plan's file that hide what a given needle is too near to: verification finds each, whether the
-sentences, the records or both are edited."""
+"""Edits of a plan file that hide that a given needle is too near to a structure: verification finds each,
+whether the sentences, the records or both are edited."""
 
 import json
 from collections.abc import Callable
@@ -23,23 +23,23 @@ from planner.records.wording.set_claims import set_claims
 from planner.verify import verify
 from service.schemas.plan.file import read_plan, write_plan
 
-PAST_MM = 42.3
+NEEDLE_X_MM = 42.3
 """x of the given needle in B [mm]: the aorta ends at 41.0, and the needle is 1.27 mm thick."""
-NEAR, FAR = "passes 0.6 mm from aorta", "passes 99.9 mm from aorta"
+TRUE_TEXT, FALSE_TEXT = "passes 0.6 mm from aorta", "passes 99.9 mm from aorta"
 
-WORDED = {"the message is the outcome's", "what the set may claim"}
-MEASURED = "its clearance is not overstated"
-TOLD = "what given needles are too near to, each once and in order"
+SENTENCE_CHECKS = {"the message is the outcome's", "what the set may claim"}
+CLEARANCE_CHECK = "its clearance is not overstated"
+COMPLETENESS_CHECK = "what given needles are too near to, each once and in order"
 
 Edit = Callable[[dict[str, Any]], None]
 
 
 @cache
-def text() -> bytes:
-    """The file of a plan whose given needle passes the aorta, where 1.5 mm are asked for."""
+def plan_text() -> bytes:
+    """The file of a plan whose given needle passes the aorta closer than the requested 1.5 mm."""
     grid = ball_scene().grid
-    entry, tip = (tuple(grid.to_patient(np.array([PAST_MM, y, 37.0])).tolist()) for y in (-5.0, 47.0))
-    planned = make_plan(
+    entry, tip = (tuple(grid.to_patient(np.array([NEEDLE_X_MM, y, 37.0])).tolist()) for y in (-5.0, 47.0))
+    plan = make_plan(
         ball_scene(),
         changed_request(
             needle_set=NeedleSetRequest(given_needles=(GivenNeedle(entry, tip),)),
@@ -47,13 +47,13 @@ def text() -> bytes:
             prescription=Prescription(goals=Goals(v100_percent=0.0, d90_gy=10.0)),
         ),
     ).plan
-    assert planned.verification is not None and planned.verification.passed
-    return write_plan(planned)
+    assert plan.verification is not None and plan.verification.passed
+    return write_plan(plan)
 
 
 def edited(*edits: Edit) -> Plan:
-    """The plan as its edited file says."""
-    content = json.loads(text())
+    """The plan read from its edited file."""
+    content = json.loads(plan_text())
     for edit in edits:
         edit(content)
     return read_plan(json.dumps(content).encode()).plan
@@ -63,64 +63,64 @@ def failed(plan: Plan) -> set[str]:
     return {check.name for check in verify(plan, ball_scene()).checks if not check.passed}
 
 
-def in_words(plan: Plan) -> Plan:
-    """The plan with the sentences that its records call for."""
+def with_sentences(plan: Plan) -> Plan:
+    """The plan with the sentences that follow from its records."""
     assert plan.needle_set is not None
     claims = set_claims(plan.needle_set, plan.paths, plan.missing_structures)
     plan = replace(plan, needle_set=replace(plan.needle_set, claims=claims))
     return replace(plan, outcome=replace(plan.outcome, message=message_of(plan)))
 
 
-def the_message(content: dict[str, Any]) -> None:
-    assert NEAR in content["outcome"]["message"]
-    content["outcome"]["message"] = content["outcome"]["message"].replace(NEAR, FAR)
+def edit_message(content: dict[str, Any]) -> None:
+    assert TRUE_TEXT in content["outcome"]["message"]
+    content["outcome"]["message"] = content["outcome"]["message"].replace(TRUE_TEXT, FALSE_TEXT)
 
 
-def the_claims(content: dict[str, Any]) -> None:
+def edit_claims(content: dict[str, Any]) -> None:
     claims = content["needle_set"]["claims"]
-    assert any(NEAR in claim for claim in claims)
-    content["needle_set"]["claims"] = [claim.replace(NEAR, FAR) for claim in claims]
+    assert any(TRUE_TEXT in claim for claim in claims)
+    content["needle_set"]["claims"] = [claim.replace(TRUE_TEXT, FALSE_TEXT) for claim in claims]
 
 
-def the_record(**changes: Any) -> Edit:
+def edit_record(**changes: Any) -> Edit:
     def edit(content: dict[str, Any]) -> None:
-        (near,) = content["needle_set"]["given_too_near"]
-        near.update(changes)
+        (record,) = content["needle_set"]["given_too_near"]
+        record.update(changes)
 
     return edit
 
 
-def no_record(content: dict[str, Any]) -> None:
+def remove_records(content: dict[str, Any]) -> None:
     content["needle_set"]["given_too_near"] = []
 
 
-def one_more(**changes: Any) -> Edit:
+def add_record(**changes: Any) -> Edit:
     def edit(content: dict[str, Any]) -> None:
-        near = content["needle_set"]["given_too_near"]
-        near.append({**near[0], **changes})
+        records = content["needle_set"]["given_too_near"]
+        records.append({**records[0], **changes})
 
     return edit
 
 
-def test_the_honest_file_says_how_near_the_needle_passes_and_is_verified() -> None:
+def test_the_unedited_file_states_the_needles_clearance_and_is_verified() -> None:
     plan = edited()
     assert plan.needle_set is not None
-    (near,) = plan.needle_set.given_too_near
-    assert (near.structure, near.parts, near.asked_mm) == ("aorta", NeedleParts.NEEDLE, 1.5)
-    assert near.clearance_mm == pytest.approx(PAST_MM - 41.0 - 1.27 / 2, abs=1e-9)
-    assert failed(plan) == set() and in_words(plan) == plan
+    (record,) = plan.needle_set.given_too_near
+    assert (record.structure, record.parts, record.asked_mm) == ("aorta", NeedleParts.NEEDLE, 1.5)
+    assert record.clearance_mm == pytest.approx(NEEDLE_X_MM - 41.0 - 1.27 / 2, abs=1e-9)
+    assert failed(plan) == set() and with_sentences(plan) == plan
 
 
 @pytest.mark.parametrize(
     ("edits", "expected"),
     [
-        ((the_message,), {"the message is the outcome's"}),
-        ((the_claims,), {"what the set may claim"}),
-        ((the_message, the_claims), WORDED),
-        ((the_record(clearance_mm=99.9), the_message, the_claims), {MEASURED}),
-        ((the_record(clearance_mm=99.9),), {MEASURED, *WORDED}),
-        ((no_record,), {TOLD, *WORDED}),
-        ((one_more(),), {TOLD, *WORDED}),
+        ((edit_message,), {"the message is the outcome's"}),
+        ((edit_claims,), {"what the set may claim"}),
+        ((edit_message, edit_claims), SENTENCE_CHECKS),
+        ((edit_record(clearance_mm=99.9), edit_message, edit_claims), {CLEARANCE_CHECK}),
+        ((edit_record(clearance_mm=99.9),), {CLEARANCE_CHECK, *SENTENCE_CHECKS}),
+        ((remove_records,), {COMPLETENESS_CHECK, *SENTENCE_CHECKS}),
+        ((add_record(),), {COMPLETENESS_CHECK, *SENTENCE_CHECKS}),
     ],
 )
 def test_an_edit_of_sentences_or_records_is_found(edits: tuple[Edit, ...], expected: set[str]) -> None:
@@ -130,17 +130,17 @@ def test_an_edit_of_sentences_or_records_is_found(edits: tuple[Edit, ...], expec
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (the_record(clearance_mm=99.9), MEASURED),
-        (the_record(clearance_mm=1.4), MEASURED),
-        (the_record(clearance_mm=0.1), "its clearance is not understated"),
-        (the_record(asked_mm=0.7), "what is asked for"),
-        (the_record(structure="body"), "a given needle is too near"),
-        (no_record, TOLD),
-        (one_more(), TOLD),
-        (one_more(path_id="N9"), "a given needle is too near"),
-        (one_more(structure=None, other_path_id="N2", parts="hubs"), "a given needle is too near"),
+        (edit_record(clearance_mm=99.9), CLEARANCE_CHECK),
+        (edit_record(clearance_mm=1.4), CLEARANCE_CHECK),
+        (edit_record(clearance_mm=0.1), "its clearance is not understated"),
+        (edit_record(asked_mm=0.7), "what is asked for"),
+        (edit_record(structure="body"), "a given needle is too near"),
+        (remove_records, COMPLETENESS_CHECK),
+        (add_record(), COMPLETENESS_CHECK),
+        (add_record(path_id="N9"), "a given needle is too near"),
+        (add_record(structure=None, other_path_id="N2", parts="hubs"), "a given needle is too near"),
     ],
 )
-def test_a_false_record_is_found_though_the_sentences_are_written_from_it(edit: Edit, expected: str) -> None:
-    failed_checks = failed(in_words(edited(edit)))
-    assert expected in failed_checks and not failed_checks & WORDED
+def test_a_wrong_record_is_found_even_with_matching_sentences(edit: Edit, expected: str) -> None:
+    failed_checks = failed(with_sentences(edited(edit)))
+    assert expected in failed_checks and not failed_checks & SENTENCE_CHECKS
