@@ -40,27 +40,27 @@ from planner.verify.needle_set.ptv import holds, ptv_of, squared_distances
 
 
 def as_bool(mask: VoxelMask, shape: tuple[int, int, int]) -> np.ndarray:
-    found = np.zeros(shape, bool)
-    mask.paint(found, True)
-    return found
+    array = np.zeros(shape, bool)
+    mask.paint(array, True)
+    return array
 
 
 @pytest.mark.parametrize("name", CHESTS)
 @pytest.mark.parametrize("margin", [0.0, 0.7, 2.0, 5.0, 6.5])
 @pytest.mark.parametrize("cut_back", [(), ("heart", "aorta")])
-def test_the_planners_ptv_lies_between_the_two_readings(
+def test_the_planners_ptv_lies_between_the_least_and_the_most(
     name: str, margin: float, cut_back: tuple[str, ...]
 ) -> None:
     scene = small_chest(name).scene
     request = Request(target=TargetRequest(margin_mm=margin, cut_back=cut_back))
     claims, shape = Claims(), scene.grid.shape
     ptv = ptv_of(claims, scene, request.target)
-    least, planners, most = (
+    least, planned, most = (
         as_bool(m, shape) for m in (ptv.least, planners_ptv(scene, request.target), ptv.most)
     )
-    assert not (least & ~planners).any() and not (planners & ~most).any()
+    assert not (least & ~planned).any() and not (planned & ~most).any()
     assert claims.verification().passed
-    assert ptv.nearer_to(float(planners.sum())).count in (least.sum(), most.sum())
+    assert ptv.nearer_to(float(planned.sum())).count in (least.sum(), most.sum())
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 6.0))
@@ -71,16 +71,16 @@ def test_distances_are_those_to_the_nearest_box(seed: int, reach: float) -> None
     target = rng.random((6, 5, 4)) < 0.05
     target[tuple(rng.integers((6, 5, 4)))] = True
     spacing = np.array([0.8, 1.1, 2.0])
-    found = squared_distances(target, spacing, reach)
+    distances2 = squared_distances(target, spacing, reach)
     centres, boxes = np.argwhere(np.ones(target.shape)) * spacing, np.argwhere(target) * spacing
-    beyond = np.maximum(np.abs(centres[:, None] - boxes) - spacing / 2, 0.0)
-    exact = (beyond**2).sum(axis=2).min(axis=1).reshape(target.shape)
-    near = exact <= reach**2
-    np.testing.assert_allclose(found[near], exact[near], atol=1e-12)
-    assert (found[~near] > reach**2 - 1e-12).all()
+    gaps = np.maximum(np.abs(centres[:, None] - boxes) - spacing / 2, 0.0)
+    exact = (gaps**2).sum(axis=2).min(axis=1).reshape(target.shape)
+    within_reach = exact <= reach**2
+    np.testing.assert_allclose(distances2[within_reach], exact[within_reach], atol=1e-12)
+    assert (distances2[~within_reach] > reach**2 - 1e-12).all()
 
 
-def test_points_are_found_in_their_voxels() -> None:
+def test_points_belong_to_their_voxels() -> None:
     mask = mask_from_bool(box_mask((6, 6, 6), ((1, 2, 3), (3, 4, 5))))
     points = np.array([[0.6, 2.0, 4.0], [2.4, 3.4, 4.4], [2.6, 3.0, 4.0], [9.0, 0.0, -7.0]])
     assert holds(mask, np.ones(3), points).tolist() == [True, True, False, False]
@@ -89,21 +89,21 @@ def test_points_are_found_in_their_voxels() -> None:
 # --- doses of many seeds
 
 
-def some_seeds(seed: int, count: int, known: float = 1.0, within_mm: float = 15.0) -> list[PlacedSeed]:
+def random_seeds(seed: int, count: int, axis_share: float = 1.0, within_mm: float = 15.0) -> list[PlacedSeed]:
     rng = np.random.default_rng(seed)
-    found = []
+    seeds = []
     for _ in range(count):
         x, y, z = rng.uniform(-within_mm, within_mm, 3)
         u, v, w = rng.normal(size=3)
-        axis = (float(u), float(v), float(w)) if rng.random() < known else None
-        found.append(PlacedSeed("N1", (float(x), float(y), float(z)), axis, 1.0, 0.0))
-    return found
+        axis = (float(u), float(v), float(w)) if rng.random() < axis_share else None
+        seeds.append(PlacedSeed("N1", (float(x), float(y), float(z)), axis, 1.0, 0.0))
+    return seeds
 
 
 @pytest.mark.interpreted
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
-def test_many_points_get_what_the_formula_gives_each(source) -> None:
-    seeds = seed_doses(source, 0.8, some_seeds(1, 6))
+def test_doses_at_many_points_are_those_of_the_formula(source) -> None:
+    seeds = seed_doses(source, 0.8, random_seeds(1, 6))
     rng = np.random.default_rng(2)
     on_axes = seeds.centres_P[:, None] + seeds.axes_P[:, None] * np.array([2.3, 4.0, 30.0, 200.0])[:, None]
     points = np.concatenate(
@@ -116,44 +116,47 @@ def test_many_points_get_what_the_formula_gives_each(source) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
-def test_seeds_without_an_axis_too(source) -> None:
-    seeds = seed_doses(source, 0.8, some_seeds(3, 8, known=0.5))
+def test_doses_of_seeds_without_an_axis_are_those_of_the_formula(source) -> None:
+    seeds = seed_doses(source, 0.8, random_seeds(3, 8, axis_share=0.5))
     points = np.random.default_rng(4).uniform(-40, 40, (60, 3))
     doses = seeds.doses(points)
     outside = np.isfinite(doses)
     np.testing.assert_allclose(doses[outside], [seeds.at(tuple(p)) for p in points[outside]], rtol=2e-4)
 
 
-def test_points_inside_seeds_are_infinitely_hot() -> None:
-    listed = some_seeds(5, 20, known=0.6)
-    seeds = seed_doses(AMERSHAM_6711, 0.8, listed)
-    near = np.repeat(seeds.centres_P, 50, axis=0)
-    points = near + np.random.default_rng(6).uniform(-2.5, 2.5, near.shape) * (1.0, 0.4, 1.0)
+def test_points_inside_seeds_have_an_infinite_dose() -> None:
+    placed = random_seeds(5, 20, axis_share=0.6)
+    seeds = seed_doses(AMERSHAM_6711, 0.8, placed)
+    centres = np.repeat(seeds.centres_P, 50, axis=0)
+    points = centres + np.random.default_rng(6).uniform(-2.5, 2.5, centres.shape) * (1.0, 0.4, 1.0)
     assert (np.isinf(seeds.doses(points)) == in_seed(points, seeds.centres_P, seeds.axes_P, 4.5, 0.8)).all()
 
 
-def test_an_axis_without_length_is_none_and_no_seeds_give_nothing() -> None:
-    without = PlacedSeed("N1", (0.0, 0.0, 0.0), None, 1.0, 0.0)
+def test_an_axis_of_length_zero_counts_as_missing_and_no_seeds_give_no_dose() -> None:
+    without_axis = PlacedSeed("N1", (0.0, 0.0, 0.0), None, 1.0, 0.0)
     point = np.array([[3.0, 4.0, 5.0]])
-    same = (seed_doses(AMERSHAM_6711, 1.0, [s]) for s in (without, replace(without, axis=(0.0, 0.0, 0.0))))
-    assert len({float(s.doses(point)[0]) for s in same}) == 1
-    none = seed_doses(AMERSHAM_6711, 1.0, [])
-    assert none.doses(point).tolist() == [0.0]
-    assert none.at((3.0, 4.0, 5.0)) == 0.0 and none.nearest_mm(np.array([[3.0, 4.0, 5.0]])) == [inf]
+    equal_seeds = (
+        seed_doses(AMERSHAM_6711, 1.0, [s])
+        for s in (without_axis, replace(without_axis, axis=(0.0, 0.0, 0.0)))
+    )
+    assert len({float(s.doses(point)[0]) for s in equal_seeds}) == 1
+    no_seeds = seed_doses(AMERSHAM_6711, 1.0, [])
+    assert no_seeds.doses(point).tolist() == [0.0]
+    assert no_seeds.at((3.0, 4.0, 5.0)) == 0.0 and no_seeds.nearest_mm(np.array([[3.0, 4.0, 5.0]])) == [inf]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
-def test_no_place_outside_seeds_gets_more_than_the_highest(source) -> None:
-    """Near three seeds, of which one has no axis and two touch: on their surfaces, and a little outside."""
-    listed = [
+def test_no_point_outside_seeds_exceeds_the_highest_dose(source) -> None:
+    """Points on the surfaces of three seeds and a little outside; one seed has no axis, two touch."""
+    placed = [
         PlacedSeed("N1", (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), 1.0, 0.0),
         PlacedSeed("N1", (0.81, 0.0, 1.0), (0.0, 0.0, 1.0), 1.0, 0.0),
         PlacedSeed("N2", (3.0, 2.0, 0.0), None, 1.0, 0.0),
     ]
-    seeds = seed_doses(source, 0.8, listed)
+    seeds = seed_doses(source, 0.8, placed)
     rng = np.random.default_rng(7)
-    near = np.repeat(seeds.centres_P, 4000, axis=0)
-    points = near + rng.uniform(-1.0, 1.0, near.shape) * (0.6, 0.6, 3.0)
+    centres = np.repeat(seeds.centres_P, 4000, axis=0)
+    points = centres + rng.uniform(-1.0, 1.0, centres.shape) * (0.6, 0.6, 3.0)
     doses = seeds.doses(points)
     hottest = doses[np.isfinite(doses)].max()
     assert 0.5 * seeds.highest_outside_gy <= hottest <= seeds.highest_outside_gy
@@ -163,11 +166,11 @@ def test_without_seeds_nothing_is_hot() -> None:
     assert seed_doses(AMERSHAM_6711, 1.0, []).highest_outside_gy == 0.0
 
 
-def test_whether_the_hottest_lies_in_seeds_is_said_where_no_other_sample_says_otherwise() -> None:
+def test_whether_the_hottest_part_lies_in_seeds_is_open_within_the_sampling_error() -> None:
     doses = np.arange(10_000.0)
     doses[-100:] = inf
     sample_doses = SampledDoses(doses, 10_000.0)
-    # 1 % of 10 cc: 0.1 cc, give or take three standard deviations of 0.014 cc.
+    # 1 % of 10 cc: 0.1 cc, with three standard deviations of 0.014 cc.
     assert sample_doses.in_seeds(0.04) is True and sample_doses.in_seeds(0.16) is False
     assert sample_doses.in_seeds(0.1) is None
 
@@ -179,24 +182,24 @@ MIDDLE_B = np.array([52.0, 44.0, 45.0])
 
 
 def seeds_in_grid(seed: int, count: int) -> SeedDoses:
-    listed = some_seeds(seed, count)
-    places = [GRID.to_patient(MIDDLE_B + np.array(s.position_mm)) for s in listed]
-    at = [replace(s, position_mm=(p[0], p[1], p[2])) for s, p in zip(listed, places, strict=True)]
-    return seed_doses(AMERSHAM_6711, 0.8, at)
+    placed = random_seeds(seed, count)
+    positions_P = [GRID.to_patient(MIDDLE_B + np.array(s.position_mm)) for s in placed]
+    seeds = [replace(s, position_mm=(p[0], p[1], p[2])) for s, p in zip(placed, positions_P, strict=True)]
+    return seed_doses(AMERSHAM_6711, 0.8, seeds)
 
 
 ORGANS = {
     "all": ((0, 0, 0), (70, 60, 30)),
-    "beside": ((48, 10, 0), (70, 55, 30)),
+    "lateral": ((48, 10, 0), (70, 55, 30)),
     "behind": ((0, 42, 0), (70, 60, 30)),
-    "a corner": ((0, 0, 0), (14, 12, 9)),
-    "next to nothing": ((2, 2, 2), (5, 5, 4)),
+    "corner": ((0, 0, 0), (14, 12, 9)),
+    "tiny": ((2, 2, 2), (5, 5, 4)),
 }
 
 
 @pytest.mark.parametrize("name", ORGANS)
 @pytest.mark.parametrize("seed", range(3))
-def test_the_hottest_part_holds_the_hottest_of_the_organ(name: str, seed: int) -> None:
+def test_the_hottest_part_contains_the_hottest_voxels_of_the_organ(name: str, seed: int) -> None:
     mask = mask_from_bool(box_mask(GRID.shape, ORGANS[name]))
     seeds = seeds_in_grid(seed, 14)
     part = hottest_part(mask, GRID, seeds, dose_field_of(seeds, GRID))
@@ -207,10 +210,10 @@ def test_the_hottest_part_holds_the_hottest_of_the_organ(name: str, seed: int) -
     assert as_bool(part, GRID.shape)[tuple(hottest.T)].all()
 
 
-def test_an_organ_far_from_all_seeds_is_searched_whole() -> None:
+def test_the_hottest_part_of_an_organ_far_from_seeds_contains_its_hottest_voxels() -> None:
     grid = grid_of((60, 30, 60), (4.0, 4.0, 4.0))
     mask = mask_from_bool(box_mask(grid.shape, ((40, 0, 0), (60, 30, 60))))
-    seeds = seed_doses(AMERSHAM_6711, 0.8, some_seeds(1, 5))
+    seeds = seed_doses(AMERSHAM_6711, 0.8, random_seeds(1, 5))
     part = hottest_part(mask, grid, seeds, dose_field_of(seeds, grid))
     index = np.argwhere(as_bool(mask, grid.shape))
     doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
@@ -219,13 +222,13 @@ def test_an_organ_far_from_all_seeds_is_searched_whole() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_of_a_long_organ_beyond_the_lattice_the_hottest_part_is_what_is_nearest(seed: int) -> None:
-    """A rod, as a clavicle may lie: dose along it is not what distance to the lattice's box says."""
+def test_the_hottest_part_of_a_long_organ_beyond_the_lattice_contains_its_hottest_voxels(seed: int) -> None:
+    """A rod, like a clavicle: the dose along it does not follow the distance to the lattice's box."""
     grid = grid_of((80, 80, 40), (3.0, 3.0, 3.0))
     rod = np.zeros(grid.shape, bool)
     for n in range(70):
         rod[5 + n, 74 - n : 80 - n, 28:36] = True
-    seeds = seed_doses(AMERSHAM_6711, 0.8, some_seeds(seed, 5))
+    seeds = seed_doses(AMERSHAM_6711, 0.8, random_seeds(seed, 5))
     part = hottest_part(mask_from_bool(rod), grid, seeds, dose_field_of(seeds, grid))
     index = np.argwhere(rod)
     doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
@@ -235,70 +238,72 @@ def test_of_a_long_organ_beyond_the_lattice_the_hottest_part_is_what_is_nearest(
 
 @pytest.mark.parametrize("name", ORGANS)
 @pytest.mark.parametrize("seed", range(4))
-def test_what_another_sample_of_an_organ_says_is_believed(name: str, seed: int) -> None:
-    """Samples as plans have them: near seeds divided, else a voxel each."""
+def test_organ_doses_from_another_sample_pass(name: str, seed: int) -> None:
+    """Samples as in plans: fine near seeds, one for each voxel elsewhere."""
     mask = mask_from_bool(box_mask(GRID.shape, ORGANS[name]))
     seeds = seeds_in_grid(10 + seed, 14)
     points = sampled(mask, GRID, 1.0, FineRegion(seeds.centres_P))
     doses = dose_volume(seeds.doses(points.points_P), points.weights_mm3)
     highest = float(doses.doses_gy[np.isfinite(doses.doses_gy)].max())
-    each = (dose_to_hottest_cc(doses, cc) for cc in (0.1, 1.0, 2.0))
-    stated = OrganDose(name, points.volume_mm3 / 1000.0, *(d if d is None else min(d, highest) for d in each))
+    hottest = (dose_to_hottest_cc(doses, cc) for cc in (0.1, 1.0, 2.0))
+    stated = OrganDose(
+        name, points.volume_mm3 / 1000.0, *(d if d is None else min(d, highest) for d in hottest)
+    )
     claims = Claims()
-    hot = hottest_part(mask, GRID, seeds, dose_field_of(seeds, GRID))
-    found = volume_dose.sampled(hot, GRID, seeds, mask.count)
-    volume_dose.check_organ(claims, stated, mask.count * GRID.voxel_volume_mm3 / 1000.0, found)
+    part = hottest_part(mask, GRID, seeds, dose_field_of(seeds, GRID))
+    recomputed = volume_dose.sampled(part, GRID, seeds, mask.count)
+    volume_dose.check_organ(claims, stated, mask.count * GRID.voxel_volume_mm3 / 1000.0, recomputed)
     assert [c for c in claims.verification().checks if not c.passed] == []
 
 
-def test_an_organ_of_just_so_much_may_have_a_dose_or_none() -> None:
+def test_an_organ_of_exactly_the_volume_may_have_a_dose_or_none() -> None:
     """Rounding decides whether there is 1 cm3 of 1 cm3."""
     grid = grid_of((12, 12, 12), (1.0, 1.0, 1.0))
     mask = mask_from_bool(box_mask(grid.shape, ((1, 1, 1), (11, 11, 11))))
-    seeds = seed_doses(AMERSHAM_6711, 0.8, some_seeds(1, 5))
-    found = volume_dose.sampled(mask, grid, seeds, mask.count)
-    for d1cc in (None, float(found.doses_gy.min())):
+    seeds = seed_doses(AMERSHAM_6711, 0.8, random_seeds(1, 5))
+    recomputed = volume_dose.sampled(mask, grid, seeds, mask.count)
+    for d1cc in (None, float(recomputed.doses_gy.min())):
         claims = Claims()
-        stated = OrganDose("node", 1.0, found.hottest_cc(0.1).value, d1cc, None)  # type: ignore[union-attr]
-        volume_dose.check_organ(claims, stated, 1.0, found)
+        stated = OrganDose("node", 1.0, recomputed.hottest_cc(0.1).value, d1cc, None)  # type: ignore[union-attr]
+        volume_dose.check_organ(claims, stated, 1.0, recomputed)
         assert claims.verification().passed
 
 
-def test_without_seeds_an_organ_gets_nothing() -> None:
-    mask = mask_from_bool(box_mask(GRID.shape, ORGANS["beside"]))
-    none = seed_doses(AMERSHAM_6711, 0.8, [])
-    assert hottest_part(mask, GRID, none, None) is mask
-    assert not volume_dose.sampled(mask, GRID, none, mask.count).doses_gy.any()
-    assert outside_mm3(none, mask, GRID, 120.0) == (0.0, 0.0)
+def test_without_seeds_an_organ_gets_no_dose() -> None:
+    mask = mask_from_bool(box_mask(GRID.shape, ORGANS["lateral"]))
+    no_seeds = seed_doses(AMERSHAM_6711, 0.8, [])
+    assert hottest_part(mask, GRID, no_seeds, None) is mask
+    assert not volume_dose.sampled(mask, GRID, no_seeds, mask.count).doses_gy.any()
+    assert outside_mm3(no_seeds, mask, GRID, 120.0) == (0.0, 0.0)
 
 
-def test_a_dose_far_out_is_followed_to_where_it_ends() -> None:
-    """A low dose reaches far: what is counted is the ball in which one seed gives it."""
+def test_a_low_dose_far_outside_is_counted_completely() -> None:
+    """The volume with at least a low dose is the ball in which one seed gives it."""
     seed = seed_doses(AMERSHAM_6711, 0.8, [PlacedSeed("N1", (50.0, 40.0, 45.0), None, 1.0, 0.0)])
-    nothing = mask_from_bool(box_mask(GRID.shape, ((0, 0, 0), (1, 1, 1))))
+    corner = mask_from_bool(box_mask(GRID.shape, ((0, 0, 0), (1, 1, 1))))
     radii = np.linspace(20.0, 400.0, 40_000)
     doses = seed.doses(np.array([50.0, 40.0, 45.0]) + radii[:, None] * np.array([1.0, 0.0, 0.0]))
     for level in (1.0, 0.05, 1e-6):
         radius = float(radii[np.searchsorted(-doses, -level)])
-        found, off = outside_mm3(seed, nothing, GRID, level)
+        volume_mm3, error_mm3 = outside_mm3(seed, corner, GRID, level)
         ball = 4.0 / 3.0 * np.pi * radius**3
-        assert abs(found - ball) <= off < 0.05 * ball
+        assert abs(volume_mm3 - ball) <= error_mm3 < 0.05 * ball
 
 
 @given(st.integers(201, 400))
-def test_a_dose_that_falls_inside_seeds_is_that_of_a_sample_beside_them(inside: int) -> None:
-    """The hottest 100 mm3 are 200 of these samples, all in seeds. The hottest sample outside stands for them,
-    and another sample of the same organ may have met the seeds' sides a little farther out."""
-    doses = np.linspace(4000.0, 10.0, 20_000 - inside)
-    sample_doses = SampledDoses(np.concatenate([np.full(inside, inf), doses]), 10_000.0)
-    for stated, believed in ((3980.0, True), (1900.0, False)):
+def test_a_hottest_dose_inside_seeds_is_compared_with_samples_beside_them(inside_count: int) -> None:
+    """The hottest 100 mm3 are 200 of these samples, all in seeds. The hottest sample outside is used instead;
+    another sample of the same organ may lie a little farther from the seeds' sides."""
+    doses = np.linspace(4000.0, 10.0, 20_000 - inside_count)
+    sample_doses = SampledDoses(np.concatenate([np.full(inside_count, inf), doses]), 10_000.0)
+    for stated, accepted in ((3980.0, True), (1900.0, False)):
         claims = Claims()
         volume_dose.check_organ(claims, OrganDose("lung", 10.0, stated, 10.0, 10.0), 10.0, sample_doses)
         (check,) = [c for c in claims.verification().checks if c.name == "D0.1cc"]
-        assert check.passed is believed
+        assert check.passed is accepted
 
 
-def test_a_claim_without_a_bound_is_told_as_such() -> None:
+def test_a_claim_is_checked_on_the_bounded_side_only() -> None:
     claims = Claims()
     volume_dose.check_within(claims, "D0.1cc", "heart", 500.0, Recomputed(400.0, 300.0, inf))
     volume_dose.check_within(claims, "D0.1cc", "heart", 200.0, Recomputed(400.0, 300.0, inf))
@@ -306,8 +311,8 @@ def test_a_claim_without_a_bound_is_told_as_such() -> None:
     assert first.passed and not second.passed
 
 
-def test_a_true_coldest_sample_is_not_refused_where_points_are_fewer_than_voxels() -> None:
-    """A ball, and one voxel some way off that no point lies in: its dose is D100."""
+def test_a_correct_coldest_sample_passes_with_fewer_points_than_voxels() -> None:
+    """A ball and one distant voxel without a point in it; the voxel's dose is D100."""
     grid = grid_of((40, 40, 40), (1.0, 1.0, 1.0))
     index = np.indices(grid.shape).reshape(3, -1).T
     ball = (np.linalg.norm(index - 16.0, axis=1) <= 10.0).reshape(grid.shape)
@@ -316,7 +321,7 @@ def test_a_true_coldest_sample_is_not_refused_where_points_are_fewer_than_voxels
         0.8,
         [
             replace(s, position_mm=(16.0 + s.position_mm[0], 16.0, 16.0))
-            for s in some_seeds(2, 5, within_mm=8.0)
+            for s in random_seeds(2, 5, within_mm=8.0)
         ],
     )
     ball[16, 36, 16] = True
@@ -324,20 +329,20 @@ def test_a_true_coldest_sample_is_not_refused_where_points_are_fewer_than_voxels
     d100 = float(seeds.doses(grid.to_patient(np.array([[16.0, 36.2, 16.0]])))[0])
     refused = []
     for count in (200, 8 * mask.count):
-        found = sampled_doses(mask, grid, seeds.doses, count)
-        least = coldest(mask, grid, seeds, found)
-        assert d100 <= least.most * 1.001
-        refused.append(d100 < least.least * 0.999)
+        samples = sampled_doses(mask, grid, seeds.doses, count)
+        bounds = coldest(mask, grid, seeds, samples)
+        assert d100 <= bounds.most * 1.001
+        refused.append(d100 < bounds.least * 0.999)
     assert refused == [False, False]
-    few = sampled_doses(mask, grid, seeds.doses, 200)
-    assert few.doses_gy.min() > 2.0 * d100
+    few_samples = sampled_doses(mask, grid, seeds.doses, 200)
+    assert few_samples.doses_gy.min() > 2.0 * d100
 
 
 # --- the helper
 
 
-def test_true_needles_of_the_helper_are_what_they_seem() -> None:
-    """The oracle itself: one needle by hand."""
+def test_a_measured_needle_agrees_with_numbers_worked_out_by_hand() -> None:
+    """A check of the oracle itself."""
     scene: Scene = scene_of_masks(
         grid_of((20, 20, 20), (2.0, 2.0, 2.0)),
         {
@@ -350,24 +355,30 @@ def test_true_needles_of_the_helper_are_what_they_seem() -> None:
     assert needle.target_chord_mm == pytest.approx(23.0 - 15.0)
 
 
-HOT = [("oesophagus", 0.05, None), ("a", 9.0, 50.0), ("b", 9.0, 40.0), ("c", 9.0, 30.0), ("d", 9.0, 20.0)]
-HOT += [("e", 9.0, 10.0)]
-"""Name, volume [cc] and D0.1cc [Gy] of organs, of which the first is too small for one."""
+ORGAN_DOSES = [
+    ("oesophagus", 0.05, None),
+    ("a", 9.0, 50.0),
+    ("b", 9.0, 40.0),
+    ("c", 9.0, 30.0),
+    ("d", 9.0, 20.0),
+]
+ORGAN_DOSES += [("e", 9.0, 10.0)]
+"""Name, volume [cc] and D0.1cc [Gy] of organs; the first organ is too small for a D0.1cc."""
 
 
-def test_a_tiny_organ_that_is_hot_is_a_named_point() -> None:
-    told = tuple(OrganDose(name, volume, dose, None, None) for name, volume, dose in HOT)
+def test_a_hot_tiny_organ_must_have_a_named_point() -> None:
+    organs = tuple(OrganDose(name, volume, dose, None, None) for name, volume, dose in ORGAN_DOSES)
     points = tuple(
         PointDose(PointKind.HOTTEST, name, f"hottest sample of {name}", (0.0, 0.0, 0.0), dose)
-        for name, _, dose in HOT[1:]
+        for name, _, dose in ORGAN_DOSES[1:]
     )
     for tiny_gy, fails in ((9.0, False), (400.0, True)):
         claims = Claims(())
-        check_hottest(claims, replace(a_dose(), organs=told, points=points), {"oesophagus": tiny_gy})
+        check_hottest(claims, replace(a_dose(), organs=organs, points=points), {"oesophagus": tiny_gy})
         assert any(not check.passed for check in claims.verification().checks) is fails
 
 
-def test_of_a_tiny_organ_in_a_seed_the_hottest_sample_is_bounded_by_what_lies_outside() -> None:
+def test_the_hottest_sample_of_a_tiny_organ_in_a_seed_is_bounded_by_doses_outside() -> None:
     """A capsule of 0.8 by 4.5 mm along z, on voxels of 0.25 mm."""
     grid = grid_of((33, 33, 33), (0.25, 0.25, 0.25))
     seed = seed_doses(AMERSHAM_6711, 0.7, [PlacedSeed("N1", (4.0, 4.0, 4.0), (0.0, 0.0, 1.0), 10.0, 0.0)])

@@ -1,4 +1,4 @@
-"""The doses that verification computes for itself, and what it does without seeds."""
+"""The doses that verification computes itself, and its results without seeds."""
 
 import numpy as np
 import pytest
@@ -41,26 +41,26 @@ def test_doses_at_many_points_are_those_of_the_formula_at_each() -> None:
 
 
 @pytest.mark.interpreted
-def test_a_point_inside_a_seed_is_infinitely_hot() -> None:
+def test_a_point_inside_a_seed_has_an_infinite_dose() -> None:
     seeds = seed_doses(SOURCE, 0.762, SEEDS)
     inside = np.array([[0.0, 0.1, 1.0], [-7.0, 4.1, 2.0], [9.6, 1.8, -3.0]])
     assert np.isposinf(seeds.doses(inside)).all()
 
 
-def test_without_seeds_nothing_is_hot_and_nothing_left_out() -> None:
+def test_without_seeds_there_is_no_dose_and_nothing_is_skipped() -> None:
     grid = grid_of((12, 12, 12), (2.0, 2.0, 2.0))
-    whole = np.zeros(grid.shape, bool)
-    whole[3:9, 3:9, 3:9] = True
-    mask, none = mask_from_bool(whole), seed_doses(SOURCE, 0.762, ())
-    assert not none.doses(POINTS).any()
-    assert outside_mm3(none, mask, grid, 120.0) == (0.0, 0.0)
-    assert hottest_part(mask, grid, none, None) is mask
-    assert not _near(mask, grid, none)
+    cube = np.zeros(grid.shape, bool)
+    cube[3:9, 3:9, 3:9] = True
+    mask, no_seeds = mask_from_bool(cube), seed_doses(SOURCE, 0.762, ())
+    assert not no_seeds.doses(POINTS).any()
+    assert outside_mm3(no_seeds, mask, grid, 120.0) == (0.0, 0.0)
+    assert hottest_part(mask, grid, no_seeds, None) is mask
+    assert not _near(mask, grid, no_seeds)
 
 
-def test_an_organ_just_so_large_may_state_a_dose_or_none() -> None:
-    hot = SampledDoses(np.full(1000, 50.0), 1000.0)
+def test_an_organ_of_exactly_one_cc_may_state_a_dose_or_none() -> None:
+    samples = SampledDoses(np.full(1000, 50.0), 1000.0)
     for dose in (50.0, None):
         claims = Claims()
-        check_organ(claims, OrganDose("heart", 1.0, 50.0, dose, None), 1.0, hot)
+        check_organ(claims, OrganDose("heart", 1.0, 50.0, dose, None), 1.0, samples)
         assert claims.verification().passed
