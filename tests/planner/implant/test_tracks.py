@@ -1,7 +1,7 @@
-"""What is chosen from can be measured: each track of a pool is a path, its tip at the distal edge of the PTV.
+"""Each track of a pool can be measured: it is a path whose tip lies at the distal edge of the PTV.
 
-skin |        | ptv | skin     Lines come from the search in float32, so that a tip on the far skin may
-     |========o     |          seem to lie a micrometre outside the body.
+skin |        | ptv | skin     Lines come from the search in float32, so a tip on the far skin may lie
+     |========o     |          a micrometre outside the body.
      |==============o
 """
 
@@ -46,8 +46,8 @@ def shallow_scene() -> Scene:
     )
 
 
-def to_the_skin(arrangement: Arrangement = Arrangement.FREE) -> Request:
-    """A margin that takes the PTV to the skin, and needles that go through the whole body."""
+def request_to_the_skin(arrangement: Arrangement = Arrangement.FREE) -> Request:
+    """A request with a PTV that reaches the skin, and needles long enough to cross the body."""
     return changed_request(
         target=TargetRequest(("node",), margin_mm=6.0),
         needle=Needle(max_length_mm=90.0),
@@ -61,12 +61,12 @@ def pools_of(scene: Scene, request: Request) -> list[Tracks]:
 
 
 @pytest.mark.parametrize("arrangement", list(Arrangement))
-def test_what_measuring_refuses_is_no_track_and_its_length_is_what_measuring_says(arrangement):
-    scene, request = shallow_scene(), to_the_skin(arrangement)
+def test_every_track_can_be_measured_and_has_the_measured_length(arrangement):
+    scene, request = shallow_scene(), request_to_the_skin(arrangement)
     measurer, grid = Measurer(scene, request.needle_assembly), scene.grid
-    found = pools_of(scene, request)
-    assert found and all(map(len, found))
-    for pool in found:
+    track_pools = pools_of(scene, request)
+    assert track_pools and all(map(len, track_pools))
+    for pool in track_pools:
         for tip_B, outward_B, length in zip(pool.tip_B, pool.outward_B, pool.length_mm, strict=True):
             tip_P, outward_P = grid.to_patient(tip_B), grid.vectors_to_patient(outward_B)
             measured = measurer.measure_from(tip_P, outward_P)
@@ -76,13 +76,13 @@ def test_what_measuring_refuses_is_no_track_and_its_length_is_what_measuring_say
 
 @pytest.mark.long
 def test_a_set_of_needles_to_the_far_skin_is_planned():
-    planned = plan(shallow_scene(), to_the_skin()).plan
+    planned = plan(shallow_scene(), request_to_the_skin()).plan
     assert planned.verification is not None and planned.verification.passed
     assert any(path.aim is Aim.PTV for path in planned.paths)
 
 
 def lines_along(outward: int, points_B: np.ndarray, tip_off_mm: float) -> SafeLines:
-    """Lines along an axis whose tips are said to lie `tip_off_mm` from their points."""
+    """Lines along an axis with their tips stated `tip_off_mm` from their points."""
     quantities = np.zeros((len(points_B), QUANTITIES), np.float32)
     quantities[:, TIP], quantities[:, LENGTH] = tip_off_mm, 30.0
     direction = np.zeros(3)
@@ -90,15 +90,15 @@ def lines_along(outward: int, points_B: np.ndarray, tip_off_mm: float) -> SafeLi
     return SafeLines(points_B, np.tile(direction, (len(points_B), 1)), quantities)
 
 
-def tracks_along(scene: Scene, request: Request, lines: SafeLines, aimed: VoxelMask) -> Tracks:
-    return tracks_of(lines, aimed, aimed, Measurer(scene, request.needle_assembly), scene.grid, SEED_MM)
+def tracks_along(scene: Scene, request: Request, lines: SafeLines, target: VoxelMask) -> Tracks:
+    return tracks_of(lines, target, target, Measurer(scene, request.needle_assembly), scene.grid, SEED_MM)
 
 
 @pytest.mark.parametrize("off_mm", [1e-6, 0.0, -1e-6])
-def test_a_tip_on_the_far_skin_lies_there_whichever_way_its_line_was_rounded(off_mm):
-    """Driven from the skin at i = 7.5 mm to the one at 57.5 mm, where the PTV ends, and from there to its
-    other end."""
-    scene, request = shallow_scene(), to_the_skin()
+def test_a_tip_on_the_far_skin_stays_there_for_any_rounding_of_its_line(off_mm):
+    """From the skin at i = 7.5 mm to the far skin at 57.5 mm, where the PTV ends, and in the other direction
+    to the PTV's other end."""
+    scene, request = shallow_scene(), request_to_the_skin()
     ptv = ptv_of(scene, request.target)
     for outward, tip_mm, length in ((-1, 57.5, 50.0), (1, 42.5, 15.0)):
         lines = lines_along(outward, np.array([[tip_mm, 30.0, 25.5], [tip_mm, 30.0, 0.0]]), off_mm)
@@ -112,16 +112,16 @@ def test_a_tip_on_the_far_skin_lies_there_whichever_way_its_line_was_rounded(off
 
 
 def test_a_line_longer_than_the_needle_is_no_track():
-    scene, request = shallow_scene(), to_the_skin()
+    scene, request = shallow_scene(), request_to_the_skin()
     ptv = ptv_of(scene, request.target)
     lines = lines_along(-1, np.array([[57.5, 30.0, 25.5]]), 0.0)
-    for longest, kept in ((50.001, 1), (49.999, 0)):
-        shorter = replace(request, needle=replace(request.needle, max_length_mm=longest))
-        assert len(tracks_along(scene, shorter, lines, ptv)) == kept
+    for max_length_mm, count in ((50.001, 1), (49.999, 0)):
+        shorter = replace(request, needle=replace(request.needle, max_length_mm=max_length_mm))
+        assert len(tracks_along(scene, shorter, lines, ptv)) == count
 
 
-def test_a_line_on_which_no_seed_may_stand_is_no_track():
-    """Along i a seed of 4.5 mm stands in a ball of 14 mm, and not in a voxel of 2 mm."""
+def test_a_line_without_room_for_a_seed_is_no_track():
+    """Along i, a seed of 4.5 mm fits in a ball of 14 mm and not in a voxel of 2 mm."""
     scene, request = ball_scene(), changed_request()
     middle = tuple((np.array(scene.target.lower) + scene.target.upper) // 2)
     one_voxel = np.zeros(scene.grid.shape, bool)
