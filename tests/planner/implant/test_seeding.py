@@ -47,26 +47,26 @@ COVERAGE_RESERVE = 0.01
 
 
 def brute_cost(goals: list[PointGoal], dose: np.ndarray) -> tuple[float, float]:
-    """The cost by its definition, in float64, point by point."""
+    """The cost by its definition, in float64."""
     total = missed = 0.0
     for g in goals:
-        here = dose[g.first : g.last].astype(float)
-        count = max(len(here), 1)
+        dose_gy = dose[g.first : g.last].astype(float)
+        count = max(len(dose_gy), 1)
         if g.at_least:
-            lack = np.maximum(g.dose_gy * (1.0 + float(COLD_SLACK)) - here, 0.0) / g.dose_gy
-            total += COLD_POINT_COST * float((lack**2).sum()) / count
-            short = np.count_nonzero(here < g.dose_gy) - (1.0 - g.share) * count
+            shortfall = np.maximum(g.dose_gy * (1.0 + float(COLD_SLACK)) - dose_gy, 0.0) / g.dose_gy
+            total += COLD_POINT_COST * float((shortfall**2).sum()) / count
+            missed_points = np.count_nonzero(dose_gy < g.dose_gy) - (1.0 - g.share) * count
         else:
-            excess = np.clip(here / g.dose_gy - 1.0, 0.0, 0.5)
+            excess = np.clip(dose_gy / g.dose_gy - 1.0, 0.0, 0.5)
             total += HOT_POINT_COST * float(excess.sum()) / count
-            short = np.count_nonzero(here >= g.dose_gy) - g.share * count
-        missed += MISSED_GOAL_COST * max(0.0, short) / count
+            missed_points = np.count_nonzero(dose_gy >= g.dose_gy) - g.share * count
+        missed += MISSED_GOAL_COST * max(0.0, missed_points) / count
     return total + missed, missed
 
 
 @st.composite
-def dosed(draw):
-    """Goals over runs of points, some of them empty; a dose, and rows to add."""
+def goals_and_doses(draw):
+    """Goals over runs of points, some of them empty; a dose, and rows of doses to add."""
     rng = np.random.default_rng(draw(st.integers(0, 9999)))
     m, n = draw(st.integers(1, 30)), draw(st.integers(1, 6))
     goals = []
@@ -79,35 +79,35 @@ def dosed(draw):
 
 
 @pytest.mark.interpreted
-@given(dosed())
-def test_the_kernel_costs_what_the_definition_says(made):
-    goals, dose, rows = made
+@given(goals_and_doses())
+def test_the_kernel_agrees_with_the_definition_of_the_cost(goals_dose_rows):
+    goals, dose, rows = goals_dose_rows
     table = goal_table(goals)
     rounding = sum((COLD_POINT_COST if g.at_least else HOT_POINT_COST) / COST_UNIT + 1e-3 for g in goals)
     for row in rows:
         total, missed = brute_cost(goals, dose + row)
-        found = cost_with(table, dose, row)
-        assert found[0] == pytest.approx(total, abs=rounding)
-        assert found[1] == pytest.approx(missed, abs=1e-9)
+        computed = cost_with(table, dose, row)
+        assert computed[0] == pytest.approx(total, abs=rounding)
+        assert computed[1] == pytest.approx(missed, abs=1e-9)
 
 
 @pytest.mark.interpreted
-@given(dosed(), st.floats(0.0, 2.0))
-def test_a_cost_below_its_limit_is_the_cost_and_no_other_is_below_it(made, part):
-    goals, dose, rows = made
+@given(goals_and_doses(), st.floats(0.0, 2.0))
+def test_cost_below_returns_the_cost_exactly_if_it_is_below_the_limit(goals_dose_rows, fraction):
+    goals, dose, rows = goals_dose_rows
     table = goal_table(goals)
     for row in rows:
         cost = cost_with(table, dose, row)[0]
-        found = cost_below(table, dose, row, part * cost)
-        assert found == cost or (found == np.inf and cost >= part * cost * (1.0 - 1e-12))
-        if cost < part * cost * (1.0 - 1e-12):
-            assert found == pytest.approx(cost, rel=1e-12)
+        computed = cost_below(table, dose, row, fraction * cost)
+        assert computed == cost or (computed == np.inf and cost >= fraction * cost * (1.0 - 1e-12))
+        if cost < fraction * cost * (1.0 - 1e-12):
+            assert computed == pytest.approx(cost, rel=1e-12)
 
 
 @pytest.mark.interpreted
-@given(dosed(), st.randoms(use_true_random=False))
-def test_the_order_of_points_within_a_run_changes_no_bit_of_the_cost(made, random):
-    goals, dose, rows = made
+@given(goals_and_doses(), st.randoms(use_true_random=False))
+def test_the_order_of_points_within_a_run_does_not_change_the_cost(goals_dose_rows, random):
+    goals, dose, rows = goals_dose_rows
     goals = [replace(g, first=0, last=len(dose)) for g in goals]
     order = list(range(len(dose)))
     random.shuffle(order)
@@ -117,24 +117,24 @@ def test_the_order_of_points_within_a_run_changes_no_bit_of_the_cost(made, rando
 
 
 @pytest.mark.interpreted
-def test_what_meets_its_goals_misses_nothing():
+def test_a_dose_that_meets_its_goals_has_no_shortfall():
     goals = [PointGoal(0, 4, 100.0, True, 0.75), PointGoal(0, 4, 200.0, False, 0.5)]
-    at_the_edge = np.array([99.0, 100.0, 200.0, 250.0], np.float32)
-    none = np.zeros(4, np.float32)
-    assert cost_with(goal_table(goals), at_the_edge, none)[1] == 0.0
-    assert shortfalls(goals, at_the_edge.astype(float)).tolist() == [0.0, 0.0]
-    worse = np.array([99.0, 99.0, 200.0, 250.0], np.float32)
-    assert cost_with(goal_table(goals), worse, none)[1] == pytest.approx(0.25 * MISSED_GOAL_COST)
-    assert shortfalls(goals, worse.astype(float)).tolist() == [0.25, 0.0]
+    exactly_enough = np.array([99.0, 100.0, 200.0, 250.0], np.float32)
+    no_dose = np.zeros(4, np.float32)
+    assert cost_with(goal_table(goals), exactly_enough, no_dose)[1] == 0.0
+    assert shortfalls(goals, exactly_enough.astype(float)).tolist() == [0.0, 0.0]
+    too_cold = np.array([99.0, 99.0, 200.0, 250.0], np.float32)
+    assert cost_with(goal_table(goals), too_cold, no_dose)[1] == pytest.approx(0.25 * MISSED_GOAL_COST)
+    assert shortfalls(goals, too_cold.astype(float)).tolist() == [0.25, 0.0]
 
 
 @pytest.mark.interpreted
-def test_without_goals_nothing_costs():
+def test_without_goals_the_cost_is_zero():
     dose = np.ones(3, np.float32)
     assert cost_with(goal_table([]), dose, dose) == (0.0, 0.0)
 
 
-def test_sums_of_many_points_stay_whole_numbers():
+def test_sums_of_many_points_do_not_overflow():
     points = 60_000
     assert (
         max(FINE_POINTS, ORGAN_POINTS)
@@ -143,11 +143,13 @@ def test_sums_of_many_points_stay_whole_numbers():
         < 2 * points
     )
     table = goal_table([PointGoal(0, points, 100.0, True, 1.0), PointGoal(0, points, 1.0, False, 0.0)])
-    cold, hot = np.zeros(points, np.float32), np.full(points, 1e6, np.float32)
-    assert cost_with(table, cold, cold)[0] == pytest.approx(
+    zero_dose, high_dose = np.zeros(points, np.float32), np.full(points, 1e6, np.float32)
+    assert cost_with(table, zero_dose, zero_dose)[0] == pytest.approx(
         MISSED_GOAL_COST + COLD_POINT_COST * 1.03**2, rel=1e-4
     )
-    assert cost_with(table, hot, cold)[0] == pytest.approx(MISSED_GOAL_COST + HOT_POINT_COST * 0.5, rel=1e-4)
+    assert cost_with(table, high_dose, zero_dose)[0] == pytest.approx(
+        MISSED_GOAL_COST + HOT_POINT_COST * 0.5, rel=1e-4
+    )
 
 
 # Slots
@@ -159,19 +161,19 @@ spans = st.lists(st.tuples(st.floats(0.0, 20.0), st.floats(0.0, 15.0)), max_size
 def tracks_with(all_spans: list, seed: int = 0) -> Tracks:
     rng = np.random.default_rng(seed)
     n = len(all_spans)
-    none = np.zeros(n)
+    zeros = np.zeros(n)
     return Tracks(
         rng.uniform(-10, 10, (n, 3)),
         unit(rng.normal(size=(n, 3)) + 1e-9),
-        none + 60.0,
-        none,
-        none.astype(int),
+        zeros + 60.0,
+        zeros,
+        zeros.astype(int),
         tuple(tuple((a, a + w) for a, w in spans) for spans in all_spans),
     )
 
 
 @given(st.lists(spans, min_size=1, max_size=4), st.sampled_from([1.0, 2.0, 3.0]))
-def test_slots_fill_every_span_from_its_distal_end_a_step_apart(all_spans, step):
+def test_slots_fill_every_span_from_its_distal_end_in_steps(all_spans, step):
     tracks = tracks_with(all_spans)
     slots = slots_on(tracks, step)
     expected = [
@@ -181,8 +183,8 @@ def test_slots_fill_every_span_from_its_distal_end_a_step_apart(all_spans, step)
         for k in range(100)
         if a + k * step <= b + 1e-6 * step
     ]
-    found = np.stack([slots.track, slots.from_tip_mm], axis=1)
-    assert found == pytest.approx(np.reshape(expected, (-1, 2)))
+    positions = np.stack([slots.track, slots.from_tip_mm], axis=1)
+    assert positions == pytest.approx(np.reshape(expected, (-1, 2)))
     outward = tracks.outward_B[slots.track]
     assert np.allclose(slots.centre_B, tracks.tip_B[slots.track] + slots.from_tip_mm[:, None] * outward)
     assert np.array_equal(slots.axis_B, -outward)
@@ -190,61 +192,61 @@ def test_slots_fill_every_span_from_its_distal_end_a_step_apart(all_spans, step)
 
 @pytest.mark.interpreted
 @given(st.integers(0, 9999), st.sampled_from([4.5, 5.0, 8.0]), st.sampled_from([4.5, 5.0]))
-def test_what_is_clear_of_chosen_seeds_is_what_distances_say(seed, same, any_track):
+def test_slots_clear_of_chosen_seeds_agree_with_distances(seed, same_track, any_track):
     rng = np.random.default_rng(seed)
     slots = slots_on(tracks_with([[(0.0, 15.0)], [(2.0, 12.0)], [(0.0, 4.0)]], seed), 1.0)
     chosen = rng.random(len(slots)) < 0.1
-    apart_mm = SeedSpacing(same - ROUNDING_MM, any_track - ROUNDING_MM)
-    for row, free in enumerate(slots.clear_of(chosen, apart_mm)):
-        apart = np.linalg.norm(slots.centre_B - slots.centre_B[row], axis=1)
-        need = np.where(slots.track == slots.track[row], max(same, any_track), any_track)
-        assert free == (not (chosen & (apart < need - ROUNDING_MM)).any() and not chosen[row])
+    spacing = SeedSpacing(same_track - ROUNDING_MM, any_track - ROUNDING_MM)
+    for row, clear in enumerate(slots.clear_of(chosen, spacing)):
+        distances = np.linalg.norm(slots.centre_B - slots.centre_B[row], axis=1)
+        need = np.where(slots.track == slots.track[row], max(same_track, any_track), any_track)
+        assert clear == (not (chosen & (distances < need - ROUNDING_MM)).any() and not chosen[row])
 
 
 @pytest.mark.parametrize(
-    ("model", "spacing", "same", "any_track"),
+    ("model", "spacing", "same_track", "any_track"),
     [("amersham_6711", 5.0, 5.0, 4.5), ("amersham_6711", 4.5, 4.5, 4.5), ("best_2335", 6.0, 6.0, 5.0)],
 )
-def test_seeds_stand_apart_as_asked_and_as_they_are_long(model, spacing, same, any_track):
-    apart = seed_spacing(SeedRequest(model=model, min_spacing_mm=spacing))
-    assert apart.same_track_mm == pytest.approx(same, abs=2 * ROUNDING_MM)
-    assert apart.any_track_mm == pytest.approx(any_track, abs=2 * ROUNDING_MM)
+def test_seed_spacing_is_the_requested_one_and_at_least_a_seed_length(model, spacing, same_track, any_track):
+    seed_distances = seed_spacing(SeedRequest(model=model, min_spacing_mm=spacing))
+    assert seed_distances.same_track_mm == pytest.approx(same_track, abs=2 * ROUNDING_MM)
+    assert seed_distances.any_track_mm == pytest.approx(any_track, abs=2 * ROUNDING_MM)
 
 
 # Descent and bound
 
 
 def problem_on(
-    slots: Slots, seed: int, *, rx: float = 100.0, percent: float = 70.0, **more
+    slots: Slots, seed: int, *, rx: float = 100.0, percent: float = 70.0, **overrides
 ) -> PlacementProblem:
     """Points around the slots, each slot with a dose that falls off as 1/r2."""
     rng = np.random.default_rng(seed)
     middle = slots.centre_B.mean(axis=0)
     points = middle + rng.normal(size=(60, 3)) * 5.0
-    away2 = ((slots.centre_B[:, None] - points[None]) ** 2).sum(axis=2)
+    distances2 = ((slots.centre_B[:, None] - points[None]) ** 2).sum(axis=2)
     goals = target_goals(
         Prescription(rx, Goals(v100_percent=percent, v150_percent=100, v200_percent=100)), 60, 0.0
     )
     tracks = int(slots.track.max(initial=-1)) + 1
     return PlacementProblem(
-        goals=more.get("goals", goal_table([g for g in goals if g.share < 1.0 and g.dose_gy == rx])),
+        goals=overrides.get("goals", goal_table([g for g in goals if g.share < 1.0 and g.dose_gy == rx])),
         slots=slots,
-        dose=(2500.0 / np.maximum(away2, 1.0)).astype(np.float32),
+        dose=(2500.0 / np.maximum(distances2, 1.0)).astype(np.float32),
         row=np.arange(len(slots)),
         dose_in_place=np.zeros(60, np.float32),
         spacing=SeedSpacing(5.0 - ROUNDING_MM, 4.5 - ROUNDING_MM),
-        closed=more.get("closed", np.zeros(len(slots), bool)),
-        track_cost=more.get("track_cost", np.zeros(tracks)),
-        conflicts=more.get("conflicts", np.zeros((tracks, tracks), bool)),
+        closed=overrides.get("closed", np.zeros(len(slots), bool)),
+        track_cost=overrides.get("track_cost", np.zeros(tracks)),
+        conflicts=overrides.get("conflicts", np.zeros((tracks, tracks), bool)),
     )
 
 
-def may_stand(problem: PlacementProblem, chosen: np.ndarray) -> bool:
+def is_allowed(problem: PlacementProblem, chosen: np.ndarray) -> bool:
     slots = problem.slots
     for a, b in combinations(np.flatnonzero(chosen), 2):
-        apart = np.linalg.norm(slots.centre_B[a] - slots.centre_B[b])
-        same = slots.track[a] == slots.track[b]
-        if apart < (problem.spacing.same_track_mm if same else problem.spacing.any_track_mm):
+        distance_mm = np.linalg.norm(slots.centre_B[a] - slots.centre_B[b])
+        same_track = slots.track[a] == slots.track[b]
+        if distance_mm < (problem.spacing.same_track_mm if same_track else problem.spacing.any_track_mm):
             return False
         if problem.conflicts[slots.track[a], slots.track[b]]:
             return False
@@ -257,43 +259,43 @@ SPANS = [[(0.0, 15.0)], [(0.0, 14.0)], [(2.0, 12.0)]]
 @pytest.mark.interpreted
 @settings(max_examples=15)
 @given(st.integers(0, 999))
-def test_seeds_stand_where_they_may_and_no_single_change_makes_them_better(seed):
+def test_placed_seeds_are_allowed_and_no_single_change_improves_them(seed):
     rng = np.random.default_rng(seed)
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     problem = problem_on(slots, seed, closed=rng.random(len(slots)) < 0.2)
     chosen = descended(problem, problem.none())
-    assert may_stand(problem, chosen)
-    here = problem.cost(chosen)[0]
-    assert here <= problem.cost(problem.none())[0]
+    assert is_allowed(problem, chosen)
+    cost = problem.cost(chosen)[0]
+    assert cost <= problem.cost(problem.none())[0]
     for row in range(len(slots)):
-        other = chosen.copy()
-        other[row] = not other[row]
-        if may_stand(problem, other):
-            assert problem.cost(other)[0] >= here - MIN_GAIN - 1e-9
-        for place in np.flatnonzero(~chosen) if chosen[row] else ():
-            moved = other.copy()
-            moved[place] = True
-            if may_stand(problem, moved):
-                assert problem.cost(moved)[0] >= here - MIN_GAIN - 1e-9
+        toggled = chosen.copy()
+        toggled[row] = not toggled[row]
+        if is_allowed(problem, toggled):
+            assert problem.cost(toggled)[0] >= cost - MIN_GAIN - 1e-9
+        for slot in np.flatnonzero(~chosen) if chosen[row] else ():
+            moved = toggled.copy()
+            moved[slot] = True
+            if is_allowed(problem, moved):
+                assert problem.cost(moved)[0] >= cost - MIN_GAIN - 1e-9
 
 
 @pytest.mark.interpreted
 @settings(max_examples=15)
 @given(st.integers(0, 999))
-def test_tracks_in_conflict_never_both_carry_seeds_and_dear_ones_carry_none(seed):
+def test_conflicting_tracks_never_both_carry_seeds_and_expensive_ones_carry_none(seed):
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     conflicts = np.zeros((3, 3), bool)
     conflicts[0, 1] = conflicts[1, 0] = True
     problem = problem_on(slots, seed, conflicts=conflicts, track_cost=np.array([0.0, 0.0, 1e9]))
     chosen = descended(problem, problem.none())
-    assert may_stand(problem, chosen)
+    assert is_allowed(problem, chosen)
     assert not chosen[slots.track == 2].any()
 
 
 @pytest.mark.interpreted
 @settings(max_examples=15)
 @given(st.integers(0, 99))
-def test_what_may_not_add_never_has_more_seeds(seed):
+def test_descent_without_adding_never_has_more_seeds(seed):
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     problem = problem_on(slots, seed)
     start = problem.none()
@@ -303,35 +305,35 @@ def test_what_may_not_add_never_has_more_seeds(seed):
 
 @settings(max_examples=20)
 @given(st.integers(0, 199))
-def test_fewer_seeds_still_meet_the_goals_and_none_are_taken_from_a_set_that_misses(seed):
+def test_fewest_seeds_still_meet_the_goals_and_a_set_that_misses_keeps_all(seed):
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     problem = problem_on(slots, seed)
     chosen = descended(problem, problem.none())
-    few = with_fewest_seeds(problem, chosen)
-    assert few.sum() <= chosen.sum()
-    assert may_stand(problem, few)
+    fewest = with_fewest_seeds(problem, chosen)
+    assert fewest.sum() <= chosen.sum()
+    assert is_allowed(problem, fewest)
     if problem.cost(chosen)[1] == 0.0:
-        assert problem.cost(few)[1] == 0.0
+        assert problem.cost(fewest)[1] == 0.0
     else:
-        assert np.array_equal(few, chosen)
+        assert np.array_equal(fewest, chosen)
 
 
 @pytest.mark.interpreted
-def test_passes_end_where_they_are_told_to():
+def test_descent_stops_after_the_given_number_of_passes():
     slots = slots_on(tracks_with(SPANS, 3), 2.0)
     problem = problem_on(slots, 3)
     chosen = problem.none()
     descend(problem.goals, problem.slot_table, SEED_COST, MIN_GAIN, 1, True, chosen)
     assert chosen.sum() == 1
-    none = problem.none()
-    descend(problem.goals, problem.slot_table, SEED_COST, MIN_GAIN, 3, False, none)
-    assert not none.any()
+    no_seeds = problem.none()
+    descend(problem.goals, problem.slot_table, SEED_COST, MIN_GAIN, 3, False, no_seeds)
+    assert not no_seeds.any()
 
 
 @given(st.integers(0, 999))
 @settings(max_examples=30)
-def test_a_part_of_a_problem_costs_what_the_whole_does_beside_the_others(seed):
-    """What exchanges rest on: equal differences of cost, and the same places free."""
+def test_a_part_of_a_problem_has_the_cost_differences_of_the_whole(seed):
+    """Exchanges rely on equal cost differences and the same free slots."""
     rng = np.random.default_rng(seed)
     slots = slots_on(tracks_with(SPANS, seed), 2.0)
     conflicts = np.zeros((3, 3), bool)
@@ -342,11 +344,11 @@ def test_a_part_of_a_problem_costs_what_the_whole_does_beside_the_others(seed):
     others = chosen.copy()
     others[rows] = False
     part = problem.part(rows, others)
-    inside = np.intersect1d(problem.free(others), rows)
-    assert np.array_equal(rows[part.free(part.none())], inside)
-    gained = problem.cost(chosen)[0] - problem.cost(others)[0]
-    assert part.cost(chosen[rows])[0] - part.cost(part.none())[0] == pytest.approx(gained, abs=1e-9)
-    # Within the part none does better than from the whole's own seeds on, moved or not.
+    free_rows = np.intersect1d(problem.free(others), rows)
+    assert np.array_equal(rows[part.free(part.none())], free_rows)
+    cost_change = problem.cost(chosen)[0] - problem.cost(others)[0]
+    assert part.cost(chosen[rows])[0] - part.cost(part.none())[0] == pytest.approx(cost_change, abs=1e-9)
+    # Descent within the part never makes the whole's own seeds worse.
     assert part.cost(descended(part, chosen[rows]))[0] <= part.cost(chosen[rows])[0] + 1e-9
 
 
@@ -363,37 +365,41 @@ def exchange_problem(seed: int) -> PlacementProblem:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 999))
-def test_exchanged_seeds_stand_where_they_may_and_are_never_worse(seed):
+def test_exchanged_seeds_are_allowed_and_never_worse(seed):
     problem = exchange_problem(seed)
     start = descended(problem, problem.none())
     after_exchange = exchanged(
         problem, start, lambda _: True, lambda part: part < 0.2, np.random.default_rng(seed)
     )
-    assert may_stand(problem, after_exchange)
+    assert is_allowed(problem, after_exchange)
     assert problem.cost(after_exchange)[0] <= problem.cost(start)[0]
 
 
-def test_exchange_leads_from_one_needle_to_another_where_no_single_seed_can():
-    """Two needles side by side, one dear: seeds on the dear one stay in a descent, each alone worth its
-    place; exchanged, all go to the cheap one."""
+def test_exchange_moves_all_seeds_to_a_cheaper_needle_where_single_moves_cannot():
+    """Two needles side by side, one expensive: a descent keeps the seeds on the expensive one, because no
+    single change pays; an exchange moves all of them to the cheap one."""
     tracks = tracks_with([[(0.0, 15.0)], [(0.0, 15.0)]])
-    side = np.cross(tracks.outward_B[0], [0.0, 0.0, 1.0])
-    side /= np.linalg.norm(side)
-    twin = replace(
+    lateral = np.cross(tracks.outward_B[0], [0.0, 0.0, 1.0])
+    lateral /= np.linalg.norm(lateral)
+    two_tracks = replace(
         tracks,
-        tip_B=np.stack([tracks.tip_B[0], tracks.tip_B[0] + 2.0 * side]),
+        tip_B=np.stack([tracks.tip_B[0], tracks.tip_B[0] + 2.0 * lateral]),
         outward_B=np.stack([tracks.outward_B[0]] * 2),
     )
-    slots = slots_on(twin, 2.0)
+    slots = slots_on(two_tracks, 2.0)
     conflicts = np.array([[False, True], [True, False]])
     problem = problem_on(slots, 2, track_cost=np.array([1.0, 0.0]), conflicts=conflicts)
-    dear = descended(replace(problem, closed=slots.track == 1, track_cost=np.zeros(2)), problem.none())
-    assert dear.sum() >= 2 and problem.tracks(descended(problem, dear)).tolist() == [0]
-    after_exchange = exchanged(problem, dear, lambda _: True, lambda _: True, np.random.default_rng(0))
+    on_expensive = descended(
+        replace(problem, closed=slots.track == 1, track_cost=np.zeros(2)), problem.none()
+    )
+    assert on_expensive.sum() >= 2 and problem.tracks(descended(problem, on_expensive)).tolist() == [0]
+    after_exchange = exchanged(
+        problem, on_expensive, lambda _: True, lambda _: True, np.random.default_rng(0)
+    )
     assert problem.tracks(after_exchange).tolist() == [1]
 
 
-def test_exchange_keeps_to_what_is_allowed_and_stops_when_told():
+def test_exchange_uses_only_allowed_tracks_and_stops_on_request():
     problem = exchange_problem(5)
     start = descended(problem, problem.none())
     tracks = problem.tracks(start).tolist()
@@ -407,16 +413,16 @@ def test_exchange_keeps_to_what_is_allowed_and_stops_when_told():
 def test_exchange_gives_the_same_seeds_on_one_thread_or_many(monkeypatch):
     problem = exchange_problem(7)
     start = descended(problem, problem.none())
-    found = []
+    results = []
     for threads in ("1", "2", "7"):
         monkeypatch.setenv("SEEDPATH_THREADS", threads)
         rng = np.random.default_rng(3)
-        found.append(exchanged(problem, start, lambda _: True, lambda part: part < 0.3, rng).tolist())
-    assert found[0] == found[1] == found[2]
+        results.append(exchanged(problem, start, lambda _: True, lambda part: part < 0.3, rng).tolist())
+    assert results[0] == results[1] == results[2]
 
 
 @pytest.mark.interpreted
-def test_a_seed_that_helps_nothing_is_taken_away():
+def test_a_seed_without_benefit_is_removed():
     slots = slots_on(tracks_with([[(0.0, 15.0)]]), 2.0)
     problem = problem_on(slots, 1, goals=goal_table([]))
     start = problem.none()
@@ -426,96 +432,102 @@ def test_a_seed_that_helps_nothing_is_taken_away():
     assert not with_fewest_seeds(problem, problem.none()).any()
 
 
-def fewest_whole(problem: PlacementProblem, share: float, rx: float) -> int | None:
-    """The programme with whole seeds, solved to the end: which points count is free as well."""
+def fewest_by_integer_program(problem: PlacementProblem, share: float, rx: float) -> int | None:
+    """The integer programme, solved to optimality; the points that count are free variables too."""
     n, m = problem.dose.shape
     dose = problem.dose.astype(float)
-    close = [
+    close_pairs = [
         (a, b)
         for a, b in combinations(range(n), 2)
         if problem.slots.track[a] == problem.slots.track[b]
         and abs(problem.slots.from_tip_mm[a] - problem.slots.from_tip_mm[b]) < problem.spacing.same_track_mm
     ]
-    pairs = np.zeros((len(close), n + m))
-    for row, (a, b) in enumerate(close):
+    pairs = np.zeros((len(close_pairs), n + m))
+    for row, (a, b) in enumerate(close_pairs):
         pairs[row, [a, b]] = 1.0
-    reach = np.concatenate([dose.T, -rx * np.eye(m)], axis=1)
-    enough = np.concatenate([np.zeros(n), np.ones(m)])[None]
-    answer = milp(
+    point_doses = np.concatenate([dose.T, -rx * np.eye(m)], axis=1)
+    covered_points = np.concatenate([np.zeros(n), np.ones(m)])[None]
+    solution = milp(
         np.concatenate([np.ones(n), np.zeros(m)]),
         constraints=[
-            LinearConstraint(reach, 0.0, np.inf),
-            LinearConstraint(enough, share * m, np.inf),
+            LinearConstraint(point_doses, 0.0, np.inf),
+            LinearConstraint(covered_points, share * m, np.inf),
             LinearConstraint(np.concatenate([pairs, np.zeros((1, n + m))]), -np.inf, 1.0),
         ],
         integrality=np.ones(n + m),
         bounds=Bounds(0.0, 1.0),
     )
-    return None if answer.x is None else round(answer.x[:n].sum())
+    return None if solution.x is None else round(solution.x[:n].sum())
 
 
 @settings(max_examples=15)
 @given(st.integers(0, 99), st.sampled_from([0.5, 0.7]))
-def test_the_bound_is_never_above_the_fewest_seeds_that_do(seed, share):
+def test_the_bound_is_never_above_the_fewest_sufficient_seeds(seed, share):
     slots = slots_on(tracks_with([[(0.0, 10.0)], [(0.0, 8.0)]], seed), 2.5)
     problem = problem_on(slots, seed)
     fewest = fewest_seeds(problem, share, 100.0, 60)
-    whole = fewest_whole(problem, share, 100.0)
-    if not fewest.reachable or whole is None:
-        assert whole is None
+    integer_fewest = fewest_by_integer_program(problem, share, 100.0)
+    if not fewest.reachable or integer_fewest is None:
+        assert integer_fewest is None
         return
     bound = fewest.seeds
-    assert bound is not None and 0 <= bound <= whole
+    assert bound is not None and 0 <= bound <= integer_fewest
     chosen = descended(problem, problem.none())
     if np.mean(problem.dose_of(chosen) >= 100.0) >= share:
         assert bound <= chosen.sum()
 
 
-def test_what_cannot_be_reached_has_no_bound_and_what_is_there_needs_no_seed():
+def test_an_unreachable_dose_has_no_bound_and_a_dose_in_place_needs_no_seed():
     slots = slots_on(tracks_with([[(0.0, 10.0)]]), 2.5)
     problem = problem_on(slots, 1)
     assert fewest_seeds(problem, 1.0, 1e6, 60) == FewestSeeds(None, reachable=False)
-    warm = replace(problem, dose_in_place=np.full(60, 200.0, np.float32))
-    assert fewest_seeds(warm, 0.95, 100.0, 60) == FewestSeeds(0, reachable=True)
-    one = replace(problem, dose=np.full((len(slots), 60), 100.0, np.float32))
-    assert fewest_seeds(one, 0.95, 100.0, 60).seeds == 1
-    half = replace(problem, dose=np.full((len(slots), 60), 50.0, np.float32))
-    assert fewest_seeds(half, 0.95, 100.0, 60).seeds == 2
+    dose_reached = replace(problem, dose_in_place=np.full(60, 200.0, np.float32))
+    assert fewest_seeds(dose_reached, 0.95, 100.0, 60) == FewestSeeds(0, reachable=True)
+    one_seed_enough = replace(problem, dose=np.full((len(slots), 60), 100.0, np.float32))
+    assert fewest_seeds(one_seed_enough, 0.95, 100.0, 60).seeds == 1
+    two_seeds_enough = replace(problem, dose=np.full((len(slots), 60), 50.0, np.float32))
+    assert fewest_seeds(two_seeds_enough, 0.95, 100.0, 60).seeds == 2
 
 
 def test_without_slots_there_is_no_bound():
     slots = slots_on(tracks_with([[(0.0, 10.0)]]), 2.5)
     problem = problem_on(slots, 1)
-    none = replace(
+    without_slots = replace(
         problem,
         slots=slots.take(np.zeros(0, int)),
         dose=problem.dose[:0],
         row=problem.row[:0],
         closed=problem.closed[:0],
     )
-    assert fewest_seeds(none, 0.9, 100.0, 60) == FewestSeeds(None, reachable=True)
+    assert fewest_seeds(without_slots, 0.9, 100.0, 60) == FewestSeeds(None, reachable=True)
 
 
-# Aims and points
+# Goals and points
 
 
-def test_goals_at_one_dose_are_one_and_the_stricter_says_all():
-    same = target_goals(Prescription(120.0, Goals(v100_percent=95.0)), 10, COVERAGE_RESERVE)
-    assert [g.dose_gy for g in same] == [120.0, 180.0, 240.0]
-    assert same[0] == PointGoal(0, 10, 120.0, True, 0.95 + COVERAGE_RESERVE)
-    assert [g.share for g in same[1:]] == pytest.approx([0.7 - COVERAGE_RESERVE, 0.5 - COVERAGE_RESERVE])
-    cold = target_goals(Prescription(120.0, Goals(v150_percent=0.5, v200_percent=0.0)), 10, COVERAGE_RESERVE)
-    assert [g.share for g in cold[1:]] == [0.0, 0.0]
-    low = target_goals(Prescription(120.0, Goals(v100_percent=50.0)), 10, COVERAGE_RESERVE)
-    assert low[0].share == pytest.approx(0.9 + COVERAGE_RESERVE)
-    apart = target_goals(Prescription(120.0, Goals(d90_gy=140.0, v100_percent=100.0)), 10, COVERAGE_RESERVE)
-    assert [(g.dose_gy, g.at_least) for g in apart] == [
+def test_of_goals_at_one_dose_only_the_stricter_counts():
+    default_goals = target_goals(Prescription(120.0, Goals(v100_percent=95.0)), 10, COVERAGE_RESERVE)
+    assert [g.dose_gy for g in default_goals] == [120.0, 180.0, 240.0]
+    assert default_goals[0] == PointGoal(0, 10, 120.0, True, 0.95 + COVERAGE_RESERVE)
+    assert [g.share for g in default_goals[1:]] == pytest.approx(
+        [0.7 - COVERAGE_RESERVE, 0.5 - COVERAGE_RESERVE]
+    )
+    small_shares = target_goals(
+        Prescription(120.0, Goals(v150_percent=0.5, v200_percent=0.0)), 10, COVERAGE_RESERVE
+    )
+    assert [g.share for g in small_shares[1:]] == [0.0, 0.0]
+    low_v100 = target_goals(Prescription(120.0, Goals(v100_percent=50.0)), 10, COVERAGE_RESERVE)
+    assert low_v100[0].share == pytest.approx(0.9 + COVERAGE_RESERVE)
+    different_doses = target_goals(
+        Prescription(120.0, Goals(d90_gy=140.0, v100_percent=100.0)), 10, COVERAGE_RESERVE
+    )
+    assert [(g.dose_gy, g.at_least) for g in different_doses] == [
         (120.0, True), (140.0, True), (180.0, False), (240.0, False),
     ]  # fmt: skip
-    assert apart[0].share == 1.0
+    assert different_doses[0].share == 1.0
 
 
-def test_the_table_says_what_the_goals_say():
+def test_the_goal_table_holds_the_values_of_the_goals():
     table = goal_table([PointGoal(0, 3, 100.0, True, 0.9), PointGoal(3, 5, 50.0, False, 0.1)])
     assert isinstance(table, GoalTable)
     assert table.sense.tolist() == [1, -1]
@@ -523,33 +535,33 @@ def test_the_table_says_what_the_goals_say():
     assert table.slope_cost.tolist() == [COLD_POINT_COST, HOT_POINT_COST]
 
 
-def asked(**organs: OrganGoal) -> Prescription:
+def prescription_for(**organs: OrganGoal) -> Prescription:
     return Prescription(organ_goals=MappingProxyType(organs))
 
 
-def test_points_of_the_ptv_come_first_and_an_organs_goal_is_a_share_of_its_near_part():
+def test_points_of_the_ptv_come_first_and_organ_goals_are_shares_of_the_near_part():
     scene = ball_scene()
     ptv = ptv_of(scene, TargetRequest(("node",), margin_mm=3.0))
     goal = OrganGoal(d0_1cc_gy=90.0, d2cc_gy=40.0)
-    aims = aim_points(scene, ptv, asked(aorta=goal, node=OrganGoal()), 500, COVERAGE_RESERVE)
+    aims = aim_points(scene, ptv, prescription_for(aorta=goal, node=OrganGoal()), 500, COVERAGE_RESERVE)
     index = np.floor(aims.points_B / scene.grid.spacing_mm + 0.5).astype(int)
-    first = aims.goals[0].last
-    assert (ptv.layer[tuple(index[:first].T)] == ptv.label).all()
-    organ = [g for g in aims.goals if g.first == first]
-    assert [g.dose_gy for g in organ] == [90.0, 40.0]
+    ptv_count = aims.goals[0].last
+    assert (ptv.layer[tuple(index[:ptv_count].T)] == ptv.label).all()
+    organ_goals = [g for g in aims.goals if g.first == ptv_count]
+    assert [g.dose_gy for g in organ_goals] == [90.0, 40.0]
     aorta = scene.structure("aorta").mask
-    assert (aorta.layer[tuple(index[first : organ[0].last].T)] == aorta.label).all()
-    assert organ[0].share == pytest.approx(organ[1].share / 20.0)
-    assert 0.0 < organ[1].share < 1.0
+    assert (aorta.layer[tuple(index[ptv_count : organ_goals[0].last].T)] == aorta.label).all()
+    assert organ_goals[0].share == pytest.approx(organ_goals[1].share / 20.0)
+    assert 0.0 < organ_goals[1].share < 1.0
 
 
-def test_an_organ_far_away_asks_nothing():
+def test_goals_of_distant_organs_are_ignored():
     grid = grid_of((60, 12, 12), (2.0, 2.0, 2.0))
     masks = {
         "body": (Role.SKIN, box_mask(grid.shape, ((1, 1, 1), (59, 11, 11)))),
         "node": (Role.TARGET, box_mask(grid.shape, ((4, 4, 4), (8, 8, 8)))),
         "heart": (Role.FORBIDDEN, box_mask(grid.shape, ((40, 2, 2), (50, 9, 9)))),
-        # Its box reaches near, it does not.
+        # Its box is near the target, its voxels are not.
         "ribs": (
             Role.FORBIDDEN,
             box_mask(grid.shape, ((20, 10, 10), (50, 11, 11)), ((50, 1, 1), (52, 11, 11))),
@@ -559,15 +571,21 @@ def test_an_organ_far_away_asks_nothing():
     scene = scene_of_masks(grid, masks)
     ptv = ptv_of(scene, TargetRequest(("node",), margin_mm=0.0))
     goal = OrganGoal(d1cc_gy=50.0)
-    alone = aim_points(scene, ptv, asked(), 500, COVERAGE_RESERVE)
-    assert aim_points(scene, ptv, asked(heart=goal, cord=goal), 500, COVERAGE_RESERVE).goals == alone.goals
-    assert len(aim_points(scene, ptv, asked(ribs=goal), 500, COVERAGE_RESERVE).goals) == len(alone.goals) + 1
+    ptv_only = aim_points(scene, ptv, prescription_for(), 500, COVERAGE_RESERVE)
+    assert (
+        aim_points(scene, ptv, prescription_for(heart=goal, cord=goal), 500, COVERAGE_RESERVE).goals
+        == ptv_only.goals
+    )
+    assert (
+        len(aim_points(scene, ptv, prescription_for(ribs=goal), 500, COVERAGE_RESERVE).goals)
+        == len(ptv_only.goals) + 1
+    )
 
 
 # Dose
 
 
-fresh = cache(seed_dose)
+cached_seed_dose = cache(seed_dose)
 
 SEEDS = st.lists(
     st.tuples(st.tuples(*[st.floats(-15.0, 15.0)] * 3), st.one_of(st.none(), st.integers(0, 999))),
@@ -577,39 +595,39 @@ SEEDS = st.lists(
 POINTS = np.random.default_rng(3).uniform(-20.0, 20.0, (40, 3))
 
 
-def given_seeds(made: list) -> list[GivenSeed]:
+def seeds_from(positions_and_axes: list) -> list[GivenSeed]:
     seeds = []
-    for place, axis in made:
+    for position_mm, axis in positions_and_axes:
         direction = None if axis is None else unit(np.random.default_rng(axis).normal(size=3))
-        seeds.append(GivenSeed(place, None if direction is None else tuple(direction.tolist())))
+        seeds.append(GivenSeed(position_mm, None if direction is None else tuple(direction.tolist())))
     return seeds
 
 
 @given(SEEDS, st.sampled_from([0.05, 0.3, 2.0, 7.0]))
-def test_dose_is_linear_in_strength(made, times):
-    seeds = given_seeds(made)
-    one = fresh(SeedRequest(activity_mci=0.6))
-    more = fresh(SeedRequest(activity_mci=0.6 * times))
-    assert more.strength_u == pytest.approx(times * one.strength_u)
-    assert more.total(POINTS, seeds) == pytest.approx(times * one.total(POINTS, seeds), rel=1e-9)
+def test_dose_is_linear_in_strength(positions_and_axes, factor):
+    seeds = seeds_from(positions_and_axes)
+    dose = cached_seed_dose(SeedRequest(activity_mci=0.6))
+    scaled_dose = cached_seed_dose(SeedRequest(activity_mci=0.6 * factor))
+    assert scaled_dose.strength_u == pytest.approx(factor * dose.strength_u)
+    assert scaled_dose.total(POINTS, seeds) == pytest.approx(factor * dose.total(POINTS, seeds), rel=1e-9)
 
 
 @given(SEEDS, st.randoms(use_true_random=False))
-def test_dose_is_additive_over_seeds_in_any_order_and_parted_anyhow(made, random):
-    seeds = given_seeds(made)
-    dose = fresh(SeedRequest())
-    whole = dose.total(POINTS, seeds)
-    assert whole == pytest.approx(sum(dose.total(POINTS, [s]) for s in seeds), rel=1e-5)
+def test_dose_is_additive_over_seeds_in_any_order_and_grouping(positions_and_axes, random):
+    seeds = seeds_from(positions_and_axes)
+    dose = cached_seed_dose(SeedRequest())
+    total = dose.total(POINTS, seeds)
+    assert total == pytest.approx(sum(dose.total(POINTS, [s]) for s in seeds), rel=1e-5)
     shuffled = random.sample(seeds, len(seeds))
-    assert np.array_equal(dose.total(POINTS, shuffled), whole)
+    assert np.array_equal(dose.total(POINTS, shuffled), total)
     cut = random.randint(0, len(seeds))
-    assert whole == pytest.approx(dose.total(POINTS, seeds[:cut]) + dose.total(POINTS, seeds[cut:]), rel=1e-5)
+    assert total == pytest.approx(dose.total(POINTS, seeds[:cut]) + dose.total(POINTS, seeds[cut:]), rel=1e-5)
 
 
 @given(SEEDS)
-def test_the_matrix_of_single_seeds_adds_up_to_the_dose_of_all(made):
-    seeds = [s for s in given_seeds(made) if s.axis is not None]
-    dose = fresh(SeedRequest())
+def test_the_matrix_of_single_seeds_adds_up_to_the_dose_of_all(positions_and_axes):
+    seeds = [s for s in seeds_from(positions_and_axes) if s.axis is not None]
+    dose = cached_seed_dose(SeedRequest())
     rows = dose.matrix(
         POINTS,
         np.array([s.position_mm for s in seeds], float).reshape(-1, 3),
@@ -622,22 +640,22 @@ def test_no_seeds_give_no_dose():
     assert not seed_dose(SeedRequest()).total(POINTS, []).any()
 
 
-def test_a_seed_gives_what_the_reference_says_at_one_centimetre_across():
-    # 0.6 mCi of 6711: 0.762 U, 15.12 Gy in all at (1 cm, 90 deg).
-    dose = fresh(SeedRequest())
+def test_a_seeds_dose_at_one_centimetre_agrees_with_the_reference():
+    # 0.6 mCi of 6711: 0.762 U, 15.12 Gy in total at (1 cm, 90 deg).
+    dose = cached_seed_dose(SeedRequest())
     assert dose.strength_u == pytest.approx(0.762)
-    across = dose.total(np.array([[10.0, 0.0, 0.0]]), [GivenSeed((0.0, 0.0, 0.0), (0.0, 0.0, 1.0))])
-    assert across[0] == pytest.approx(15.12, abs=0.01)
+    dose_gy = dose.total(np.array([[10.0, 0.0, 0.0]]), [GivenSeed((0.0, 0.0, 0.0), (0.0, 0.0, 1.0))])
+    assert dose_gy[0] == pytest.approx(15.12, abs=0.01)
 
 
 def test_seeds_decay_from_calibration_to_implant():
-    later = SeedRequest(calibration_date=date(2026, 1, 1), implant_date=date(2026, 3, 1))
-    new = seed_dose(SeedRequest())
-    assert seed_dose(later).strength_u == pytest.approx(new.strength_u * 0.5 ** (59 / 59.4))
+    decayed = SeedRequest(calibration_date=date(2026, 1, 1), implant_date=date(2026, 3, 1))
+    fresh_dose = seed_dose(SeedRequest())
+    assert seed_dose(decayed).strength_u == pytest.approx(fresh_dose.strength_u * 0.5 ** (59 / 59.4))
 
 
 @pytest.mark.parametrize(
-    ("request_", "field"),
+    ("seed_request", "field"),
     [
         (SeedRequest(calibration_date=date(2026, 3, 2), implant_date=date(2026, 3, 1)), "calibration_date"),
         (SeedRequest(model="amersham_9999"), "seeds/model"),
@@ -646,6 +664,6 @@ def test_seeds_decay_from_calibration_to_implant():
         (SeedRequest(activity_mci=float("nan")), "activity_mci"),
     ],
 )
-def test_seeds_that_make_no_sense_are_refused_by_field(request_, field):
+def test_impossible_seeds_are_refused_with_their_field(seed_request, field):
     with pytest.raises(RequestError, match=field):
-        seed_dose(request_)
+        seed_dose(seed_request)
