@@ -1,7 +1,7 @@
-"""Far from all seeds: a target that an implant misses gets a dose that is small, right and verified.
+"""Far from all seeds: the dose of a target that the implant misses is small, correct and verified.
 
-An implant is missed by that much where the CT after it was not brought into the plan's frame, or where a part
-of the target lies far from the rest.
+This happens if the CT after the implant is not registered to the plan's frame, or if a part of the target is
+far from the rest.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ REQUEST = Request(
         organ_goals=MappingProxyType({"heart": OrganGoal(d0_1cc_gy=50.0, d1cc_gy=30.0, d2cc_gy=20.0)}),
     ),
 )
-"""Goals that any dose meets, so that no supplement is planned: what is looked at is the evaluation."""
+"""Goals that any dose meets, so that no supplement is planned: the tests look at the evaluation only."""
 
 GRIDS = {
     "thick voxels": grid_of((13, 13, 52), (5.0, 5.0, 5.0), pose_P((12.0, -7.0, 20.0), (30.0, -50.0, 10.0))),
@@ -66,40 +66,42 @@ def scene_on(name: str) -> Scene:
     return posed(grid, masks, REQUEST).scene
 
 
-def seeds_moved(grid: Grid, by_mm: float, turn: Rotation) -> tuple[GivenSeed, ...]:
-    """Eight seeds through the ball, every third without its axis: turned about its middle, and moved
-    along the body."""
+def moved_seeds(grid: Grid, by_mm: float, turn: Rotation) -> tuple[GivenSeed, ...]:
+    """Eight seeds in the ball, every third without its axis, rotated about its centre and moved along the
+    body."""
     rng = np.random.default_rng(5)
-    middle_B, places, axes = (
+    middle_B, offsets, axes = (
         MIDDLE_B - (4.0, 0.0, 10.0),
         rng.uniform(-5.0, 5.0, (8, 3)),
         rng.normal(size=(8, 3)),
     )
     axes /= np.linalg.norm(axes, axis=1)[:, None]
     middle_B[2] += by_mm
-    places_P = grid.to_patient(middle_B + turn.apply(places))
+    places_P = grid.to_patient(middle_B + turn.apply(offsets))
     axes_P = grid.vectors_to_patient(turn.apply(axes))
     return tuple(
-        GivenSeed(_three(p), None if n % 3 == 0 else _three(a))
+        GivenSeed(_point(p), None if n % 3 == 0 else _point(a))
         for n, (p, a) in enumerate(zip(places_P, axes_P, strict=True))
     )
 
 
-def _three(v: np.ndarray) -> Point:
+def _point(v: np.ndarray) -> Point:
     x, y, z = v.tolist()
     return x, y, z
 
 
 def evaluated(name: str, by_mm: float, turn: Rotation | None = None) -> Evaluation:
     scene = scene_on(name)
-    found = seeds_moved(scene.grid, by_mm, turn or Rotation.identity())
-    return evaluate_implant(scene, implant_plan(REQUEST), "ab" * 32, found)
+    seeds = moved_seeds(scene.grid, by_mm, turn or Rotation.identity())
+    return evaluate_implant(scene, implant_plan(REQUEST), "ab" * 32, seeds)
 
 
-def refuted(made: Evaluation) -> list[str]:
-    assert made.verification is not None
+def failed_checks(evaluation: Evaluation) -> list[str]:
+    assert evaluation.verification is not None
     return [
-        f"{c.subject}: {c.name}: {c.claimed} {c.recomputed}" for c in made.verification.checks if not c.passed
+        f"{c.subject}: {c.name}: {c.claimed} {c.recomputed}"
+        for c in evaluation.verification.checks
+        if not c.passed
     ]
 
 
@@ -113,27 +115,27 @@ turns = st.tuples(*[st.floats(-180.0, 180.0)] * 3).map(lambda t: Rotation.from_e
 def test_an_implant_moved_in_any_way_is_evaluated_and_verified(
     name: str, by_mm: float, turn: Rotation
 ) -> None:
-    assert refuted(evaluated(name, by_mm, turn)) == []
+    assert failed_checks(evaluated(name, by_mm, turn)) == []
 
 
 @pytest.mark.representative(2)
 @pytest.mark.parametrize("name", sorted(GRIDS))
 @pytest.mark.parametrize("by_mm", [0.0, 60.0, 180.0])
-def test_what_a_target_far_away_gets_is_its_own_dose(name: str, by_mm: float) -> None:
-    # Held against points all over the target's voxels, as if its boxes were nothing.
+def test_the_dose_of_a_distant_target_agrees_with_random_points(name: str, by_mm: float) -> None:
+    # The reference is the dose at random points in all of the target's voxels, computed without boxes.
     scene = scene_on(name)
-    found = evaluated(name, by_mm).achieved
+    achieved = evaluated(name, by_mm).achieved
     voxels = np.argwhere(scene.target.cropped()) + np.array(scene.target.lower)
     rng = np.random.default_rng(8)
     points_V = voxels[rng.integers(len(voxels), size=50_000)] + rng.uniform(-0.5, 0.5, (50_000, 3))
     points_P = scene.grid.to_patient(points_V * scene.grid.spacing_mm)
-    seeds = seeds_moved(scene.grid, by_mm, Rotation.identity())
+    seeds = moved_seeds(scene.grid, by_mm, Rotation.identity())
     doses = seed_dose(SeedRequest()).total(points_P, seeds)
-    assert found.gtv.d90_gy == pytest.approx(np.quantile(doses, 0.1), rel=0.02)
-    assert doses.min() * 0.9 <= found.gtv.d100_gy <= doses.min() * 1.1
+    assert achieved.gtv.d90_gy == pytest.approx(np.quantile(doses, 0.1), rel=0.02)
+    assert doses.min() * 0.9 <= achieved.gtv.d100_gy <= doses.min() * 1.1
 
 
-def test_an_implant_that_misses_by_far_is_cold_all_over() -> None:
+def test_an_implant_far_from_the_target_leaves_all_of_it_cold() -> None:
     achieved = evaluated("thick voxels", 190.0).achieved
     assert achieved.target.v100_percent == 0.0
     assert 0.0 < achieved.target.d100_gy <= achieved.target.d90_gy < 0.01
@@ -142,17 +144,17 @@ def test_an_implant_that_misses_by_far_is_cold_all_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "claim"),
+    ("change", "claim"),
     [
         (lambda t: replace(t, d90_gy=1.05 * t.d90_gy), "D90"),
         (lambda t: replace(t, d100_gy=1.2 * t.d100_gy), "D100 is not overstated"),
         (lambda t: replace(t, d100_gy=0.8 * t.d100_gy), "D100 is not understated"),
     ],
 )
-def test_a_small_dose_that_is_wrong_is_found(changed: Callable[[TargetDose], TargetDose], claim: str) -> None:
-    made = evaluated("thick voxels", 100.0)
-    achieved = replace(made.achieved, target=changed(made.achieved.target))
-    wrong = verify_evaluation(
-        replace(made, achieved=achieved), implant_plan(REQUEST), scene_on("thick voxels")
+def test_a_wrong_small_dose_is_found(change: Callable[[TargetDose], TargetDose], claim: str) -> None:
+    evaluation = evaluated("thick voxels", 100.0)
+    achieved = replace(evaluation.achieved, target=change(evaluation.achieved.target))
+    verification = verify_evaluation(
+        replace(evaluation, achieved=achieved), implant_plan(REQUEST), scene_on("thick voxels")
     )
-    assert claim in {check.name for check in wrong.checks if not check.passed}
+    assert claim in {check.name for check in verification.checks if not check.passed}

@@ -1,4 +1,4 @@
-"""Samples inside seeds: those of the cylinder and no others, and no index that tells of them."""
+"""Samples inside seeds: exactly those in the cylinder, and no dose index that depends on them."""
 
 from math import pi
 
@@ -14,7 +14,7 @@ from planner.dose.dvh import cumulative, dose_levels_gy, dose_volume
 from planner.dose.sampling import sampled
 from planner.dose.tg43.in_seed import doses_outside, in_seed
 
-PLACES = st.lists(st.tuples(*[st.floats(-4.0, 4.0)] * 3), min_size=0, max_size=4)
+POSITIONS = st.lists(st.tuples(*[st.floats(-4.0, 4.0)] * 3), min_size=0, max_size=4)
 
 
 def axes_of(count: int) -> np.ndarray:
@@ -23,26 +23,26 @@ def axes_of(count: int) -> np.ndarray:
     )
 
 
-@given(PLACES)
-def test_points_inside_are_those_of_any_cylinder(places: list[tuple[float, float, float]]) -> None:
-    seeds, axes = np.array(places).reshape(-1, 3), axes_of(len(places)).reshape(-1, 3)
+@given(POSITIONS)
+def test_points_in_seeds_are_those_in_any_cylinder(positions: list[tuple[float, float, float]]) -> None:
+    seeds, axes = np.array(positions).reshape(-1, 3), axes_of(len(positions)).reshape(-1, 3)
     points = np.random.default_rng(5).uniform(-5.0, 5.0, (4000, 3))
     expected = np.zeros(len(points), bool)
     for seed, axis in zip(seeds, axes, strict=True):
-        along = ((points - seed) * axis).sum(axis=1)
-        away = np.linalg.norm(np.cross(points - seed, axis), axis=1)
-        expected |= (np.abs(along) <= 2.25) & (away < 0.4)
+        axial = ((points - seed) * axis).sum(axis=1)
+        radial = np.linalg.norm(np.cross(points - seed, axis), axis=1)
+        expected |= (np.abs(axial) <= 2.25) & (radial < 0.4)
     np.testing.assert_array_equal(in_seed(points, seeds, axes, 4.5, 0.8), expected)
 
 
-def test_corners_belong_to_the_seed_and_its_side_does_not() -> None:
+def test_the_end_corners_belong_to_the_seed_and_its_side_does_not() -> None:
     seed, axis = np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]])
     points = np.array([[0.0, 0.0, 2.25], [0.3999, 0.0, -2.25], [0.4, 0.0, 0.0], [0.0, 0.0, 2.26]])
     assert in_seed(points, seed, axis, 4.5, 0.8).tolist() == [True, True, False, False]
     assert in_seed(points, seed, axis, 4.6, 1.0).all()
 
 
-def test_of_a_seed_whose_axis_is_unknown_the_ball_counts_that_it_fills() -> None:
+def test_a_seed_with_unknown_axis_counts_as_its_inscribed_ball() -> None:
     points = np.array([[0.39, 0.0, 0.0], [0.0, 0.0, -0.39], [0.3, 0.3, 0.0], [0.0, 0.0, 2.0]])
     assert in_seed(points, np.zeros((1, 3)), np.zeros((1, 3)), 4.5, 0.8).tolist() == [
         True,
@@ -61,14 +61,14 @@ def test_the_volume_of_samples_inside_is_that_of_the_seeds() -> None:
 
 
 @given(st.floats(0.0, 1e5), st.floats(0.0, 1e5))
-def test_what_is_computed_inside_changes_no_histogram(one: float, other: float) -> None:
+def test_doses_inside_seeds_do_not_change_the_histogram(cap_gy: float, other_cap_gy: float) -> None:
     doses, inside = np.linspace(50.0, 300.0, 40), np.arange(40) % 7 == 0
-    made = [
+    histograms = [
         cumulative(
             "node",
             dose_volume(doses_outside(np.where(inside, cap, doses), inside), np.ones(40)),
             dose_levels_gy(120.0),
         )
-        for cap in (one, other)
+        for cap in (cap_gy, other_cap_gy)
     ]
-    assert made[0] == made[1]
+    assert histograms[0] == histograms[1]

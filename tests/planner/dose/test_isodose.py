@@ -1,4 +1,4 @@
-"""Isodose surfaces: closed and outward in every case, and in the right place for sources with a formula."""
+"""Isodose surfaces: closed and outward in every case, and correct for sources with a formula."""
 
 from itertools import product
 from math import pi
@@ -56,26 +56,26 @@ def test_a_point_source_has_spheres(frame: Grid, step: float) -> None:
     level = 12_000.0 / radius**2
     surface = isodose_surface(dose_grid_enclosing(dose, level, SEED_P, frame, step), level)
     mesh = assert_closed_and_outward(surface)
-    # Along an edge of length e the distance to the source bends by at most e^2 / (8 r).
-    off = np.linalg.norm(surface.vertices_P - SEED_P, axis=1) - radius
-    assert np.abs(off).max() <= 3.0 * step**2 / (8.0 * radius) + 1e-3 * np.sqrt(3.0) * step
+    # Along an edge of length e, the distance to the source deviates from linear by at most e^2 / (8 r).
+    error_mm = np.linalg.norm(surface.vertices_P - SEED_P, axis=1) - radius
+    assert np.abs(error_mm).max() <= 3.0 * step**2 / (8.0 * radius) + 1e-3 * np.sqrt(3.0) * step
     assert mesh.volume == pytest.approx(4.0 / 3.0 * pi * radius**3, rel=0.006 * step**2 + 1e-4)
     np.testing.assert_allclose(mesh.center_mass, SEED_P[0], atol=0.01)
 
 
-def test_attenuation_moves_the_sphere_to_where_the_dose_is() -> None:
+def test_attenuation_moves_the_sphere_to_the_correct_radius() -> None:
     level, per_mm = 100.0, 0.03
     dose = sources(SEED_P[0], per_mm=per_mm)
     radius = brentq(lambda r: 12_000.0 * np.exp(-per_mm * r) / r**2 - level, 1.0, 20.0)
     surface = isodose_surface(dose_grid_enclosing(dose, level, SEED_P, FRAME, 0.5), level)
-    off = np.linalg.norm(surface.vertices_P - SEED_P, axis=1) - radius
-    assert np.abs(off).max() < 0.02
+    error_mm = np.linalg.norm(surface.vertices_P - SEED_P, axis=1) - radius
+    assert np.abs(error_mm).max() < 0.02
     assert mesh_of(surface).volume == pytest.approx(4.0 / 3.0 * pi * radius**3, rel=0.005)
 
 
-def test_seeds_apart_have_bodies_apart_and_near_they_have_one() -> None:
-    for apart, bodies in ((30.0, 2), (8.0, 1)):
-        at_P = SEED_P + np.array([[0.0, 0.0, 0.0], [apart, 0.0, 0.0]])
+def test_distant_seeds_have_separate_surfaces_and_near_ones_share_one() -> None:
+    for distance_mm, bodies in ((30.0, 2), (8.0, 1)):
+        at_P = SEED_P + np.array([[0.0, 0.0, 0.0], [distance_mm, 0.0, 0.0]])
         dose_grid = dose_grid_enclosing(sources(*at_P), 200.0, at_P, FRAME, 1.0)
         mesh = assert_closed_and_outward(isodose_surface(dose_grid, 200.0))
         assert mesh.body_count == bodies
@@ -101,7 +101,7 @@ def test_any_doses_give_a_closed_surface(middle: np.ndarray) -> None:
     np.testing.assert_array_equal(voxelise(surface, dose_grid.grid, touching=False), doses >= 10.0)
 
 
-def test_every_case_of_a_cube_is_closed_and_parts_its_corners() -> None:
+def test_every_case_of_a_cube_is_closed_and_separates_its_corners() -> None:
     grid = grid_of((4, 4, 4), (1.0, 1.0, 1.0))
     corners = list(product((1, 2), repeat=3))
     for bits in range(1, 256):
@@ -139,7 +139,7 @@ def test_a_level_too_low_for_any_lattice_is_refused() -> None:
 
 
 @given(st.floats(0.5, 6.0), st.floats(2.0, 12.0), st.integers(1, 4))
-def test_a_lattice_reaches_beyond_all_points_and_its_nodes_stay(
+def test_a_lattice_encloses_all_points_and_its_nodes_are_fixed(
     step: float, margin: float, count: int
 ) -> None:
     points_P = SEED_P + 7.0 * np.arange(count)[:, None] * np.array([[0.3, -0.8, 0.5]])
@@ -153,7 +153,7 @@ def test_a_lattice_reaches_beyond_all_points_and_its_nodes_stay(
     np.testing.assert_allclose(nodes, np.round(nodes), atol=1e-6)
 
 
-def test_doses_are_at_their_nodes_however_many_are_asked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doses_belong_to_their_nodes_for_any_batch_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lattices, "POINTS_AT_ONCE", 7)
     dose = sources(SEED_P[0])
     dose_grid = dose_on_grid(dose, grid_around(SEED_P, FRAME, 3.0, 1.3))

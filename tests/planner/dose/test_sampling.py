@@ -1,4 +1,4 @@
-"""Sample points: their volume is exact, they lie where the structure is, and their number has a bound."""
+"""Sample points: their volume is exact, they lie inside the structure, and their number is bounded."""
 
 from math import ceil
 
@@ -22,73 +22,75 @@ GRID = grid_of(SHAPE, SPACING, POSE)
 
 
 @st.composite
-def masks(draw: st.DrawFn) -> np.ndarray:
-    """Some voxels, at least one."""
-    flat = draw(st.sets(st.integers(0, 9 * 7 * 5 - 1), min_size=1, max_size=60))
+def random_masks(draw: st.DrawFn) -> np.ndarray:
+    """A mask of some voxels, at least one."""
+    indices = draw(st.sets(st.integers(0, 9 * 7 * 5 - 1), min_size=1, max_size=60))
     mask = np.zeros(SHAPE, bool)
-    mask.reshape(-1)[sorted(flat)] = True
+    mask.reshape(-1)[sorted(indices)] = True
     return mask
 
 
 @st.composite
-def nears(draw: st.DrawFn) -> FineRegion | None:
+def fine_regions(draw: st.DrawFn) -> FineRegion | None:
     """A region around up to three points of the grid, or none."""
-    where = draw(st.lists(st.tuples(*(st.floats(-3.0, n + 3.0) for n in SHAPE)), max_size=3))
-    points_P = GRID.to_patient(np.array(where).reshape(-1, 3) * GRID.spacing_mm)
+    indices = draw(st.lists(st.tuples(*(st.floats(-3.0, n + 3.0) for n in SHAPE)), max_size=3))
+    points_P = GRID.to_patient(np.array(indices).reshape(-1, 3) * GRID.spacing_mm)
     return draw(st.one_of(st.none(), st.just(FineRegion(points_P, draw(st.floats(0.1, 8.0))))))
 
 
 STEPS = st.sampled_from([0.3, 0.5, 0.8, 1.0, 3.0, 7.0])
 
 
-@given(masks(), STEPS, nears())
-def test_weights_add_up_to_the_voxels_volume(voxels: np.ndarray, step: float, near) -> None:
+@given(random_masks(), STEPS, fine_regions())
+def test_weights_add_up_to_the_voxels_volume(voxels: np.ndarray, step: float, region) -> None:
     mask = mask_from_bool(voxels)
-    points = sampled(mask, GRID, step, near)
+    points = sampled(mask, GRID, step, region)
     assert points.volume_mm3 == pytest.approx(mask.count * GRID.voxel_volume_mm3, rel=1e-12)
     assert (points.weights_mm3 > 0.0).all()
     assert (points.step_mm, points.far_step_mm) == (step, pytest.approx(0.8))
 
 
-@given(masks(), st.sampled_from([0.3, 0.5, 0.8, 1.5]), nears())
-def test_points_lie_in_voxels_of_the_mask(voxels: np.ndarray, step: float, near) -> None:
+@given(random_masks(), st.sampled_from([0.3, 0.5, 0.8, 1.5]), fine_regions())
+def test_points_lie_in_voxels_of_the_mask(voxels: np.ndarray, step: float, region) -> None:
     mask = mask_from_bool(voxels)
-    assert points_inside(mask, GRID, sampled(mask, GRID, step, near).points_P).all()
+    assert points_inside(mask, GRID, sampled(mask, GRID, step, region).points_P).all()
 
 
-@given(masks(), st.sampled_from([0.3, 0.5, 0.75]))
-def test_every_voxel_is_divided_alike_and_no_coarser_than_the_step(voxels: np.ndarray, step: float) -> None:
+@given(random_masks(), st.sampled_from([0.3, 0.5, 0.75]))
+def test_every_voxel_is_divided_equally_and_at_least_as_fine_as_the_step(
+    voxels: np.ndarray, step: float
+) -> None:
     mask = mask_from_bool(voxels)
     points = sampled(mask, GRID, step)
-    parts = [ceil(s / step) for s in SPACING]
-    assert len(points.points_P) == points.near_count == mask.count * np.prod(parts)
-    np.testing.assert_allclose(points.weights_mm3, GRID.voxel_volume_mm3 / np.prod(parts))
+    divisions = [ceil(s / step) for s in SPACING]
+    assert len(points.points_P) == points.near_count == mask.count * np.prod(divisions)
+    np.testing.assert_allclose(points.weights_mm3, GRID.voxel_volume_mm3 / np.prod(divisions))
     # The parts of one voxel are centred on it.
     means = points.points_P.reshape(mask.count, -1, 3).mean(axis=1)
     centres = np.argwhere(mask.cropped()) + np.array(mask.lower)
     np.testing.assert_allclose(GRID.to_box(means), centres * GRID.spacing_mm, atol=1e-9)
 
 
-@given(masks(), nears())
+@given(random_masks(), fine_regions())
 def test_voxels_that_reach_into_the_region_are_divided_and_others_are_one_point(
-    voxels: np.ndarray, near
+    voxels: np.ndarray, region
 ) -> None:
     mask = mask_from_bool(voxels)
-    if near is None:
+    if region is None:
         return
-    points = sampled(mask, GRID, 0.5, near)
+    points = sampled(mask, GRID, 0.5, region)
     parts = int(np.prod([ceil(s / 0.5) for s in SPACING]))
     centres_B = (np.argwhere(mask.cropped()) + np.array(mask.lower)) * GRID.spacing_mm
     distance = np.full(mask.count, np.inf)
-    if len(near.points_P):
-        distance, _ = cKDTree(GRID.to_box(near.points_P)).query(centres_B)
-    close = distance < near.reach_mm + 0.5 * np.linalg.norm(SPACING)
-    assert points.near_count == parts * np.count_nonzero(close)
-    assert len(points.points_P) - points.near_count == np.count_nonzero(~close)
+    if len(region.points_P):
+        distance, _ = cKDTree(GRID.to_box(region.points_P)).query(centres_B)
+    in_region = distance < region.reach_mm + 0.5 * np.linalg.norm(SPACING)
+    assert points.near_count == parts * np.count_nonzero(in_region)
+    assert len(points.points_P) - points.near_count == np.count_nonzero(~in_region)
     np.testing.assert_allclose(points.weights_mm3[points.near_count :], GRID.voxel_volume_mm3)
 
 
-@given(masks(), STEPS)
+@given(random_masks(), STEPS)
 def test_every_step_keeps_the_centre_of_mass(voxels: np.ndarray, step: float) -> None:
     mask = mask_from_bool(voxels)
     points = sampled(mask, GRID, step)
@@ -97,42 +99,42 @@ def test_every_step_keeps_the_centre_of_mass(voxels: np.ndarray, step: float) ->
     np.testing.assert_allclose(GRID.to_box(mean_P), centres.mean(axis=0), atol=1e-9)
 
 
-@given(masks(), STEPS, nears())
-def test_the_same_input_gives_the_same_points(voxels: np.ndarray, step: float, near) -> None:
+@given(random_masks(), STEPS, fine_regions())
+def test_the_same_input_gives_the_same_points(voxels: np.ndarray, step: float, region) -> None:
     mask = mask_from_bool(voxels)
-    one, other = sampled(mask, GRID, step, near), sampled(mask, GRID, step, near)
-    assert one.points_P.tobytes() == other.points_P.tobytes()
-    assert one.weights_mm3.tobytes() == other.weights_mm3.tobytes()
+    points, repeated = sampled(mask, GRID, step, region), sampled(mask, GRID, step, region)
+    assert points.points_P.tobytes() == repeated.points_P.tobytes()
+    assert points.weights_mm3.tobytes() == repeated.weights_mm3.tobytes()
 
 
-@given(masks())
-def test_a_patient_who_lies_elsewhere_has_the_same_points(voxels: np.ndarray) -> None:
+@given(random_masks())
+def test_moving_the_patient_moves_the_points(voxels: np.ndarray) -> None:
     mask = mask_from_bool(voxels)
-    here = grid_of(SHAPE, SPACING)
+    unmoved = grid_of(SHAPE, SPACING)
     moved = sampled(mask, GRID, 0.5).points_P
     np.testing.assert_allclose(
-        sampled(mask, here, 0.5).points_P, (moved - POSE[:3, 3]) @ POSE[:3, :3], atol=1e-9
+        sampled(mask, unmoved, 0.5).points_P, (moved - POSE[:3, 3]) @ POSE[:3, :3], atol=1e-9
     )
 
 
-def test_a_part_may_round_to_a_step() -> None:
+def test_division_tolerates_rounding() -> None:
     grid = grid_of((1, 1, 1), (0.6, 0.9, 0.3))
     assert sampled(mask_from_bool(np.ones((1, 1, 1), bool)), grid, 0.1).near_count == 6 * 9 * 3
 
 
-def test_steps_grow_until_there_are_no_more_points_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_grow_until_the_number_of_points_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     mask, grid = mask_from_bool(np.ones((20, 20, 20), bool)), grid_of((20, 20, 20), (1.0, 1.0, 1.0))
     assert len(sampled(mask, grid, 0.5).points_P) == 64_000
-    for most in (9000, 8000, 1000, 100, 2):
-        monkeypatch.setattr(sampling, "MAX_POINTS", most)
+    for max_points in (9000, 8000, 1000, 100, 2):
+        monkeypatch.setattr(sampling, "MAX_POINTS", max_points)
         points = sampled(mask, grid, 0.5)
-        assert len(points.points_P) <= most
+        assert len(points.points_P) <= max_points
         assert points.step_mm > 0.5
         assert points.volume_mm3 == pytest.approx(8000.0)
         np.testing.assert_allclose(points.weights_mm3 @ points.points_P / 8000.0, np.full(3, 9.5))
 
 
-def test_far_voxels_come_in_blocks_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_far_voxels_are_sampled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     mask, grid = mask_from_bool(np.ones((20, 20, 20), bool)), grid_of((20, 20, 20), (1.0, 1.0, 1.0))
     monkeypatch.setattr(sampling, "MAX_POINTS", 3000)
     points = sampled(mask, grid, 0.5, FineRegion(np.array([[10.0, 10.0, 10.0]]), 2.0))
@@ -150,7 +152,7 @@ def test_an_empty_mask_has_no_points() -> None:
         assert points.volume_mm3 == 0.0
 
 
-def test_a_step_or_reach_that_is_no_length_is_refused() -> None:
+def test_an_invalid_step_or_reach_is_refused() -> None:
     mask = mask_from_bool(np.ones(SHAPE, bool))
     with pytest.raises(RequestError, match="step"):
         sampled(mask, GRID, 0.0)
@@ -158,7 +160,7 @@ def test_a_step_or_reach_that_is_no_length_is_refused() -> None:
         sampled(mask, GRID, 1.0, FineRegion(np.zeros((1, 3)), float("nan")))
 
 
-def test_far_points_change_no_index_of_a_dose_that_is_flat_there() -> None:
+def test_coarse_far_points_do_not_change_volumes() -> None:
     size, spacing = 60, 1.5
     grid = grid_of((size, size, size), (spacing,) * 3)
     mask = mask_from_bool(np.ones((size, size, size), bool))
@@ -171,5 +173,5 @@ def test_far_points_change_no_index_of_a_dose_that_is_flat_there() -> None:
     fine, coarse = sampled(mask, grid, 0.75), sampled(mask, grid, 0.75, FineRegion(seed_P, 20.0))
     assert len(coarse.points_P) < len(fine.points_P) / 3
     for level in (0.2, 1.0, 2.0, 20.0, 100.0):
-        one, other = (s.weights_mm3[dose(s.points_P) >= level].sum() for s in (fine, coarse))
-        assert other == pytest.approx(one, rel=2e-3)
+        fine_mm3, coarse_mm3 = (s.weights_mm3[dose(s.points_P) >= level].sum() for s in (fine, coarse))
+        assert coarse_mm3 == pytest.approx(fine_mm3, rel=2e-3)

@@ -1,4 +1,4 @@
-"""Sources: tables as transcribed, and no table that the formula does not cover."""
+"""Sources: tables as transcribed, and no table that the formula cannot use."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ from planner.sources.source import Anisotropy, Anisotropy1D, RadialDose
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.name)
 
 
-def test_every_source_is_found_by_its_own_name() -> None:
+def test_every_source_is_found_by_its_name() -> None:
     assert [source_named(s.name) for s in SOURCES] == list(SOURCES)
     assert len({s.name for s in SOURCES}) == len({s.label for s in SOURCES}) == len(SOURCES)
 
@@ -27,22 +27,22 @@ def test_requests_ask_for_a_known_source_by_default() -> None:
     assert source_named(SeedRequest().model) is AMERSHAM_6711
 
 
-def test_an_unknown_source_is_refused_with_what_may_have_been_meant() -> None:
-    with pytest.raises(RequestError) as refused:
+def test_an_unknown_source_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(RequestError) as error:
         source_named("amersham6711")
-    assert refused.value.field == "seeds/model"
-    assert "Did you mean 'amersham_6711'" in refused.value.remedy
-    assert all(s.name in refused.value.remedy for s in SOURCES)
+    assert error.value.field == "seeds/model"
+    assert "Did you mean 'amersham_6711'" in error.value.remedy
+    assert all(s.name in error.value.remedy for s in SOURCES)
 
 
 @each_source
-def test_a_source_says_where_its_numbers_are_from(source: Source) -> None:
+def test_every_source_has_a_reference(source: Source) -> None:
     assert "10." in source.reference and "transcription" in source.status
     assert source.nuclide in U_PER_MCI
 
 
 @each_source
-def test_tables_are_those_of_the_reference_folder(source: Source, reference: Path) -> None:
+def test_tables_agree_with_the_reference_folder(source: Source, reference: Path) -> None:
     data = json.loads((reference / "tg43" / f"{source.name}.json").read_text(encoding="utf-8"))
     g, F = data["radial_dose_function"], data["anisotropy_function"]
     assert g["geometry"] == "line"
@@ -62,13 +62,13 @@ def test_no_table_of_the_reference_folder_is_left_out(reference: Path) -> None:
     assert {p.stem for p in (reference / "tg43").glob("*.json")} == {s.name for s in SOURCES}
 
 
-def test_capsules_are_as_long_as_requests_think_unless_they_say_otherwise() -> None:
+def test_seeds_have_the_default_length_except_two_models() -> None:
     assert AMERSHAM_6711.seed_length_mm == 4.5
     assert {s.seed_diameter_mm for s in SOURCES} == {0.8}
     assert {s.name for s in SOURCES if s.seed_length_mm != 4.5} == {"best_2301", "best_2335"}
 
 
-def test_a_source_is_data_and_nothing_else() -> None:
+def test_the_module_of_sources_imports_only_basic_modules() -> None:
     tree = ast.parse(Path(str(source_module.__file__)).read_text(encoding="utf-8"))
     modules = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     assert modules == {"dataclasses", "itertools", "math", "typing"}
@@ -106,6 +106,6 @@ NOT_A_NUMBER = Anisotropy(TABLE.r_cm, TABLE.theta_deg, ((float("nan"), *TABLE.F[
         ({"seed_diameter_mm": 0.0}, "must lie within the capsule"),
     ],
 )
-def test_tables_of_another_kind_are_refused(changes: dict[str, object], sentence: str) -> None:
+def test_invalid_tables_are_refused(changes: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=f"source amersham_6711: .*{sentence}"):
         replace(AMERSHAM_6711, **changes)
