@@ -1,4 +1,4 @@
-"""Lines that hardly any search meets: along the voxels' faces, and with a tip outside the body."""
+"""Rare lines: along the voxels' faces, and with a tip outside the body."""
 
 import numpy as np
 import pytest
@@ -13,18 +13,18 @@ from planner.search.kernels.line import CHORD, LENGTH, LUNG, TIP
 pytestmark = pytest.mark.interpreted
 
 
-def judged(one: Patient, lines: Lines) -> tuple[np.ndarray, np.ndarray, Judged]:
-    """Verdicts and quantities of lines, and what brute force says of them. All verdicts are true."""
-    verdict, quantities = line.test_lines(one.fields, lines.point, lines.outward)
-    true = Oracle(one.chest).judge(lines)
-    sure = ~true.doubtful
-    assert (true.safe == (verdict == verdicts.SAFE))[sure].all()
-    refused = np.flatnonzero(sure & ~true.safe)
-    assert true.reasons[refused, verdict[refused]].all()
-    return verdict, quantities, true
+def judged(patient: Patient, lines: Lines) -> tuple[np.ndarray, np.ndarray, Judged]:
+    """Verdicts and quantities of lines, and the brute-force results; asserts that all verdicts agree."""
+    verdict, quantities = line.test_lines(patient.fields, lines.point, lines.outward)
+    expected = Oracle(patient.chest).judge(lines)
+    certain = ~expected.doubtful
+    assert (expected.safe == (verdict == verdicts.SAFE))[certain].all()
+    refused = np.flatnonzero(certain & ~expected.safe)
+    assert expected.reasons[refused, verdict[refused]].all()
+    return verdict, quantities, expected
 
 
-def test_every_verdict_has_a_number_of_its_own_and_a_sentence():
+def test_every_verdict_has_a_unique_number_and_a_sentence():
     numbers = [
         number for name, number in vars(verdicts).items() if name.isupper() and isinstance(number, int)
     ]
@@ -32,71 +32,80 @@ def test_every_verdict_has_a_number_of_its_own_and_a_sentence():
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize("towards", [-1.0, 1.0])
-def test_lines_along_an_axis_are_judged_as_brute_force_does(axis, towards):
-    """All over the body, most of them beside the node: at middles of voxels and off them."""
-    one = cell_patient(bones=scattered_voxels(9, 4), lungs=(((5, 2, 2), (8, 7, 7)),))
-    across = np.delete(np.arange(3), axis)
-    places = np.stack(np.meshgrid(np.arange(4.0, 30.0, 2.2), np.arange(4.0, 30.0, 2.2)), axis=-1)
-    places = places.reshape(-1, 2)
-    point, outward = np.full((len(places), 3), MIDDLE), np.zeros((len(places), 3))
-    point[:, across] = places
-    outward[:, axis] = towards
-    verdict, quantities, true = judged(one, Lines(point, outward))
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_verdicts_of_lines_along_an_axis_agree_with_brute_force(axis, sign):
+    """Lines all over the body, most of them beside the node, at voxel centres and elsewhere."""
+    patient = cell_patient(bones=scattered_voxels(9, 4), lungs=(((5, 2, 2), (8, 7, 7)),))
+    lateral_axes = np.delete(np.arange(3), axis)
+    positions = np.stack(np.meshgrid(np.arange(4.0, 30.0, 2.2), np.arange(4.0, 30.0, 2.2)), axis=-1)
+    positions = positions.reshape(-1, 2)
+    point, outward = np.full((len(positions), 3), MIDDLE), np.zeros((len(positions), 3))
+    point[:, lateral_axes] = positions
+    outward[:, axis] = sign
+    verdict, quantities, expected = judged(patient, Lines(point, outward))
     safe = verdict == verdicts.SAFE
-    assert 0 < np.count_nonzero(safe) < np.count_nonzero(true.chord == 0.0)
-    for column, wanted in ((TIP, true.tip), (LENGTH, true.length), (CHORD, true.chord), (LUNG, true.lung)):
-        assert np.abs(quantities[safe, column] - wanted[safe]).max() < TOLERANCE_MM
+    assert 0 < np.count_nonzero(safe) < np.count_nonzero(expected.chord == 0.0)
+    for column, exact in (
+        (TIP, expected.tip),
+        (LENGTH, expected.length),
+        (CHORD, expected.chord),
+        (LUNG, expected.lung),
+    ):
+        assert np.abs(quantities[safe, column] - exact[safe]).max() < TOLERANCE_MM
 
 
 def test_a_needle_whose_tip_would_lie_outside_the_body_is_refused():
-    """A part of the target lies in the air behind the body, 4 mm off: needles through it start there."""
-    one = cell_patient(nodes=(NODE, ((0, 4, 4), (1, 5, 5))))
+    """A part of the target lies in the air, 4 mm behind the body: needles through it start there."""
+    patient = cell_patient(nodes=(NODE, ((0, 4, 4), (1, 5, 5))))
     y = np.array([11.0, 13.5, 15.0, 16.5, 18.5])
     points = np.column_stack([np.zeros(5), y, np.full(5, MIDDLE)])
-    verdict, _, true = judged(one, Lines(points, np.tile([1.0, 0.0, 0.0], (5, 1))))
-    assert true.tip.tolist() == [10.0, 10.0, -2.0, -2.0, 10.0]
-    assert (verdict[true.tip < 0.0] == verdicts.TIP_OUTSIDE).all()
-    assert (verdict[true.tip > 0.0] == verdicts.SAFE).all()
+    verdict, _, expected = judged(patient, Lines(points, np.tile([1.0, 0.0, 0.0], (5, 1))))
+    assert expected.tip.tolist() == [10.0, 10.0, -2.0, -2.0, 10.0]
+    assert (verdict[expected.tip < 0.0] == verdicts.TIP_OUTSIDE).all()
+    assert (verdict[expected.tip > 0.0] == verdicts.SAFE).all()
 
 
 FIELD = (12, 9, 9)
-"""Voxels of a field of view with a trunk, a forearm away from it and a hand in the last voxels before the
-field's far end, 22..34 mm along the second axis. Air is between trunk and hand."""
+"""Voxels of a field of view with a trunk, a separate forearm, and a hand in the last voxels before the
+field's far end, 22..34 mm along the second axis. Between trunk and hand there is air."""
 TRUNK: Box = ((2, 1, 2), (7, 9, 7))
 FOREARM: Box = ((2, 8, 2), (12, 9, 7))
 HAND: Box = ((11, 6, 2), (12, 9, 7))
 NODE_IN_TRUNK: Box = ((4, 2, 3), (6, 4, 6))
 
 
-def placed(box: Box, order: list[int], side: int) -> Box:
-    """The box with its axes in another order, and the first of them turned round if `side` is low (0)."""
-    (low, *more), (high, *others) = box
+def oriented_box(box: Box, order: list[int], side: int) -> Box:
+    """The box with its axes in another order, and its first axis mirrored if `side` is low (0)."""
+    (low, *low_rest), (high, *high_rest) = box
     first, last = (low, high) if side else (FIELD[0] - high, FIELD[0] - low)
-    corners = np.array([[first, *more], [last, *others]])[:, order].tolist()
+    corners = np.array([[first, *low_rest], [last, *high_rest]])[:, order].tolist()
     return tuple(corners[0]), tuple(corners[1])
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2], [2, 1, 0]])
 @pytest.mark.parametrize("side", [0, 1])
-def test_beyond_the_field_of_view_the_body_goes_on_as_at_its_edge(order, side):
-    """Lines leave the trunk, and then the field of view through air beside the hand. Some of them meet beyond
-    it what the hand goes on as, and enter the patient again."""
-    trunk, forearm, hand, node = (placed(box, order, side) for box in (TRUNK, FOREARM, HAND, NODE_IN_TRUNK))
+def test_beyond_the_field_of_view_the_body_continues_as_at_its_edge(order, side):
+    """Lines leave the trunk, and then the field of view through air beside the hand. Some of them meet the
+    hand's continuation beyond it and enter the patient again."""
+    trunk, forearm, hand, node = (
+        oriented_box(box, order, side) for box in (TRUNK, FOREARM, HAND, NODE_IN_TRUNK)
+    )
     shape = tuple(np.array(FIELD)[order].tolist())
-    one = with_needle(cell_patient(trunk, (node,), shape=shape, limbs=(forearm, hand), hub=30.0), 60.0)
+    patient = with_needle(cell_patient(trunk, (node,), shape=shape, limbs=(forearm, hand), hub=30.0), 60.0)
     rng = np.random.default_rng(5)
     low, high = (np.array(corner) * SPACING_MM - SPACING_MM / 2 for corner in NODE_IN_TRUNK)
     points = rng.uniform(low, high, (200, 3))
     face = (FIELD[0] - 0.5) * SPACING_MM
-    through = np.column_stack([np.full(200, face), rng.uniform(6.0, 24.0, 200), rng.uniform(4.0, 28.0, 200)])
-    outward = unit(through - points)
+    face_points = np.column_stack(
+        [np.full(200, face), rng.uniform(6.0, 24.0, 200), rng.uniform(4.0, 28.0, 200)]
+    )
+    outward = unit(face_points - points)
     if side == 0:
         points[:, 0] = (FIELD[0] - 1) * SPACING_MM - points[:, 0]
         outward[:, 0] *= -1.0
-    verdict, _, true = judged(one, Lines(points[:, order], outward[:, order]))
-    again = verdict == verdicts.RE_ENTERS
-    # Beside the hand all the way to the face: what is met again lies beyond it.
-    beside = through[:, 1] < HAND[0][1] * SPACING_MM - SPACING_MM / 2
-    assert np.count_nonzero(again & beside & true.reasons[:, verdicts.RE_ENTERS]) > 10
+    verdict, _, expected = judged(patient, Lines(points[:, order], outward[:, order]))
+    re_enters = verdict == verdicts.RE_ENTERS
+    # These lines pass beside the hand up to the face, so they re-enter beyond it.
+    beside_hand = face_points[:, 1] < HAND[0][1] * SPACING_MM - SPACING_MM / 2
+    assert np.count_nonzero(re_enters & beside_hand & expected.reasons[:, verdicts.RE_ENTERS]) > 10
     assert np.count_nonzero(verdict == verdicts.SAFE) > 10

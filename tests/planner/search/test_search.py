@@ -1,4 +1,4 @@
-"""The search itself: its net, how far it reaches, when it stops, and on what its answer may not depend."""
+"""The search: its net of lines, covering radius, end and progress, and independence of threads and fields."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -56,8 +56,8 @@ from planner.search.search import SafeLines, SearchResult, _thinned, search
 
 
 @pytest.fixture(autouse=True, scope="module")
-def every_safe_line_is_kept() -> Iterator[None]:
-    """Else small cells give only the best line of their parent to choose from."""
+def keep_every_safe_line() -> Iterator[None]:
+    """Without this, small cells give only the best line of their parent."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("planner.search.search.NEIGHBOURHOOD_MM", 0.0)
         yield
@@ -67,8 +67,8 @@ def fields_of(chest: Chest) -> SearchFields:
     return search_fields(chest.scene, chest.request)
 
 
-def test_no_direction_is_farther_from_the_spread_ones_than_promised():
-    """The farthest direction is the middle of a face of their convex hull: its normal."""
+def test_the_spread_directions_keep_the_promised_covering_angle():
+    """The farthest direction is the normal of a face of their convex hull."""
     for count in (BLOCKS, *range(40, 1001, 3)):
         directions = even_directions(count)
         offset = -ConvexHull(directions).equations[:, 3]
@@ -77,56 +77,56 @@ def test_no_direction_is_farther_from_the_spread_ones_than_promised():
 
 def coordinates(b: Blocks, block: np.ndarray, lines: Lines) -> np.ndarray:
     """Where lines pierce planes A and C of their blocks: a1, a2, c1, c2."""
-    w, places = b.w[block], []
+    w, columns = b.w[block], []
     for depth in (b.depth_a, b.depth_c):
         from_centre = lines.point - b.centre
         s = (depth[block] - (from_centre * w).sum(axis=1)) / (lines.outward * w).sum(axis=1)
-        at = from_centre + s[:, None] * lines.outward
-        places += [(at * axis[block]).sum(axis=1) for axis in (b.e1, b.e2)]
-    return np.stack(places, axis=1)
+        points = from_centre + s[:, None] * lines.outward
+        columns += [(points * axis[block]).sum(axis=1) for axis in (b.e1, b.e2)]
+    return np.stack(columns, axis=1)
 
 
-def holding(cells: Cells, block: int, place: np.ndarray) -> np.ndarray:
-    """Cells of a block that hold the line of those coordinates."""
-    off = np.abs(cells.centre - place) - cells.half[:, [0, 0, 1, 1]]
-    return np.flatnonzero((cells.block == block) & (off <= 1e-9).all(axis=1))
+def cells_containing(cells: Cells, block: int, line_coordinates: np.ndarray) -> np.ndarray:
+    """Cells of a block that contain the line with these coordinates."""
+    excess = np.abs(cells.centre - line_coordinates) - cells.half[:, [0, 0, 1, 1]]
+    return np.flatnonzero((cells.block == block) & (excess <= 1e-9).all(axis=1))
 
 
 @pytest.mark.representative(4)
 @pytest.mark.parametrize("half_mm", [11.0, 4.0])
 @pytest.mark.parametrize("name", CHESTS)
-def test_every_line_through_the_target_lies_in_a_root_of_the_block_nearest_to_it(name, half_mm):
-    """At random, and through the target's corners along the directions that are farthest from all blocks."""
+def test_every_line_through_the_target_lies_in_a_root_cell_of_its_nearest_block(name, half_mm):
+    """Random lines, and lines through the target's corners in the directions farthest from all blocks."""
     chest = small_chest(name)
     corners = target_corners_B(fields_of(chest))
     b = direction_blocks(fields_of(chest), corners)
     cells = root_cells(b, corners, half_mm)
     farthest = np.tile(ConvexHull(b.w).equations[:, :3], (5, 1))
-    outer = np.array(
+    outermost = np.array(
         [corners[np.argmax(corners @ d)] for d in np.random.default_rng(2).normal(size=farthest.shape)]
     )
-    lines = concatenated([random_lines(chest, 1000, seed=1), Lines(outer, farthest)])
+    lines = concatenated([random_lines(chest, 1000, seed=1), Lines(outermost, farthest)])
     block = np.argmax(lines.outward @ b.w.T, axis=1)
-    for n, place in enumerate(coordinates(b, block, lines)):
-        assert len(holding(cells, block[n], place))
+    for n, line_coordinates in enumerate(coordinates(b, block, lines)):
+        assert len(cells_containing(cells, block[n], line_coordinates))
 
 
-def test_plane_c_lies_just_beyond_the_skin_whatever_the_voxels_sizes():
-    """A ball of a body of 35 mm about a node: its skin is as deep in every direction, to a step of the rays
-    that look for it and half a voxel's diagonal."""
+def test_plane_c_lies_just_beyond_the_skin_for_any_voxel_size():
+    """A ball-shaped body of 35 mm around a node: the skin is equally deep in every direction, within a step
+    of the search rays and half a voxel's diagonal."""
     grid = grid_of((42, 28, 20), (2.0, 3.0, 4.0))
     middle = np.array([20, 13, 10]) * grid.spacing_mm
     masks = {
         "body": (Role.SKIN, ellipsoid(grid, middle, (35.0, 35.0, 35.0))),
         "node": (Role.TARGET, ellipsoid(grid, middle, (5.0, 5.0, 5.0))),
     }
-    one = fields_of(without_table(posed(grid, masks, Request())))
-    b = direction_blocks(one, target_corners_B(one))
+    fields = fields_of(without_table(posed(grid, masks, Request())))
+    b = direction_blocks(fields, target_corners_B(fields))
     half_diagonal = 0.5 * float(np.linalg.norm(grid.spacing_mm))
     assert np.abs(b.depth_c - 35.0 - SKIN_MARGIN_MM).max() <= half_diagonal + 2.0
 
 
-def test_a_cell_is_the_lines_between_two_squares_and_its_centre_line_is_the_middle_one():
+def test_the_centre_line_of_a_cell_has_the_cells_centre_coordinates():
     chest = small_chest("oblique")
     corners = target_corners_B(fields_of(chest))
     b = direction_blocks(fields_of(chest), corners)
@@ -149,19 +149,21 @@ def test_children_tile_their_parent(per_parent):
     )
     cells = child_cells(parents, np.arange(2 * per_parent), per_parent, np.ones((2 * per_parent, 3)))
     for parent in range(2):
-        own = cells.take(slice(parent * per_parent, (parent + 1) * per_parent))
-        assert (own.block == parents.block[parent]).all()
-        sides, side = parents.half[parent, [0, 0, 1, 1]], own.half[:, [0, 0, 1, 1]]
+        children = cells.take(slice(parent * per_parent, (parent + 1) * per_parent))
+        assert (children.block == parents.block[parent]).all()
+        sides, side = parents.half[parent, [0, 0, 1, 1]], children.half[:, [0, 0, 1, 1]]
         assert np.isclose(side.prod(axis=1).sum(), sides.prod())
-        assert (np.abs(own.centre - parents.centre[parent]) + side <= sides + 1e-12).all()
-        for place in parents.centre[parent] + rng.uniform(-1, 1, (200, 4)) * sides:
-            assert len(holding(own, own.block[0], place)) == 1
-        # QUARTERS leave plane A whole: what is too wide there is halved no more.
-        assert (own.half[:, 0] == parents.half[parent, 0] * (1.0 if per_parent == QUARTERS else 0.5)).all()
+        assert (np.abs(children.centre - parents.centre[parent]) + side <= sides + 1e-12).all()
+        for line_coordinates in parents.centre[parent] + rng.uniform(-1, 1, (200, 4)) * sides:
+            assert len(cells_containing(children, children.block[0], line_coordinates)) == 1
+        # QUARTERS do not divide plane A.
+        assert (
+            children.half[:, 0] == parents.half[parent, 0] * (1.0 if per_parent == QUARTERS else 0.5)
+        ).all()
 
 
 def open_chest(half_node: int) -> Chest:
-    """A box of a body, 40 x 36 x 32 mm, with a box of a node in the middle and nothing in the way: all lines
+    """A box-shaped body, 40 x 36 x 32 mm, with a box-shaped node in the middle and no obstacles: all lines
     through the node are safe."""
     grid = grid_of((64, 60, 56))
     middle = np.array(grid.shape) // 2
@@ -173,109 +175,111 @@ def open_chest(half_node: int) -> Chest:
     return without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=80.0), pose=pose)))
 
 
-def covered(chest: Chest, done: SearchResult, half_node: float) -> float:
-    """The largest distance from a tested line among lines that stay in the node when displaced by the radius
-    reached: some at random, some as far from found ones as the corners of cells."""
+def largest_gap_mm(chest: Chest, result: SearchResult, half_node: float) -> float:
+    """The largest distance from the nearest safe line, among lines that stay in the node when displaced by
+    the reached radius: random lines, and lines as far from found ones as the corners of cells."""
     rng = np.random.default_rng(3)
     middle = np.array(chest.scene.grid.shape) // 2 - 0.5
-    off = half_node - done.radius_mm
-    at_random = Lines(middle + rng.uniform(-off, off, (60, 3)), unit(rng.normal(size=(60, 3))))
-    some = done.lines.take(rng.integers(len(done.lines), size=200))
-    block = np.argmax(some.outward_B @ done.blocks.w.T, axis=1)
-    place = coordinates(done.blocks, block, Lines(some.point_B, some.outward_B))
-    place += rng.choice([-1.0, 1.0], place.shape) * done.radius_mm / np.sqrt(2.0)
-    at_corner = Lines(*lines_of(done.blocks, Cells(block, place, np.zeros((200, 2)), np.zeros((200, 3)))))
+    reach_mm = half_node - result.radius_mm
+    at_random = Lines(middle + rng.uniform(-reach_mm, reach_mm, (60, 3)), unit(rng.normal(size=(60, 3))))
+    net_lines = result.lines.take(rng.integers(len(result.lines), size=200))
+    block = np.argmax(net_lines.outward_B @ result.blocks.w.T, axis=1)
+    line_coordinates = coordinates(result.blocks, block, Lines(net_lines.point_B, net_lines.outward_B))
+    line_coordinates += rng.choice([-1.0, 1.0], line_coordinates.shape) * result.radius_mm / np.sqrt(2.0)
+    at_corner = Lines(
+        *lines_of(result.blocks, Cells(block, line_coordinates, np.zeros((200, 2)), np.zeros((200, 3))))
+    )
     lines = concatenated([at_random, at_corner])
     from_middle = lines.point - middle
-    passing = from_middle - (from_middle * lines.outward).sum(axis=1)[:, None] * lines.outward
-    lines = lines.take(np.abs(passing).max(axis=1) <= off)
+    offset_mm = from_middle - (from_middle * lines.outward).sum(axis=1)[:, None] * lines.outward
+    lines = lines.take(np.abs(offset_mm).max(axis=1) <= reach_mm)
     verdict, quantities = line.test_lines(fields_of(chest), lines.point, lines.outward)
     assert (verdict == SAFE).all()
     needles = needles_of(SafeLines(lines.point, lines.outward, quantities))
-    return float(to_nearest(needles, done.lines, 1.5 * done.radius_mm).max())
+    return float(to_nearest(needles, result.lines, 1.5 * result.radius_mm).max())
 
 
-def test_the_covering_radius_is_kept_and_nearly_reached():
+def test_the_covering_radius_is_correct_and_nearly_tight():
     chest = open_chest(3)
     result = search(fields_of(chest), 1.0, always)
     assert result.complete
-    assert 0.8 < covered(chest, result, 3.0) <= result.radius_mm <= 1.0
+    assert 0.8 < largest_gap_mm(chest, result, 3.0) <= result.radius_mm <= 1.0
 
 
 @pytest.mark.parametrize("radius_mm", [0.9, 1.1, 1.3, 1.7, 2.3, 3.3, 7.0, 9.0])
-def test_a_search_that_is_let_run_reaches_any_radius_asked(radius_mm):
+def test_a_complete_search_reaches_the_requested_radius(radius_mm):
     result = search(fields_of(small_chest("plain")), radius_mm, always)
     assert result.complete
     assert result.radius_mm <= radius_mm
 
 
-class Until:
-    """Answers that the search may go on, a number of times."""
+class StopAfter:
+    """A progress callback that stops the search after a number of calls."""
 
-    def __init__(self, times: int) -> None:
-        self.times = times
-        self.asked: list[Progress] = []
+    def __init__(self, max_calls: int) -> None:
+        self.max_calls = max_calls
+        self.calls: list[Progress] = []
 
     def __call__(self, progress: Progress) -> bool:
-        self.asked.append(progress)
-        return len(self.asked) <= self.times
+        self.calls.append(progress)
+        return len(self.calls) <= self.max_calls
 
 
-@pytest.mark.parametrize("times", [0, 3, 12, 30])
-def test_a_search_cut_short_returns_what_it_found_and_covers_what_it_says(monkeypatch, times):
+@pytest.mark.parametrize("max_calls", [0, 3, 12, 30])
+def test_a_stopped_search_returns_its_lines_and_a_correct_radius(monkeypatch, max_calls):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 400)
     chest = open_chest(10)
-    result = search(fields_of(chest), 1.0, Until(times))
+    result = search(fields_of(chest), 1.0, StopAfter(max_calls))
     assert not result.complete
     assert 1.0 < result.radius_mm < np.inf
     assert len(result.lines) > 0
-    assert covered(chest, result, 10.0) <= result.radius_mm
+    assert largest_gap_mm(chest, result, 10.0) <= result.radius_mm
 
 
 def test_the_first_level_always_completes(monkeypatch):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 50)
-    until = Until(0)
-    result = search(fields_of(open_chest(3)), 4.0, until)
-    assert {p.text for p in until.asked} == {"covering radius 8 mm"}
-    assert len(until.asked) > 9
-    # Of two levels the second is taken for twice as long.
-    assert until.asked[-1].fraction == pytest.approx(1 / 3)
+    callback = StopAfter(0)
+    result = search(fields_of(open_chest(3)), 4.0, callback)
+    assert {p.text for p in callback.calls} == {"covering radius 8 mm"}
+    assert len(callback.calls) > 9
+    # Of two levels, the second counts as twice as long.
+    assert callback.calls[-1].fraction == pytest.approx(1 / 3)
     assert not result.complete
     assert result.radius_mm < np.inf
 
 
 @pytest.mark.parametrize("name", CHESTS)
-def test_a_no_after_the_first_level_is_the_last_that_is_asked(name):
-    until = Until(1)
-    result = search(fields_of(small_chest(name)), 1.0, until)
-    assert len(until.asked) == 2
+def test_a_search_stopped_after_the_first_level_calls_no_more(name):
+    callback = StopAfter(1)
+    result = search(fields_of(small_chest(name)), 1.0, callback)
+    assert len(callback.calls) == 2
     assert not result.complete
 
 
-def test_a_search_that_runs_out_of_levels_covers_what_it_says(monkeypatch):
-    """Cells that reach far beyond their plane C need the extra levels to cover the radius asked for."""
+def test_a_search_out_of_levels_states_a_correct_radius(monkeypatch):
+    """Cells that reach far beyond their plane C need the extra levels to cover the requested radius."""
     chest = open_chest(3)
     assert search(fields_of(chest), 2.0, always).complete
     monkeypatch.setattr("planner.search.search.EXTRA_LEVELS", 0)
     result = search(fields_of(chest), 2.0, always)
     assert not result.complete
-    assert covered(chest, result, 3.0) <= result.radius_mm
+    assert largest_gap_mm(chest, result, 3.0) <= result.radius_mm
     assert 2.0 < result.radius_mm < 4.0
 
 
-def test_progress_tells_how_far_the_whole_search_has_come(monkeypatch):
+def test_progress_is_the_fraction_of_the_whole_search(monkeypatch):
     monkeypatch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
-    until = Until(10**6)
-    search(fields_of(small_chest("plain")), 4.0, until)
-    assert {p.phase for p in until.asked} == {Phase.SEARCH}
-    levels = list(dict.fromkeys(p.text for p in until.asked))
+    callback = StopAfter(10**6)
+    search(fields_of(small_chest("plain")), 4.0, callback)
+    assert {p.phase for p in callback.calls} == {Phase.SEARCH}
+    levels = list(dict.fromkeys(p.text for p in callback.calls))
     assert levels == ["covering radius 8 mm", "covering radius 4 mm"]
-    fractions = [p.fraction for p in until.asked]
+    fractions = [p.fraction for p in callback.calls]
     assert fractions == sorted(fractions) and len(set(fractions)) > len(levels)
     assert fractions[0] > 0.0 and fractions[-1] == 1.0
 
 
-def test_a_search_that_is_cancelled_gives_nothing():
+def test_a_cancelled_search_raises():
     def cancel(progress: Progress) -> bool:
         raise Cancelled
 
@@ -284,14 +288,14 @@ def test_a_search_that_is_cancelled_gives_nothing():
 
 
 def bytes_of(value: object) -> bytes:
-    """All of a record of arrays and numbers."""
+    """All bytes of a record of arrays and numbers."""
     if is_dataclass(value):
         return b"|".join(bytes_of(getattr(value, field.name)) for field in dataclasses.fields(value))
     return value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
 
 
 @pytest.mark.parametrize("name", CHESTS)
-def test_the_same_is_found_on_one_thread_or_many(monkeypatch, name):
+def test_one_thread_and_many_find_the_same(monkeypatch, name):
     results = set()
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("SEEDPATH_THREADS", threads)
@@ -300,7 +304,7 @@ def test_the_same_is_found_on_one_thread_or_many(monkeypatch, name):
 
 
 def rows(*columns: np.ndarray) -> set[bytes]:
-    """Each row's numbers, exactly."""
+    """The exact bytes of each row."""
     return {row.tobytes() for row in np.concatenate(columns, axis=1, dtype=float)}
 
 
@@ -308,8 +312,8 @@ NUMBERS = [TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]
 
 
 @pytest.mark.parametrize("name", ["plain", "oblique", "cut"])
-def test_no_found_line_depends_on_a_fields_resolution(name):
-    """In these chests every cell ends at the same level, so that the same lines are tested last."""
+def test_found_lines_are_independent_of_the_field_resolution(name):
+    """In these chests, every cell ends at the same level, so the same lines are tested last."""
     chest = small_chest(name)
     results = []
     for resolution in (0.7, 1.0, 2.0):
@@ -321,7 +325,7 @@ def test_no_found_line_depends_on_a_fields_resolution(name):
 
 
 @pytest.mark.parametrize("name", CHESTS)
-def test_no_verdict_depends_on_a_fields_resolution(name):
+def test_verdicts_are_independent_of_the_field_resolution(name):
     chest = small_chest(name)
     lines = random_lines(chest, 20_000, seed=5)
     results = []
@@ -333,8 +337,8 @@ def test_no_verdict_depends_on_a_fields_resolution(name):
     assert results[0] == results[1] == results[2]
 
 
-def assert_measured_alike(chest: Chest) -> None:
-    """What the search says of its lines is what a measured path says, from the voxels in another walk."""
+def assert_search_agrees_with_measuring(chest: Chest) -> None:
+    """The search's quantities of its lines agree with measured paths, which walk the voxels differently."""
     lines = search(fields_of(chest), 4.0, always).lines
     lines = lines.take(np.random.default_rng(6).integers(len(lines), size=60))
     measurer, grid = Measurer(chest.scene, chest.request.needle_assembly), chest.scene.grid
@@ -342,44 +346,47 @@ def assert_measured_alike(chest: Chest) -> None:
     for n in range(len(lines)):
         path = measurer.measure(points[n], outward[n])
         assert path is not None
-        said = lines.quantities[n, [LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]]
+        found = lines.quantities[n, [LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]]
         measured = [path.length_mm, path.target_chord_mm, path.lung_length_mm]
-        assert said == pytest.approx([*measured, path.pleural_punctures, path.fissures_crossed], abs=1e-4)
+        assert found == pytest.approx([*measured, path.pleural_punctures, path.fissures_crossed], abs=1e-4)
 
 
 @pytest.mark.parametrize("name", CHESTS)
-def test_what_the_search_says_of_a_line_is_what_measuring_says(name):
-    assert_measured_alike(small_chest(name))
+def test_quantities_of_found_lines_agree_with_measuring(name):
+    assert_search_agrees_with_measuring(small_chest(name))
 
 
 def test_search_and_measuring_count_the_same_fissures_where_lobes_overlap():
     """The second of three lobes overlaps the others, which share a layer of labels."""
     chest = small_chest("plain")
     masks = masks_of(chest)
-    grown = ellipsoid(chest.scene.grid, np.add(MIDDLE_B, (3, 0, 0)), (16, 14, 15)) & ~masks["node"][1]
+    overlapping = ellipsoid(chest.scene.grid, np.add(MIDDLE_B, (3, 0, 0)), (16, 14, 15)) & ~masks["node"][1]
     first = {name: masks.pop(name) for name in ("body", "lung_upper_lobe_left")}
-    assert_measured_alike(
+    assert_search_agrees_with_measuring(
         posed(
             chest.scene.grid,
-            {**first, "lung_middle_lobe_right": (Role.LUNG, grown), **masks},
+            {**first, "lung_middle_lobe_right": (Role.LUNG, overlapping), **masks},
             chest.request,
         )
     )
 
 
-def in_lung(corridor: bool = False, length: float = 80.0) -> Chest:
-    """A node of 6 mm in the middle of lung, which is 14, 18 and 16 mm thick beside it, in a wall of 6 mm. A
-    corridor may lead from it to the front, 4 mm wide to either side of the middle."""
+def chest_in_lung(corridor: bool = False, length: float = 80.0) -> Chest:
+    """A node of 6 mm in the middle of lung, which is 14, 18 and 16 mm thick beside it, in a wall of 6 mm.
+    Optionally, a corridor without lung leads to the front, 4 mm wide on either side of the middle."""
     grid = grid_of((70, 78, 74))
     middle = np.array(grid.shape) // 2
 
     def around(*half: int) -> np.ndarray:
         return box_mask(grid.shape, (tuple(middle - half), tuple(middle + half)))
 
-    way = box_mask(grid.shape, ((31, 0, 33), (39, 39, 41)))
+    corridor_mask = box_mask(grid.shape, ((31, 0, 33), (39, 39, 41)))
     masks = {
         "body": (Role.SKIN, around(23, 27, 25)),
-        "lung_upper_lobe_left": (Role.LUNG, around(17, 21, 19) & ~way if corridor else around(17, 21, 19)),
+        "lung_upper_lobe_left": (
+            Role.LUNG,
+            around(17, 21, 19) & ~corridor_mask if corridor else around(17, 21, 19),
+        ),
         "node": (Role.TARGET, around(3, 3, 3)),
     }
     pose = PoseRequest(bore_diameter_mm=2000.0)
@@ -387,39 +394,39 @@ def in_lung(corridor: bool = False, length: float = 80.0) -> Chest:
 
 
 @pytest.mark.parametrize("radius_mm", [2.0, 1.0])
-def test_a_node_in_a_box_of_lung_is_reached_through_its_thinnest_side(radius_mm):
-    """No way out crosses less than 14 mm; the one straight out of the middle is 26 mm long from tip to skin,
-    and displaced by most it leans by twice the radius."""
-    chest = in_lung()
+def test_a_node_in_lung_is_reached_through_the_thinnest_side(radius_mm):
+    """Every path crosses at least 14 mm of lung. The straight one from the middle is 26 mm long from tip to
+    skin; the largest displacement tilts it by twice the radius."""
+    chest = chest_in_lung()
     result = search(fields_of(chest), radius_mm, always)
-    least = result.lines.quantities[:, LUNG].min()
+    least_lung_mm = result.lines.quantities[:, LUNG].min()
     assert result.complete
-    assert 14.0 - 1e-5 <= least <= 14.0 * np.hypot(1.0, 2.0 * radius_mm / 26.0)
+    assert 14.0 - 1e-5 <= least_lung_mm <= 14.0 * np.hypot(1.0, 2.0 * radius_mm / 26.0)
     bound = lung_bound_mm(fields_of(chest), result.blocks, result.alive)
     assert 0.0 <= bound <= 14.0
     assert bound > 0.0 or radius_mm > 1.0
 
 
 def test_a_corridor_without_lung_is_found():
-    result = search(fields_of(in_lung(corridor=True)), 2.0, always)
-    free = result.lines.quantities[:, LUNG] == 0.0
+    result = search(fields_of(chest_in_lung(corridor=True)), 2.0, always)
+    without_lung = result.lines.quantities[:, LUNG] == 0.0
     assert result.complete
-    assert free.any()
-    assert (result.lines.outward_B[free, 1] < -0.9).all()
+    assert without_lung.any()
+    assert (result.lines.outward_B[without_lung, 1] < -0.9).all()
     assert (result.lines.quantities[result.lines.outward_B[:, 1] > 0.0, LUNG] > 10.0).all()
-    assert lung_bound_mm(fields_of(in_lung(corridor=True)), result.blocks, result.alive) == 0.0
+    assert lung_bound_mm(fields_of(chest_in_lung(corridor=True)), result.blocks, result.alive) == 0.0
 
 
-def test_a_needle_shorter_than_any_way_to_the_skin_is_shown_to_reach_nothing():
+def test_a_needle_shorter_than_every_path_finds_no_line():
     """The skin is 20, 24 and 22 mm from the node's sides."""
-    short = search(fields_of(in_lung(length=19.9)), 2.0, always)
+    short = search(fields_of(chest_in_lung(length=19.9)), 2.0, always)
     assert short.complete
     assert len(short.lines) == 0
-    assert len(search(fields_of(in_lung(length=40.0)), 2.0, always).lines) > 0
+    assert len(search(fields_of(chest_in_lung(length=40.0)), 2.0, always).lines) > 0
 
 
-def test_a_body_that_nearly_fills_the_field_of_view_is_searched_to_the_radius_asked():
-    """A millimetre of air around a box of a body, and a needle that reaches far beyond it."""
+def test_a_body_that_nearly_fills_the_field_of_view_is_searched_completely():
+    """A millimetre of air around a box-shaped body, and a needle that reaches far beyond it."""
     grid = grid_of((46, 42, 38))
     masks = {
         "body": (Role.SKIN, box_mask(grid.shape, ((1, 1, 1), (45, 41, 37)))),
@@ -427,14 +434,14 @@ def test_a_body_that_nearly_fills_the_field_of_view_is_searched_to_the_radius_as
     }
     pose = PoseRequest(bore_diameter_mm=2000.0)
     chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=60.0), pose=pose)))
-    # Cells that only multiply would go on for hours: that is stopped here, and is then not complete.
-    result = search(fields_of(chest), 4.0, Until(12))
+    # If cells multiplied without end, the callback would stop the search, which is then not complete.
+    result = search(fields_of(chest), 4.0, StopAfter(12))
     assert result.complete
     assert result.radius_mm <= 4.0
 
 
 @pytest.mark.parametrize("radius_mm", [4.0, 2.0])
-def test_a_narrow_fold_before_a_thick_part_of_the_body_is_searched_to_the_radius_asked(radius_mm):
+def test_a_narrow_fold_in_front_of_a_thick_body_part_is_searched_completely(radius_mm):
     """A node near the skin; 3 mm beyond the skin an arm of 30 mm that the body includes."""
     grid = grid_of((95, 50, 44))
     chest_wall = ((8, 8, 8), (50, 42, 36))
@@ -447,14 +454,14 @@ def test_a_narrow_fold_before_a_thick_part_of_the_body_is_searched_to_the_radius
     }
     pose = PoseRequest(bore_diameter_mm=2000.0)
     chest = without_table(posed(grid, masks, Request(needle=Needle(max_length_mm=80.0), pose=pose)))
-    result = search(fields_of(chest), radius_mm, Until(40))
+    result = search(fields_of(chest), radius_mm, StopAfter(40))
     assert result.complete
     assert result.radius_mm <= radius_mm
 
 
 @pytest.mark.interpreted
-def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers(monkeypatch):
-    """With as few blocks as the promise of their directions allows."""
+def test_a_tiny_search_finds_safe_lines_with_correct_quantities(monkeypatch):
+    """The search uses the smallest number of blocks that covers all directions."""
     monkeypatch.setattr("planner.search.line_net.BLOCKS", 40)
     grid = grid_of((14, 13, 12), (3.0, 3.0, 3.0))
     masks = {
@@ -475,32 +482,32 @@ def test_a_tiny_search_finds_safe_lines_and_tells_their_numbers(monkeypatch):
     assert np.allclose(quantities[:, NUMBERS], result.lines.quantities[:, NUMBERS], atol=1e-4)
 
 
-def test_small_cells_give_the_best_line_of_each_parent_and_lose_no_least_lung(
+def test_small_cells_give_the_best_line_of_each_parent_and_keep_the_least_lung(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chest = small_chest("cut")
-    every = search(fields_of(chest), 1.0, always)
+    all_results = search(fields_of(chest), 1.0, always)
     monkeypatch.setattr("planner.search.search.NEIGHBOURHOOD_MM", 2.0)
     best = search(fields_of(chest), 1.0, always)
-    assert len(every.lines) == every.safe_lines == best.safe_lines > 2 * len(best.lines) > 0
-    assert best.lines.quantities[:, LUNG].min() == every.lines.quantities[:, LUNG].min()
-    assert (best.lines_tested, best.radius_mm) == (every.lines_tested, every.radius_mm)
-    kept = {row.tobytes() for row in every.lines.point_B}
-    assert {row.tobytes() for row in best.lines.point_B} <= kept
+    assert len(all_results.lines) == all_results.safe_lines == best.safe_lines > 2 * len(best.lines) > 0
+    assert best.lines.quantities[:, LUNG].min() == all_results.lines.quantities[:, LUNG].min()
+    assert (best.lines_tested, best.radius_mm) == (all_results.lines_tested, all_results.radius_mm)
+    all_points = {row.tobytes() for row in all_results.lines.point_B}
+    assert {row.tobytes() for row in best.lines.point_B} <= all_points
 
 
-def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhood(
+def test_too_many_safe_lines_are_thinned_to_the_least_lung_of_each_neighbourhood(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One fewer is allowed than there are, so that they are thinned once, at the last level: places are told
-    apart by a millimetre, directions by a hundredth."""
+    """One line fewer is allowed than there are, so they are thinned once, at the last level. Neighbourhoods
+    are a millimetre in position and a hundredth in direction."""
     chest = small_chest("cut")
-    every = search(fields_of(chest), 1.0, always)
-    monkeypatch.setattr("planner.search.search.MAX_LINES", len(every.lines) - 1)
-    few = search(fields_of(chest), 1.0, always)
-    least: dict[tuple[int, ...], float] = {}
-    assert 0 < len(few.lines) < len(every.lines) - 1000
-    assert (few.safe_lines, few.lines_tested) == (every.safe_lines, every.lines_tested)
+    all_results = search(fields_of(chest), 1.0, always)
+    monkeypatch.setattr("planner.search.search.MAX_LINES", len(all_results.lines) - 1)
+    thinned = search(fields_of(chest), 1.0, always)
+    least_lung_mm: dict[tuple[int, ...], float] = {}
+    assert 0 < len(thinned.lines) < len(all_results.lines) - 1000
+    assert (thinned.safe_lines, thinned.lines_tested) == (all_results.safe_lines, all_results.lines_tested)
 
     def neighbourhoods(lines: SafeLines) -> list[tuple[int, ...]]:
         return [
@@ -508,17 +515,19 @@ def test_of_too_many_safe_lines_the_one_of_least_lung_stays_in_each_neighbourhoo
             for point, outward in zip(lines.point_B.tolist(), lines.outward_B, strict=True)
         ]
 
-    for key, lung in zip(neighbourhoods(every.lines), every.lines.quantities[:, LUNG], strict=True):
-        least[key] = min(lung, least.get(key, np.inf))
-    kept = neighbourhoods(few.lines)
-    assert len(kept) == len(set(kept)) == len(least)
-    assert [least[key] for key in kept] == few.lines.quantities[:, LUNG].tolist()
-    lines = rows(every.lines.point_B, every.lines.outward_B, every.lines.quantities)
-    assert rows(few.lines.point_B, few.lines.outward_B, few.lines.quantities) <= lines
+    for key, lung in zip(
+        neighbourhoods(all_results.lines), all_results.lines.quantities[:, LUNG], strict=True
+    ):
+        least_lung_mm[key] = min(lung, least_lung_mm.get(key, np.inf))
+    keys = neighbourhoods(thinned.lines)
+    assert len(keys) == len(set(keys)) == len(least_lung_mm)
+    assert [least_lung_mm[key] for key in keys] == thinned.lines.quantities[:, LUNG].tolist()
+    lines = rows(all_results.lines.point_B, all_results.lines.outward_B, all_results.lines.quantities)
+    assert rows(thinned.lines.point_B, thinned.lines.outward_B, thinned.lines.quantities) <= lines
 
 
-def some_lines(count: int, seed: int) -> SafeLines:
-    """Lines close together, with lung of few lengths, so that some are equal."""
+def random_safe_lines(count: int, seed: int) -> SafeLines:
+    """Lines close together with few different lung lengths, so that some are equal."""
     rng = np.random.default_rng(seed)
     quantities = np.zeros((count, QUANTITIES))
     quantities[:, LUNG] = rng.integers(0, 4, count)
@@ -529,44 +538,49 @@ def some_lines(count: int, seed: int) -> SafeLines:
     )
 
 
-@pytest.mark.parametrize("apart_mm", [1.0, 2.5, 8.0])
+@pytest.mark.parametrize("neighbourhood_mm", [1.0, 2.5, 8.0])
 @pytest.mark.parametrize("parts", [1, 3])
-def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(monkeypatch, apart_mm, parts) -> None:
-    lines = some_lines(600, parts)
-    split = [lines.take(slice(n * 600 // parts, (n + 1) * 600 // parts)) for n in range(parts)]
+def test_thinning_keeps_the_first_of_least_lung_in_each_neighbourhood(
+    monkeypatch, neighbourhood_mm, parts
+) -> None:
+    lines = random_safe_lines(600, parts)
+    batches = [lines.take(slice(n * 600 // parts, (n + 1) * 600 // parts)) for n in range(parts)]
     monkeypatch.setattr("planner.search.search.MAX_LINES", 599)
     best: dict[tuple[float, ...], int] = {}
     for n in range(600):
-        place = (*np.rint(lines.point_B[n] / apart_mm), *np.rint(lines.outward_B[n] * 100.0 / apart_mm))
-        if place not in best or lines.quantities[n, LUNG] < lines.quantities[best[place], LUNG]:
-            best[place] = n
+        key = (
+            *np.rint(lines.point_B[n] / neighbourhood_mm),
+            *np.rint(lines.outward_B[n] * 100.0 / neighbourhood_mm),
+        )
+        if key not in best or lines.quantities[n, LUNG] < lines.quantities[best[key], LUNG]:
+            best[key] = n
     assert 5 < len(best) < 600
-    [few] = _thinned(split, apart_mm)
-    assert few.quantities[:, TIP].tolist() == sorted(best.values())
-    assert np.array_equal(few.point_B, lines.point_B[sorted(best.values())])
+    [thinned] = _thinned(batches, neighbourhood_mm)
+    assert thinned.quantities[:, TIP].tolist() == sorted(best.values())
+    assert np.array_equal(thinned.point_B, lines.point_B[sorted(best.values())])
 
 
-def test_as_many_lines_as_are_kept_are_not_thinned(monkeypatch) -> None:
-    parts = [some_lines(20, 1), some_lines(30, 2)]
+def test_lines_up_to_the_limit_are_not_thinned(monkeypatch) -> None:
+    parts = [random_safe_lines(20, 1), random_safe_lines(30, 2)]
     monkeypatch.setattr("planner.search.search.MAX_LINES", 50)
     assert _thinned(parts, 1.0) is parts
     monkeypatch.setattr("planner.search.search.MAX_LINES", 49)
     assert sum(map(len, _thinned(parts, 1000.0))) == 1
 
 
-def test_each_level_is_thinned_to_its_own_radius_and_never_below_a_millimetre(monkeypatch) -> None:
-    asked: list[float] = []
+def test_each_level_is_thinned_to_its_own_radius(monkeypatch) -> None:
+    neighbourhoods_mm: list[float] = []
 
-    def noted(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
-        asked.append(neighbourhood_mm)
+    def recorded(parts: list[SafeLines], neighbourhood_mm: float) -> list[SafeLines]:
+        neighbourhoods_mm.append(neighbourhood_mm)
         return _thinned(parts, neighbourhood_mm)
 
-    monkeypatch.setattr("planner.search.search._thinned", noted)
+    monkeypatch.setattr("planner.search.search._thinned", recorded)
     search(fields_of(small_chest("plain")), 4.0, always)
-    assert asked[:2] == [8.0, 4.0]
+    assert neighbourhoods_mm[:2] == [8.0, 4.0]
 
 
-def test_a_search_that_leaves_too_many_cells_ends_early_and_says_how_far_it_got(
+def test_a_search_with_too_many_cells_ends_early_with_a_larger_radius(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fields = fields_of(small_chest("plain"))
