@@ -1,4 +1,4 @@
-"""How far clearance looks: what lies within reach is found and what lies beyond it is not, to a nanometre."""
+"""The reach of clearance: obstacles within it are found and those beyond are not, to a nanometre."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,9 @@ NANOMETRE = 1e-6
 
 @pytest.mark.interpreted
 @pytest.mark.parametrize("k", [3, 36])
-def test_a_box_a_hair_beyond_the_reach_is_not_found_and_one_a_hair_within_is(k):
-    """Voxels of any size, ahead of the needle's tip. Reaches end on a face of the box, where rounding alone
-    says whether its slab is looked at."""
+def test_the_reach_is_exact_for_a_box_ahead_of_the_needle(k):
+    """Voxels of any size, ahead of the needle's tip. Reaches end on a face of the box, where only rounding
+    decides whether its slab is searched."""
     rng = np.random.default_rng(1)
     for _ in range(100):
         height = float(rng.uniform(0.7, 4.0))
@@ -28,24 +28,27 @@ def test_a_box_a_hair_beyond_the_reach_is_not_found_and_one_a_hair_within_is(k):
         tip = np.array([2.2, 1.3, face - rng.uniform(0.1, min(5.9, face))])
         gap = face - tip[2]
         behind = tip - np.array([0.3, 0.2, 1.0])
-        for beyond in (1e-9, 0.5 * NANOMETRE):
-            assert bone.nearest(behind, tip, gap - beyond) == (np.inf, "")
+        for excess_mm in (1e-9, 0.5 * NANOMETRE):
+            assert bone.nearest(behind, tip, gap - excess_mm) == (np.inf, "")
         assert bone.nearest(behind, tip, gap + NANOMETRE) == (pytest.approx(gap, abs=1e-9), "bone")
 
 
 @pytest.mark.interpreted
-def test_a_box_beside_a_slanting_needle_is_found_from_its_very_distance_on():
-    """One voxel of any shape, at any side of a needle that slants across slabs. The distance is another
-    program's, by halving."""
+def test_the_reach_is_exact_for_a_box_beside_an_oblique_needle():
+    """One voxel of any shape, on any side of a needle that crosses slabs obliquely. The reference distance is
+    by bisection."""
     rng = np.random.default_rng(2)
-    shape, at = (11, 11, 11), np.array([5, 5, 5])
+    shape, voxel = (11, 11, 11), np.array([5, 5, 5])
     for _ in range(120):
         grid = grid_of(shape, tuple(rng.uniform(0.7, 5.0, 3)))
-        low, high = (at - 0.5) * grid.spacing_mm, (at + 0.5) * grid.spacing_mm
-        mask = mask_from_bool(box_mask(shape, (at, at + 1)))
+        low, high = (voxel - 0.5) * grid.spacing_mm, (voxel + 0.5) * grid.spacing_mm
+        mask = mask_from_bool(box_mask(shape, (voxel, voxel + 1)))
         bone = Obstacles([Structure("bone", mask, Role.FORBIDDEN)], grid)
-        one, two = (rng.uniform(grid.lower_B, grid.upper_B) for _ in range(2))
-        away = float(segment_distance(one[None], two[None], low[None], high[None])[0])
-        if away > NANOMETRE:
-            assert bone.nearest(one, two, away - NANOMETRE) == (np.inf, "")
-            assert bone.nearest(one, two, away + NANOMETRE) == (pytest.approx(away, abs=1e-9), "bone")
+        start, end = (rng.uniform(grid.lower_B, grid.upper_B) for _ in range(2))
+        distance_mm = float(segment_distance(start[None], end[None], low[None], high[None])[0])
+        if distance_mm > NANOMETRE:
+            assert bone.nearest(start, end, distance_mm - NANOMETRE) == (np.inf, "")
+            assert bone.nearest(start, end, distance_mm + NANOMETRE) == (
+                pytest.approx(distance_mm, abs=1e-9),
+                "bone",
+            )

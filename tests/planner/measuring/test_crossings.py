@@ -1,4 +1,4 @@
-"""Crossings: the walk against each voxel's own slabs, and what a path's list of structures says."""
+"""Crossings: the walk compared with each voxel's slabs, and a path's list of structures."""
 
 from dataclasses import replace
 
@@ -26,12 +26,12 @@ def slab_intervals(labels: np.ndarray, spacing: np.ndarray, start: np.ndarray, d
     """Each voxel's own interval on the line, by three slabs: [(from, to, label)], in order."""
     index = np.argwhere(np.ones(labels.shape, bool))
     with np.errstate(divide="ignore", invalid="ignore"):
-        one = ((index - 0.5) * spacing - start) / d
-        two = ((index + 0.5) * spacing - start) / d
-    first = np.fmax.reduce(np.fmin(one, two), axis=1).clip(0, length)
-    last = np.fmin.reduce(np.fmax(one, two), axis=1).clip(0, length)
-    met = np.flatnonzero(last - first > 1e-9)
-    return sorted((first[n], last[n], int(labels[tuple(index[n])])) for n in met)
+        at_lower = ((index - 0.5) * spacing - start) / d
+        at_upper = ((index + 0.5) * spacing - start) / d
+    first = np.fmax.reduce(np.fmin(at_lower, at_upper), axis=1).clip(0, length)
+    last = np.fmin.reduce(np.fmax(at_lower, at_upper), axis=1).clip(0, length)
+    hit = np.flatnonzero(last - first > 1e-9)
+    return sorted((first[n], last[n], int(labels[tuple(index[n])])) for n in hit)
 
 
 def merged(intervals):
@@ -48,7 +48,7 @@ seeds = st.integers(0, 10_000)
 
 
 @given(seeds)
-def test_walk_finds_the_runs_that_each_voxel_says(seed):
+def test_the_walk_agrees_with_the_slabs_of_each_voxel(seed):
     rng = np.random.default_rng(seed)
     shape = tuple(rng.integers(2, 7, 3))
     labels = rng.integers(0, 3, shape).astype(np.uint8)
@@ -58,15 +58,15 @@ def test_walk_finds_the_runs_that_each_voxel_says(seed):
     direction /= np.linalg.norm(direction)
     _, edge = span_in_box(-0.5 * spacing, (np.array(shape) - 0.5) * spacing, start, direction)
     length = rng.uniform(0, 1) * edge
-    got_labels, bounds = runs_along(labels, spacing, start, direction, length)
+    run_labels, bounds = runs_along(labels, spacing, start, direction, length)
     merged_spans = merged(slab_intervals(labels, spacing, start, direction, length))
-    assert [int(n) for n in got_labels] == [label for _, _, label in merged_spans]
+    assert [int(n) for n in run_labels] == [label for _, _, label in merged_spans]
     assert np.allclose(bounds[:-1], [a for a, _, _ in merged_spans])
     assert bounds[-1] == pytest.approx(length)
 
 
 @given(seeds)
-def test_beyond_the_layer_the_nearest_voxel_goes_on(seed):
+def test_beyond_the_layer_the_nearest_voxel_continues(seed):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, (4, 3, 5)).astype(np.uint16)
     padded = np.pad(labels, 30, mode="edge")
@@ -74,10 +74,10 @@ def test_beyond_the_layer_the_nearest_voxel_goes_on(seed):
     start = rng.uniform(-3, 7, 3) * spacing
     direction = rng.normal(size=3)
     direction /= np.linalg.norm(direction)
-    got_labels, bounds = runs_along(labels, spacing, start, direction, 20.0)
-    wanted_labels, wanted_bounds = runs_along(padded, spacing, start + 30 * spacing, direction, 20.0)
-    assert got_labels.tolist() == wanted_labels.tolist()
-    assert np.allclose(bounds, wanted_bounds)
+    run_labels, bounds = runs_along(labels, spacing, start, direction, 20.0)
+    padded_labels, padded_bounds = runs_along(padded, spacing, start + 30 * spacing, direction, 20.0)
+    assert run_labels.tolist() == padded_labels.tolist()
+    assert np.allclose(bounds, padded_bounds)
 
 
 @pytest.mark.interpreted
@@ -89,24 +89,24 @@ def test_a_walk_along_an_axis_steps_through_each_voxel(axis, sign):
     start[axis] = -0.5 if sign > 0 else 4.5
     direction = np.zeros(3)
     direction[axis] = sign
-    got, bounds = runs_along(labels, np.ones(3), start, direction, 5.0)
-    assert got.tolist() == [0, 1, 2, 3, 4][:: int(sign)]
+    run_labels, bounds = runs_along(labels, np.ones(3), start, direction, 5.0)
+    assert run_labels.tolist() == [0, 1, 2, 3, 4][:: int(sign)]
     assert np.allclose(bounds, np.arange(6))
 
 
 @pytest.mark.interpreted
-def test_a_walk_through_edges_sees_only_the_voxels_it_is_inside():
+def test_a_walk_through_edges_has_only_the_voxels_it_is_inside():
     labels = np.arange(9, dtype=np.uint8).reshape(3, 3, 1)
     direction = np.array([1.0, 1.0, 0.0]) / np.sqrt(2)
-    got, _ = runs_along(labels, np.ones(3), np.array([-0.5, -0.5, 0.0]), direction, 3 * np.sqrt(2))
-    assert got.tolist() == [0, 4, 8]
+    run_labels, _ = runs_along(labels, np.ones(3), np.array([-0.5, -0.5, 0.0]), direction, 3 * np.sqrt(2))
+    assert run_labels.tolist() == [0, 4, 8]
 
 
-def test_a_walk_of_no_length_meets_nothing():
-    got, bounds = runs_along(
+def test_a_walk_of_length_zero_is_empty():
+    run_labels, bounds = runs_along(
         np.zeros((2, 2, 2), np.uint8), np.ones(3), np.zeros(3), np.array([1.0, 0, 0]), 0.0
     )
-    assert got.size == 0
+    assert run_labels.size == 0
     assert bounds.tolist() == [0.0]
 
 
@@ -125,10 +125,10 @@ def axis_between(scene, entry_P, tip_P) -> NeedleAxis:
     )
 
 
-def crossed(scene, entry_P, tip_P):
+def crossings_between(scene, entry_P, tip_P):
     axis = axis_between(scene, entry_P, tip_P)
-    found = crossed_voxels(by_layer(scene.structures), scene.grid.spacing_mm, axis)
-    return crossings(scene, found, entry_P, tip_P)
+    voxel_runs = crossed_voxels(by_layer(scene.structures), scene.grid.spacing_mm, axis)
+    return crossings(scene, voxel_runs, entry_P, tip_P)
 
 
 def box_interval(name: str, scene, entry_P, tip_P) -> tuple[float, float]:
@@ -144,37 +144,37 @@ def box_interval(name: str, scene, entry_P, tip_P) -> tuple[float, float]:
 
 @given(seeds)
 @settings(max_examples=30)
-def test_boxes_are_crossed_where_their_slabs_say(seed):
+def test_crossings_of_boxes_agree_with_their_slabs(seed):
     scene = chest()
     rng = np.random.default_rng(seed)
     entry_P, tip_P = (at_voxel(scene.grid, *rng.uniform(0, np.array(scene.grid.shape) - 1)) for _ in "et")
-    got = {c.structure: (c.from_mm, c.to_mm) for c in crossed(scene, entry_P, tip_P)}
-    wanted = {name: box_interval(name, scene, entry_P, tip_P) for name in CHEST if name != "body"}
-    wanted = {name: (a, b) for name, (a, b) in wanted.items() if b - a >= SHORTEST_MM}
-    assert got.keys() == wanted.keys()
-    for name, span in wanted.items():
-        assert got[name] == pytest.approx(span, abs=1e-9)
+    crossing_spans = {c.structure: (c.from_mm, c.to_mm) for c in crossings_between(scene, entry_P, tip_P)}
+    expected = {name: box_interval(name, scene, entry_P, tip_P) for name in CHEST if name != "body"}
+    expected = {name: (a, b) for name, (a, b) in expected.items() if b - a >= SHORTEST_MM}
+    assert crossing_spans.keys() == expected.keys()
+    for name, span in expected.items():
+        assert crossing_spans[name] == pytest.approx(span, abs=1e-9)
 
 
-def test_a_path_from_the_front_meets_structures_in_order():
+def test_a_path_from_the_front_crosses_structures_in_order():
     scene = chest()
-    spans = crossed(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
+    spans = crossings_between(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
     assert [(c.structure, c.from_mm, c.to_mm) for c in spans] == [
         ("lung_upper_lobe_right", pytest.approx(12.0), pytest.approx(40.0)),
         ("node", pytest.approx(28.0), pytest.approx(40.0)),
     ]
 
 
-def test_same_depths_are_ordered_by_name():
+def test_crossings_with_equal_depths_are_ordered_by_name():
     twins = {name: (Role.PASSABLE, ((20, 14, 20), (30, 20, 30))) for name in ("zeta", "alpha")}
     scene = chest(**twins)
-    spans = crossed(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
+    spans = crossings_between(scene, at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 27.5, 24))
     assert [c.structure for c in spans] == ["alpha", "zeta", "lung_upper_lobe_right", "node"]
 
 
-def test_skin_is_no_crossing_but_all_else_is():
+def test_skin_is_the_only_structure_without_crossings():
     scene = chest()
-    spans = crossed(scene, at_voxel(scene.grid, 30, 41.5, 30), at_voxel(scene.grid, 30, 7.5, 10))
+    spans = crossings_between(scene, at_voxel(scene.grid, 30, 41.5, 30), at_voxel(scene.grid, 30, 7.5, 10))
     assert "body" not in {c.structure for c in spans}
     assert "vertebrae" in {c.structure for c in spans}
 
@@ -194,12 +194,12 @@ def test_a_surface_is_crossed_where_its_triangles_are():
     meshed = replace(scene.structure("heart"), surface=Surface(corners, faces))
     structures = tuple(meshed if s.name == "heart" else s for s in scene.structures)
     scene = replace(scene, structures=structures)
-    spans = crossed(scene, np.array([50.5, 15.0, 70.3]), np.array([50.5, 54.0, 70.3]))
+    spans = crossings_between(scene, np.array([50.5, 15.0, 70.3]), np.array([50.5, 54.0, 70.3]))
     heart = [c for c in spans if c.structure == "heart"]
     assert [(c.from_mm, c.to_mm) for c in heart] == [(pytest.approx(10.0), pytest.approx(15.5))]
 
 
-def test_grazes_of_a_surface_are_left_out(monkeypatch):
+def test_very_short_crossings_of_a_surface_are_omitted(monkeypatch):
     scene = chest()
     surface = Surface(np.zeros((3, 3)), np.array([[0, 1, 2]]))
     meshed = tuple(replace(s, surface=surface) if s.name == "heart" else s for s in scene.structures)
@@ -209,16 +209,16 @@ def test_grazes_of_a_surface_are_left_out(monkeypatch):
     assert [(c.structure, c.from_mm, c.to_mm) for c in crossing_spans] == [("heart", 2.0, 3.0)]
 
 
-def test_a_graze_at_the_end_is_left_out():
+def test_a_very_short_crossing_at_the_end_is_omitted():
     scene = chest()
     entry_P = at_voxel(scene.grid, 25, 7.5, 24)
     # The node begins 28 mm behind the entry.
-    for beyond_mm, count in ((SHORTEST_MM / 2, 0), (2 * SHORTEST_MM, 1)):
-        axis = axis_between(scene, entry_P, entry_P + np.array([0.0, 28.0 + beyond_mm, 0.0]))
+    for crossing_mm, count in ((SHORTEST_MM / 2, 0), (2 * SHORTEST_MM, 1)):
+        axis = axis_between(scene, entry_P, entry_P + np.array([0.0, 28.0 + crossing_mm, 0.0]))
         assert len(mask_intervals(scene.target, scene.grid.spacing_mm, axis)) == count
 
 
-def test_mask_intervals_are_of_that_label_only():
+def test_mask_intervals_count_only_their_label():
     scene = chest()
     entry_P, tip_P = at_voxel(scene.grid, 25, 7.5, 24), at_voxel(scene.grid, 25, 30, 24)
     axis = axis_between(scene, entry_P, tip_P)

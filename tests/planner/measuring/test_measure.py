@@ -1,4 +1,5 @@
-"""Measuring: a chest of boxes with every number known, rigid motion, and a real chest by point sampling."""
+"""Measuring: a chest of boxes with known numbers, rigid motion, and a real chest compared with point
+samples."""
 
 import json
 from dataclasses import replace
@@ -29,7 +30,7 @@ from planner.records.request.request import Request
 ANTERIOR = np.array([0.0, -1.0, 0.0])
 
 
-def test_a_needle_from_the_front_is_measured_as_built():
+def test_a_needle_from_the_front_has_the_numbers_of_the_boxes():
     small_scene = chest()
     path = measure(small_scene, Request().needle_assembly, at_voxel(small_scene.grid, 25, 25, 24), ANTERIOR)
     assert path is not None
@@ -53,7 +54,7 @@ def test_a_needle_from_the_front_is_measured_as_built():
     assert (path.axial_angle_deg, path.craniocaudal_angle_deg) == (0.0, 0.0)
 
 
-def test_the_tip_is_at_the_far_edge_whichever_way_the_needle_comes():
+def test_the_tip_is_at_the_far_edge_from_every_direction():
     small_scene = chest()
     point_P = at_voxel(small_scene.grid, 25, 25, 24)
     right = measure(small_scene, Request().needle_assembly, point_P, np.array([-1.0, 0.0, 0.0]))
@@ -67,16 +68,18 @@ def test_the_tip_is_at_the_far_edge_whichever_way_the_needle_comes():
 
 
 @given(st.floats(-60, 60), st.floats(0.1, 5))
-def test_any_point_and_any_length_of_arrow_name_the_same_line(along, arrow):
+def test_any_point_and_any_direction_length_define_the_same_line(offset_mm, scale):
     small_scene = chest()
     outward = np.array([-0.3, -1.0, 0.1])
     point_P = at_voxel(small_scene.grid, 25, 25, 24)
-    here = measure(small_scene, Request().needle_assembly, point_P, outward)
-    there = measure(small_scene, Request().needle_assembly, point_P + along * outward, arrow * outward)
-    assert here is not None
-    assert there is not None
-    assert there.entry_mm == pytest.approx(here.entry_mm, abs=1e-9)
-    assert there.lung_length_mm == pytest.approx(here.lung_length_mm, abs=1e-9)
+    path = measure(small_scene, Request().needle_assembly, point_P, outward)
+    same_path = measure(
+        small_scene, Request().needle_assembly, point_P + offset_mm * outward, scale * outward
+    )
+    assert path is not None
+    assert same_path is not None
+    assert same_path.entry_mm == pytest.approx(path.entry_mm, abs=1e-9)
+    assert same_path.lung_length_mm == pytest.approx(path.lung_length_mm, abs=1e-9)
 
 
 class TestNoPath:
@@ -121,13 +124,13 @@ class TestNoPath:
 
     def test_a_needle_that_meets_the_body_again(self):
         grid = grid_of((60, 60, 20))
-        # A body like a U: a needle out of one arm runs into the other.
+        # A U-shaped body: a needle that leaves one arm enters the other.
         u = box_mask(
             grid.shape, ((5, 5, 2), (15, 55, 18)), ((35, 5, 2), (45, 55, 18)), ((5, 45, 2), (45, 55, 18))
         )
         node = box_mask(grid.shape, ((8, 20, 8), (12, 24, 12)))
         small_scene = scene_of_masks(grid, {"body": (Role.PASSABLE, u), "node": (Role.TARGET, node)})
-        # The body's hollow is open to the front, so nothing fills it.
+        # The hollow is open to the front, so it is not filled.
         small_scene = replace(small_scene, body=mask_from_bool(u))
         point_P = at_voxel(grid, 10, 22, 10)
         leftwards = np.array([1.0, 0.0, 0.0])
@@ -149,21 +152,21 @@ class TestNoPath:
         assert measure(small_scene, Request().needle_assembly, self.centre_P, ANTERIOR) is None
 
 
-def test_nothing_forbidden_gives_the_cap_and_no_name():
+def test_without_obstacles_clearance_is_the_cap_without_a_name():
     grid = grid_of((30, 30, 30))
     body = box_mask(grid.shape, ((3, 3, 3), (27, 27, 27)))
     node = box_mask(grid.shape, ((14, 14, 14), (17, 17, 17)))
-    dose_scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    path = measure(dose_scene, Request().needle_assembly, at_voxel(grid, 15, 15, 15), ANTERIOR)
+    scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    path = measure(scene, Request().needle_assembly, at_voxel(grid, 15, 15, 15), ANTERIOR)
     assert path is not None
     assert (path.clearance_mm, path.nearest_structure) == (CLEARANCE_CAP_MM, "")
 
 
 def test_clearance_counts_the_needle_outside_the_body():
     arm = {"humerus": (Role.FORBIDDEN, ((20, 0, 20), (23, 2, 30)))}
-    bare, with_arm = chest(), chest(**arm)
-    with_arm = replace(with_arm, body=bare.body)
-    path = measure(with_arm, Request().needle_assembly, at_voxel(bare.grid, 25, 25, 24), ANTERIOR)
+    without_arm, with_arm = chest(), chest(**arm)
+    with_arm = replace(with_arm, body=without_arm.body)
+    path = measure(with_arm, Request().needle_assembly, at_voxel(without_arm.grid, 25, 25, 24), ANTERIOR)
     assert path is not None
     assert path.nearest_structure == "humerus"
     assert path.clearance_mm == pytest.approx(5.0 - 0.635)
@@ -173,7 +176,8 @@ directions = st.tuples(*[st.floats(-1, 1)] * 3).map(np.array).filter(lambda d: n
 
 
 nods, turns = st.floats(-30, 30), st.floats(-180, 180)
-"""Of a patient, whose length stays nearest to z: beyond that, flat sides of the box would be its ends."""
+"""Rotations that keep the patient's length nearest to z; otherwise, flat sides of the box would count as its
+ends."""
 
 
 @given(directions, st.tuples(nods, nods, turns), st.tuples(*[st.floats(-300, 300)] * 3))
@@ -182,26 +186,26 @@ def test_moving_the_whole_scene_moves_the_path_and_nothing_else(outward, turn, s
     motion = pose_P(turn, shift)
     moved = chest(motion)
     point_P = at_voxel(small_scene.grid, 27.3, 24.8, 24.6)
-    here = measure(small_scene, Request().needle_assembly, point_P, outward)
-    there = measure(
+    path = measure(small_scene, Request().needle_assembly, point_P, outward)
+    moved_path = measure(
         moved, Request().needle_assembly, motion[:3, :3] @ point_P + motion[:3, 3], motion[:3, :3] @ outward
     )
-    if here is None or there is None:
-        assert here is there
+    if path is None or moved_path is None:
+        assert path is moved_path
         return
-    assert np.allclose(there.entry_P, motion[:3, :3] @ here.entry_P + motion[:3, 3], atol=1e-7)
-    assert np.allclose(there.tip_P, motion[:3, :3] @ here.tip_P + motion[:3, 3], atol=1e-7)
-    assert np.allclose(there.direction_P, motion[:3, :3] @ here.direction_P, atol=1e-9)
+    assert np.allclose(moved_path.entry_P, motion[:3, :3] @ path.entry_P + motion[:3, 3], atol=1e-7)
+    assert np.allclose(moved_path.tip_P, motion[:3, :3] @ path.tip_P + motion[:3, 3], atol=1e-7)
+    assert np.allclose(moved_path.direction_P, motion[:3, :3] @ path.direction_P, atol=1e-9)
     for name in ("length_mm", "lung_length_mm", "clearance_mm", "target_chord_mm"):
-        assert getattr(there, name) == pytest.approx(getattr(here, name), abs=1e-7)
-    assert (there.pleural_punctures, there.fissures_crossed) == (
-        here.pleural_punctures,
-        here.fissures_crossed,
+        assert getattr(moved_path, name) == pytest.approx(getattr(path, name), abs=1e-7)
+    assert (moved_path.pleural_punctures, moved_path.fissures_crossed) == (
+        path.pleural_punctures,
+        path.fissures_crossed,
     )
 
 
 @given(directions)
-def test_quantities_agree_with_one_another(outward):
+def test_quantities_of_a_path_are_consistent(outward):
     path = measure(chest(), Request().needle_assembly, at_voxel(chest().grid, 27.3, 24.8, 24.6), outward)
     if path is None:
         return
@@ -224,7 +228,7 @@ GAP, RUN, LOBE = PLEURAL_GAP_MM, PLEURAL_RUN_MM, LOBE_RUN_MM
 
 
 @pytest.mark.parametrize(
-    ("lung", "target", "voids", "wanted"),
+    ("lung", "target", "voids", "expected"),
     [
         ([], [], [], (0.0, 0, 0)),
         ([("right", (10, 30))], [], [], (20.0, 1, 0)),
@@ -239,15 +243,15 @@ GAP, RUN, LOBE = PLEURAL_GAP_MM, PLEURAL_RUN_MM, LOBE_RUN_MM
         ([("whole", (10, 30)), ("lower", (20, 30))], [], [], (20.0, 1, 1)),
         ([("right", (10, 10 + SHORTEST_MM / 2))], [], [], (0.0, 0, 0)),
         ([("right", (10, 30))], [(5, 35)], [], (0.0, 0, 0)),
-        # What is too short for a puncture is lung all the same.
+        # A stretch too short for a puncture still counts as lung.
         ([("right", (10, 10 + 2e-5))], [], [], (2e-5, 0, 0)),
         ([("right", (10, 9.9 + RUN))], [], [], (RUN - 0.1, 0, 0)),
         ([("right", (10, 10 + RUN))], [], [], (RUN, 1, 0)),
-        # An island far from lung, beside it, and between two visits.
+        # An island far from lung, beside it, and between two stretches
         ([("right", (10, 30)), ("right", (40, 41))], [], [], (21.0, 1, 0)),
         ([("right", (10, 30)), ("right", (32, 33))], [], [], (21.0, 1, 0)),
         ([("right", (10, 30)), ("right", (33, 34)), ("right", (37, 50))], [], [], (34.0, 2, 0)),
-        # Islands that come to a run, close together and apart.
+        # Islands that together are long enough for a puncture, close together and apart
         ([("right", (10, 11)), ("right", (12, 13)), ("right", (14, 15))], [], [], (3.0, 1, 0)),
         ([("right", (10, 11)), ("right", (20, 21)), ("right", (30, 31))], [], [], (3.0, 1, 0)),
         ([("right", (10, 30)), ("right", (40, 41)), ("right", (42, 43))], [], [], (22.0, 2, 0)),
@@ -266,7 +270,7 @@ GAP, RUN, LOBE = PLEURAL_GAP_MM, PLEURAL_RUN_MM, LOBE_RUN_MM
             [],
             (4, 1, 1),
         ),
-        # A nodule's hole: lung on both sides of it is one visit, of one lobe or of two.
+        # A nodule's hole: lung on both sides of it is one stretch, of one lobe or of two
         ([("right", (10, 20)), ("right", (32, 40))], [], [(20, 32)], (18.0, 1, 0)),
         ([("right", (10, 40))], [(20, 32)], [(20, 32)], (18.0, 1, 0)),
         ([("upper", (10, 20)), ("lower", (32, 40))], [], [(20, 32)], (18.0, 1, 1)),
@@ -274,15 +278,17 @@ GAP, RUN, LOBE = PLEURAL_GAP_MM, PLEURAL_RUN_MM, LOBE_RUN_MM
     ],
 )
 @pytest.mark.interpreted
-def test_punctures_and_fissures(lung, target, voids, wanted):
+def test_punctures_and_fissures(lung, target, voids, expected):
     lung, target, voids = ([*map(as_floats, spans)] for spans in (lung, target, voids))
-    got = passage(lung, target, voids)
-    assert (got.length_mm, got.punctures, got.fissures) == pytest.approx(wanted)
-    # From the other end it is the same.
-    back = passage(
+    result = passage(lung, target, voids)
+    assert (result.length_mm, result.punctures, result.fissures) == pytest.approx(expected)
+    # The reversed path has the same result.
+    reversed_result = passage(
         [(n, (-b, -a)) for n, (a, b) in lung], [(-b, -a) for a, b in target], [(-b, -a) for a, b in voids]
     )
-    assert (back.length_mm, back.punctures, back.fissures) == pytest.approx(wanted)
+    assert (reversed_result.length_mm, reversed_result.punctures, reversed_result.fissures) == pytest.approx(
+        expected
+    )
 
 
 def as_floats(span):
@@ -301,17 +307,19 @@ LOBES = ("upper", "middle", "lower")
     st.floats(0.01, 1.0),
     st.sampled_from([*LOBES, "hole"]),
 )
-def test_a_speck_anywhere_changes_no_count(pieces, gap, where, size, kind):
-    """Lobes of 6 mm and more, with gaps that 1 mm makes neither narrow nor wide; a speck of lung or a hole is
-    put anywhere."""
-    lung, at = [], 0.0
+def test_a_speck_anywhere_changes_no_count(pieces, gap, position, size, kind):
+    """Lobes of 6 mm and more, with gaps that a speck of 1 mm does not turn from wide to narrow; a speck of
+    lung or a hole at any position."""
+    lung, depth = [], 0.0
     for name, length in pieces:
-        lung.append((name, (at, at + length)))
-        at += length + gap
-    speck = (where * at, where * at + size)
-    plain = passage(lung, [], [])
-    other = passage(lung, [speck], []) if kind == "hole" else passage([*lung, (kind, speck)], [], [])
-    assert (other.punctures, other.fissures) == (plain.punctures, plain.fissures)
+        lung.append((name, (depth, depth + length)))
+        depth += length + gap
+    speck = (position * depth, position * depth + size)
+    counts = passage(lung, [], [])
+    counts_with_speck = (
+        passage(lung, [speck], []) if kind == "hole" else passage([*lung, (kind, speck)], [], [])
+    )
+    assert (counts_with_speck.punctures, counts_with_speck.fissures) == (counts.punctures, counts.fissures)
 
 
 @pytest.mark.parametrize(
@@ -327,13 +335,13 @@ def test_a_speck_anywhere_changes_no_count(pieces, gap, where, size, kind):
         ((0, 0, -1), 0, -90),
     ],
 )
-def test_angles_as_dialled(direction, axial, craniocaudal):
+def test_angles_have_the_clinical_convention(direction, axial, craniocaudal):
     d = np.array(direction, dtype=float) / np.linalg.norm(direction)
     assert axial_angle_deg(d) == pytest.approx(axial)
     assert craniocaudal_angle_deg(d) == pytest.approx(craniocaudal)
 
 
-def test_a_plan_path_takes_over_what_was_measured():
+def test_a_plan_path_has_the_measured_quantities():
     small_scene = chest()
     measured = measure(
         small_scene, Request().needle_assembly, at_voxel(small_scene.grid, 25, 25, 24), ANTERIOR
@@ -360,7 +368,7 @@ def real_scene(real_case: Path) -> Scene:
     return scene(Segmentation(grid, tuple(structures), ()), ("node_4R",))
 
 
-def test_a_real_chest_is_measured_as_points_along_the_axis_say(real_scene: Scene):
+def test_measuring_a_real_chest_agrees_with_points_along_the_axis(real_scene: Scene):
     grid, target = real_scene.grid, real_scene.target
     middle = grid.to_patient((np.argwhere(target.cropped()).mean(axis=0) + target.lower) * grid.spacing_mm)
     measurer = Measurer(real_scene, Request().needle_assembly)
@@ -376,7 +384,7 @@ def test_a_real_chest_is_measured_as_points_along_the_axis_say(real_scene: Scene
         points_P = path.entry_P + depths[:, None] * path.direction_P
         i, j, k = np.floor(grid.to_box(points_P) / grid.spacing_mm + 0.5).astype(int).T
         lung = inside[i, j, k] & ~in_target[i, j, k]
-        # Each end of each run of voxels is off by at most a step.
+        # Each end of each run of voxels has an error of at most a step.
         slack = step * (2 + np.count_nonzero(np.diff(lung)) + np.count_nonzero(np.diff(in_target[i, j, k])))
         assert path.lung_length_mm == pytest.approx(step * np.count_nonzero(lung), abs=slack)
         assert path.target_chord_mm == pytest.approx(step * np.count_nonzero(in_target[i, j, k]), abs=slack)

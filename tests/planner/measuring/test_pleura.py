@@ -1,4 +1,4 @@
-"""Punctures and fissures in scenes: search, measuring and verification count alike; specks change nothing."""
+"""Punctures and fissures in scenes: search, measuring and verification agree, and specks change nothing."""
 
 from dataclasses import replace
 
@@ -38,8 +38,8 @@ LOBES: Boxes = {
 }
 
 
-def breathing(lungs: Boxes, holes: list | None = None, motion: np.ndarray | None = None) -> Scene:
-    """A chest of those lungs, with holes in all of them."""
+def scene_with_lungs(lungs: Boxes, holes: list | None = None, motion: np.ndarray | None = None) -> Scene:
+    """A chest with these lungs, with holes in all of them."""
     hole = box_mask(SHAPE, *(holes or []))
     masks = {name: (Role.LUNG, box_mask(SHAPE, *boxes) & ~hole) for name, boxes in lungs.items()}
     body = box_mask(SHAPE, ((1, 1, 1), (23, 58, 23)))
@@ -49,66 +49,66 @@ def breathing(lungs: Boxes, holes: list | None = None, motion: np.ndarray | None
     )
 
 
-def through(made: Scene, slope: float = 0.0) -> MeasuredPath:
-    """The path from the front through the node's middle, a little oblique or not."""
+def measured_through(scene: Scene, slope: float = 0.0) -> MeasuredPath:
+    """The path from the front through the node's middle, optionally a little oblique."""
     outward = np.array([slope, -1.0, 0.03])
-    measured = Measurer(made, Request().needle_assembly).measure(
-        made.grid.to_patient(np.array([11.8, 47.0, 11.7])), made.grid.vectors_to_patient(outward)
+    measured = Measurer(scene, Request().needle_assembly).measure(
+        scene.grid.to_patient(np.array([11.8, 47.0, 11.7])), scene.grid.vectors_to_patient(outward)
     )
     assert measured is not None
     return measured
 
 
-def counts(made: Scene, slope: float = 0.0) -> tuple[int, int]:
-    """Punctures and fissures, as search, measuring, appraisal and verification all have them."""
-    measured = through(made, slope)
-    found = measured.pleural_punctures, measured.fissures_crossed
-    assert_agreed(made, Request(), measured)
-    [held] = Appraiser(made, COARSE).appraise(measured.entry_P[None], measured.tip_P[None])
-    assert (held.pleural_punctures, held.fissures_crossed) == found
-    return found
+def punctures_and_fissures(scene: Scene, slope: float = 0.0) -> tuple[int, int]:
+    """Punctures and fissures; asserts that measuring, appraisal and verification agree."""
+    measured = measured_through(scene, slope)
+    counts = measured.pleural_punctures, measured.fissures_crossed
+    assert_agreed(scene, Request(), measured)
+    [appraisal] = Appraiser(scene, COARSE).appraise(measured.entry_P[None], measured.tip_P[None])
+    assert (appraisal.pleural_punctures, appraisal.fissures_crossed) == counts
+    return counts
 
 
-def assert_agreed(made: Scene, request: Request, measured: MeasuredPath) -> None:
-    """Verification finds nothing wrong with what was measured."""
+def assert_agreed(scene: Scene, request: Request, measured: MeasuredPath) -> None:
+    """Asserts that verification accepts the measured path."""
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
     claims = Claims()
-    examined = examined_axis(claims, "path", path.entry_mm, path.tip_mm, made, request)
+    examined = examined_axis(claims, "path", path.entry_mm, path.tip_mm, scene, request)
     assert examined is not None
     check_passage(claims, examined, path)
     assert [c for c in claims.verification().checks if not c.passed] == []
 
 
 COARSE = Request(search=SearchRequest(field_resolution_mm=3.0))
-"""A coarse distance field changes no count, and takes a fraction of the time where no kernel is compiled."""
+"""A coarse distance field changes no count, and is much faster without compiled kernels."""
 
 MOTIONS = [None, pose_P((20.0, -35.0, 60.0), (10.0, -200.0, 31.0)) @ np.diag([1.0, 1.0, -1.0, 1.0])]
 
 
 @pytest.mark.parametrize("motion", MOTIONS, ids=["still", "moved"])
 @pytest.mark.parametrize("slope", [0.0, 0.11])
-def test_lobes_count_as_anybody_would_count_them(motion, slope) -> None:
-    assert counts(breathing(LOBES, motion=motion), slope) == (1, 1)
-    swapped = dict(reversed(LOBES.items()))
-    assert counts(breathing(swapped, motion=motion), slope) == (1, 1)
+def test_two_lobes_are_one_puncture_and_one_fissure(motion, slope) -> None:
+    assert punctures_and_fissures(scene_with_lungs(LOBES, motion=motion), slope) == (1, 1)
+    reversed_lobes = dict(reversed(LOBES.items()))
+    assert punctures_and_fissures(scene_with_lungs(reversed_lobes, motion=motion), slope) == (1, 1)
 
 
-def striped(apart: tuple[int, int], stripes: int, outer: str, inner: str) -> Scene:
-    """A part of one lobe, and beside it stripes of two, 1 mm each, whose stretches have one middle."""
-    outers = [((2, apart[0], 2), (22, apart[1], 22))]
+def scene_with_stripes(patch: tuple[int, int], stripes: int, outer: str, inner: str) -> Scene:
+    """A part of one lobe, and beside it alternating stripes of two lobes, 1 mm each, with a common middle."""
+    outers = [((2, patch[0], 2), (22, patch[1], 22))]
     outers += [((2, stripes + n, 2), (22, stripes + n + 1, 22)) for n in (0, 2, 4)]
     inners = [((2, stripes + n, 2), (22, stripes + n + 1, 22)) for n in (1, 3)]
-    return breathing({f"lung_{outer}_lobe_left": outers, f"lung_{inner}_lobe_left": inners})
+    return scene_with_lungs({f"lung_{outer}_lobe_left": outers, f"lung_{inner}_lobe_left": inners})
 
 
 @pytest.mark.interpreted
-@pytest.mark.parametrize(("apart", "stripes"), [((4, 9), 12), ((12, 17), 4)])
+@pytest.mark.parametrize(("patch", "stripes"), [((4, 9), 12), ((12, 17), 4)])
 @pytest.mark.parametrize(("outer", "inner"), [("lower", "upper"), ("upper", "lower")])
 @pytest.mark.parametrize("slope", [0.0, 0.11])
-def test_of_two_stretches_with_one_middle_the_outer_counts_whichever_way_one_goes(
-    apart, stripes, outer, inner, slope
+def test_of_two_concentric_stretches_the_outer_counts_from_both_directions(
+    patch, stripes, outer, inner, slope
 ) -> None:
-    assert counts(striped(apart, stripes, outer, inner), slope) == (1, 0)
+    assert punctures_and_fissures(scene_with_stripes(patch, stripes, outer, inner), slope) == (1, 0)
 
 
 SPECKS: dict[str, Boxes] = {
@@ -127,31 +127,31 @@ SPECKS: dict[str, Boxes] = {
 @pytest.mark.parametrize("slope", [0.0, 0.11])
 def test_a_speck_changes_no_count(specks, slope) -> None:
     added = SPECKS[specks]
-    # Where lobes overlap the last by name counts, so a speck is taken out of the others.
+    # Where lobes overlap, the last by name counts, so a speck is removed from the others.
     holed = {name: box_mask(SHAPE, *boxes) for name, boxes in LOBES.items()}
     for name, boxes in added.items():
         speck = box_mask(SHAPE, *boxes)
         for other in holed:
             holed[other] &= ~speck
         holed[name] = holed.get(name, np.zeros(SHAPE, bool)) | speck
-    plain = breathing(LOBES)
-    masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in plain.structures}
+    base = scene_with_lungs(LOBES)
+    masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in base.structures}
     masks.update({name: (Role.LUNG, mask) for name, mask in holed.items()})
-    assert counts(scene_of_masks(plain.grid, masks), slope) == (1, 1)
+    assert punctures_and_fissures(scene_of_masks(base.grid, masks), slope) == (1, 1)
 
 
 @pytest.mark.interpreted
-def test_lung_on_both_sides_of_a_nodules_hole_is_one_puncture() -> None:
+def test_lung_on_both_sides_of_a_nodule_is_one_puncture() -> None:
     nodule = ((7, 10, 7), (17, 20, 17))
-    assert counts(breathing(LOBES, [nodule])) == (1, 1)
-    # A channel from the hole to the side of the lung, and it is a way out.
+    assert punctures_and_fissures(scene_with_lungs(LOBES, [nodule])) == (1, 1)
+    # With a channel from the hole to the side of the lung, the needle leaves the lung in between.
     channel = ((17, 14, 11), (22, 16, 13))
-    assert counts(breathing(LOBES, [nodule, channel])) == (2, 1)
+    assert punctures_and_fissures(scene_with_lungs(LOBES, [nodule, channel])) == (2, 1)
 
 
 @pytest.mark.interpreted
 @pytest.mark.parametrize(
-    ("depths", "wanted"),
+    ("depths", "expected"),
     [
         ([3], (0, 0)),
         ([3, 13, 23], (1, 0)),
@@ -161,37 +161,37 @@ def test_lung_on_both_sides_of_a_nodules_hole_is_one_puncture() -> None:
         ([1, 2, 3, 5], (1, 0)),
     ],
 )
-def test_islands_are_a_puncture_where_they_come_to_one(depths, wanted) -> None:
+def test_islands_are_a_puncture_if_they_are_long_enough_together(depths, expected) -> None:
     lung = {"lung_left": [((4, y, 4), (20, y + 1, 20)) for y in depths]}
-    assert counts(breathing(lung)) == wanted
+    assert punctures_and_fissures(scene_with_lungs(lung)) == expected
 
 
-def test_a_part_of_the_target_within_lung_is_such_a_hole() -> None:
-    plain = breathing(LOBES)
-    masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in plain.structures}
+def test_a_part_of_the_target_inside_lung_counts_as_a_nodule() -> None:
+    base = scene_with_lungs(LOBES)
+    masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in base.structures}
     masks["node"] = (Role.TARGET, masks["node"][1] | box_mask(SHAPE, ((7, 10, 7), (17, 20, 17))))
-    assert counts(scene_of_masks(plain.grid, masks)) == (1, 1)
+    assert punctures_and_fissures(scene_of_masks(base.grid, masks)) == (1, 1)
 
 
-def clipping(length_mm: float) -> tuple[Scene, MeasuredPath]:
-    """A path at 45 degrees across the edge of a block of lung, which cuts off so much of it."""
+def path_across_lung_edge(length_mm: float) -> tuple[Scene, MeasuredPath]:
+    """A path at 45 degrees across the edge of a block of lung, with `length_mm` inside the lung."""
     shape = (60, 60, 80)
     masks = {
         "body": (Role.SKIN, box_mask(shape, ((2, 2, 2), (58, 58, 78)))),
         "lung_left": (Role.LUNG, box_mask(shape, ((5, 15, 46), (55, 30, 55)))),
         "node": (Role.TARGET, box_mask(shape, ((26, 26, 26), (34, 34, 34)))),
     }
-    dose_scene = scene_of_masks(grid_of(shape), masks)
-    # The lung's edge is where y = 14.5 and z = 45.5; the path has y + z = 60 + beyond.
-    beyond = length_mm / np.sqrt(2.0)
-    point = np.array([30.2, 30.0 + beyond / 2.0, 30.0 + beyond / 2.0])
-    measured = Measurer(dose_scene, Request().needle_assembly).measure(point, np.array([0.0, -1.0, 1.0]))
+    scene = scene_of_masks(grid_of(shape), masks)
+    # The lung's edge is at y = 14.5, z = 45.5; the path has y + z = 60 + offset_mm.
+    offset_mm = length_mm / np.sqrt(2.0)
+    point = np.array([30.2, 30.0 + offset_mm / 2.0, 30.0 + offset_mm / 2.0])
+    measured = Measurer(scene, Request().needle_assembly).measure(point, np.array([0.0, -1.0, 1.0]))
     assert measured is not None
-    return dose_scene, measured
+    return scene, measured
 
 
 @pytest.mark.parametrize(
-    ("length", "punctures", "words"),
+    ("length", "punctures", "sentence_part"),
     [
         (0.0, 0, "without crossing lung"),
         (1e-7, 0, "without crossing lung"),
@@ -203,44 +203,44 @@ def clipping(length_mm: float) -> tuple[Scene, MeasuredPath]:
         (7.0, 1, "through 7.0 mm of lung"),
     ],
 )
-def test_a_clip_of_lung_is_told_as_it_is_and_a_puncture_only_where_it_can_be(
-    length, punctures, words
+def test_a_short_lung_crossing_is_stated_and_is_a_puncture_only_if_long_enough(
+    length, punctures, sentence_part
 ) -> None:
-    made, measured = clipping(length)
+    scene, measured = path_across_lung_edge(length)
     stated = length if length >= LUNG_ROUNDING_MM else 0.0
     assert measured.lung_length_mm == pytest.approx(stated, abs=1e-9)
     assert (measured.lung_length_mm == 0.0) == (stated == 0.0)
     assert measured.pleural_punctures == punctures
-    assert_agreed(made, Request(), measured)
+    assert_agreed(scene, Request(), measured)
     path = to_path(measured, id="P1", rank=1, window="", approach="", pareto=True, seeds=())
     search = SearchReport(1, 0, 1, 2.0, True, 0.0, 0.0, 0.0, Proof.SAFE_LINE_NEAR_EACH, ())
-    assert words in message_of(replace(BARE_PLAN, search=search, paths=(path,), skin_structures=()))
+    assert sentence_part in message_of(replace(BARE_PLAN, search=search, paths=(path,), skin_structures=()))
 
 
-def test_no_void_is_found_where_there_is_none() -> None:
-    plain = breathing(LOBES)
-    assert plain.lung_voids is None
-    assert lung_voids([], plain.target) is None
+def test_a_scene_without_voids_has_none() -> None:
+    base = scene_with_lungs(LOBES)
+    assert base.lung_voids is None
+    assert lung_voids([], base.target) is None
 
 
 @pytest.mark.parametrize("number", [0, 2, 3, 4, 5, 7])
-def test_search_and_verification_count_as_measuring_does_in_random_chests(number) -> None:
+def test_search_and_verification_agree_with_measuring_in_random_chests(number) -> None:
     chest = random_chest(number)
-    asked = replace(chest.request, needle=replace(chest.request.needle, max_length_mm=150.0))
-    lines = random_lines(Chest(chest.scene, asked), 60, number)
-    found = _leaving(search_fields(chest.scene, asked), lines.point, lines.outward)
-    measurer = Measurer(chest.scene, asked.needle_assembly)
+    request = replace(chest.request, needle=replace(chest.request.needle, max_length_mm=150.0))
+    lines = random_lines(Chest(chest.scene, request), 60, number)
+    safe_lines = _leaving(search_fields(chest.scene, request), lines.point, lines.outward)
+    measurer = Measurer(chest.scene, request.needle_assembly)
     grid = chest.scene.grid
-    compared = 0
-    for n in range(len(found)):
+    compared_count = 0
+    for n in range(len(safe_lines)):
         measured = measurer.measure(
-            grid.to_patient(found.point_B[n]), grid.vectors_to_patient(found.outward_B[n])
+            grid.to_patient(safe_lines.point_B[n]), grid.vectors_to_patient(safe_lines.outward_B[n])
         )
         if measured is None:
             continue
-        said = found.quantities[n, [LUNG, PUNCTURES, FISSURES]].tolist()
-        counted = [measured.lung_length_mm, measured.pleural_punctures, measured.fissures_crossed]
-        assert said == pytest.approx(counted, abs=1e-5)
-        assert_agreed(chest.scene, asked, measured)
-        compared += measured.lung_length_mm > 0.0
-    assert compared > 0
+        from_search = safe_lines.quantities[n, [LUNG, PUNCTURES, FISSURES]].tolist()
+        from_measuring = [measured.lung_length_mm, measured.pleural_punctures, measured.fissures_crossed]
+        assert from_search == pytest.approx(from_measuring, abs=1e-5)
+        assert_agreed(chest.scene, request, measured)
+        compared_count += measured.lung_length_mm > 0.0
+    assert compared_count > 0

@@ -1,4 +1,4 @@
-"""Segment to box: against dense sampling, convexity, and cases known by hand."""
+"""Segment to box: compared with dense sampling, convexity, and cases known by hand."""
 
 from itertools import pairwise
 
@@ -17,9 +17,9 @@ from planner.measuring.segment_box import (
 
 pytestmark = pytest.mark.interpreted
 
-place = st.floats(-20, 20, allow_nan=False)
-point = st.tuples(place, place, place).map(np.array)
-size = st.tuples(*[st.floats(0.1, 10)] * 3).map(np.array)
+coordinates = st.floats(-20, 20, allow_nan=False)
+points = st.tuples(coordinates, coordinates, coordinates).map(np.array)
+sizes = st.tuples(*[st.floats(0.1, 10)] * 3).map(np.array)
 
 
 def distances(
@@ -32,30 +32,30 @@ def distances(
 T = np.linspace(0, 1, 4001)
 
 
-@given(point, point, point, size)
-def test_distance_is_the_least_over_the_segment(p, q, lower, extent):
+@given(points, points, points, sizes)
+def test_distance_agrees_with_dense_samples(p, q, lower, extent):
     upper = lower + extent
     exact = np.sqrt(segment_box_distance2(p, q, lower, upper))
     sampled = distances(p, q, lower, upper, T).min()
-    # Distance is 1-Lipschitz: no sample can miss the least by more than half a step.
+    # Distance is 1-Lipschitz: samples miss the minimum by at most half a step.
     assert sampled - np.linalg.norm(q - p) / 8000 - 1e-9 <= exact <= sampled + 1e-9
 
 
-@given(point, point, point, size)
-def test_distance_knows_no_direction(p, q, lower, extent):
-    there = segment_box_distance2(p, q, lower, lower + extent)
-    assert there == pytest.approx(segment_box_distance2(q, p, lower, lower + extent), abs=1e-9)
+@given(points, points, points, sizes)
+def test_distance_is_independent_of_the_direction(p, q, lower, extent):
+    distance2 = segment_box_distance2(p, q, lower, lower + extent)
+    assert distance2 == pytest.approx(segment_box_distance2(q, p, lower, lower + extent), abs=1e-9)
 
 
-@given(point, point, point, size, point)
-def test_moving_all_moves_nothing(p, q, lower, extent, by):
-    here = segment_box_distance2(p, q, lower, lower + extent)
-    there = segment_box_distance2(p + by, q + by, lower + by, lower + by + extent)
-    assert there == pytest.approx(here, abs=1e-9)
+@given(points, points, points, sizes, points)
+def test_distance_is_unchanged_by_a_shift(p, q, lower, extent, shift):
+    distance2 = segment_box_distance2(p, q, lower, lower + extent)
+    shifted_distance2 = segment_box_distance2(p + shift, q + shift, lower + shift, lower + shift + extent)
+    assert shifted_distance2 == pytest.approx(distance2, abs=1e-9)
 
 
-@given(point, point, size)
-def test_a_point_is_a_segment_of_no_length(p, lower, extent):
+@given(points, points, sizes)
+def test_a_segment_of_length_zero_has_the_distance_of_a_point(p, lower, extent):
     assert segment_box_distance2(p, p, lower, lower + extent) == point_box_distance2(p, lower, lower + extent)
 
 
@@ -76,45 +76,45 @@ def test_distances_known_by_hand(p, q, distance):
     assert got == pytest.approx(distance**2, abs=1e-12)
 
 
-@given(point, point, point, size)
-def test_nearest_parameter_is_where_distance_is_least(p, q, lower, extent):
+@given(points, points, points, sizes)
+def test_distance_is_least_at_the_nearest_parameter(p, q, lower, extent):
     t = nearest_parameter(p, q, lower, lower + extent)
     assert 0.0 <= t <= 1.0
-    here = distances(p, q, lower, lower + extent, np.array([t]))[0]
-    assert here**2 == pytest.approx(segment_box_distance2(p, q, lower, lower + extent), abs=1e-9)
+    distance_mm = distances(p, q, lower, lower + extent, np.array([t]))[0]
+    assert distance_mm**2 == pytest.approx(segment_box_distance2(p, q, lower, lower + extent), abs=1e-9)
 
 
-@given(point, point, point, size, st.floats(0, 12))
-def test_span_within_reach_is_where_distance_says(p, q, lower, extent, reach):
+@given(points, points, points, sizes, st.floats(0, 12))
+def test_the_span_within_reach_agrees_with_distances(p, q, lower, extent, reach):
     upper = lower + extent
     first, last = span_within(p, q, lower, upper, reach)
-    away = distances(p, q, lower, upper, T)
+    distances_mm = distances(p, q, lower, upper, T)
     inside = (first <= T) & (last >= T)
-    assert (away[inside] <= reach + 1e-6).all()
-    assert (away[~inside] >= reach - 1e-6).all()
+    assert (distances_mm[inside] <= reach + 1e-6).all()
+    assert (distances_mm[~inside] >= reach - 1e-6).all()
 
 
-@given(point, point, point, size, st.floats(0.1, 12))
+@given(points, points, points, sizes, st.floats(0.1, 12))
 def test_a_span_ends_at_the_reach_or_with_the_segment(p, q, lower, extent, reach):
     first, last = span_within(p, q, lower, lower + extent, reach)
     for end, segment_end in ((first, 0.0), (last, 1.0)):
         if first <= last and end != segment_end:
-            away = distances(p, q, lower, lower + extent, np.array([end]))[0]
-            assert away == pytest.approx(reach, abs=1e-6)
+            distance_mm = distances(p, q, lower, lower + extent, np.array([end]))[0]
+            assert distance_mm == pytest.approx(reach, abs=1e-6)
 
 
-def test_no_span_where_nothing_is_within_reach():
+def test_the_span_of_a_segment_out_of_reach_is_empty():
     assert span_within((5.0, 5.0, 5.0), (6.0, 6.0, 6.0), (0.0,) * 3, (1.0,) * 3, 2.0) == (1.0, 0.0)
 
 
-def test_span_known_by_hand():
-    # A line at height 3 over a unit box, within 5: 4 to each side of the box.
+def test_a_span_known_by_hand():
+    # A line at height 3 above a unit box, within 5 mm: 4 mm beyond each side of the box.
     p, q = np.array([-10.0, 4.0, 0.5]), np.array([10.0, 4.0, 0.5])
     first, last = span_within(p, q, np.zeros(3), np.ones(3), 5.0)
     assert (first * 20 - 10, last * 20 - 10) == pytest.approx((-4.0, 5.0))
 
 
-@given(point, point, point, size)
+@given(points, points, points, sizes)
 def test_polyline_is_the_segment_clamped_point_by_point(p, q, lower, extent):
     upper = lower + extent
     line = clamped_polyline(p, q, lower, upper)
