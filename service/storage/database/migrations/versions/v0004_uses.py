@@ -1,4 +1,4 @@
-"""When each item was last used. For earlier rows, the time is taken from the jobs in the table."""
+"""When what is held was last used. Of earlier rows it is what the jobs tell that are remembered."""
 
 import sqlalchemy as sa
 from alembic import op
