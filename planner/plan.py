@@ -16,12 +16,11 @@ from planner.paths.no_path.relaxations import relaxations
 from planner.paths.ranking import score_named
 from planner.paths.search_report import search_report
 from planner.paths.select import SelectedPaths, select_paths
-from planner.paths.skin_access import SkinAccess
 from planner.records.defaults import resolved
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
 from planner.records.paths import Path
-from planner.records.plan import NO_OUTCOME, SCHEMA, Plan
+from planner.records.plan import NO_OUTCOME, SCHEMA, Plan, PlanningResult
 from planner.records.progress import GoOn, Phase, PlanProgress, Progress, always
 from planner.records.request.request import Request
 from planner.records.robustness import Robustness
@@ -36,14 +35,6 @@ from planner.verify import verify
 
 IMPLANT_PHASES = (Phase.NEEDLES, Phase.DOSE)
 """Phases that only a plan with a prescription has."""
-
-
-@dataclass(frozen=True, eq=False)
-class PlanningResult:
-    """A verified plan, and the skin access map from which its paths were selected."""
-
-    plan: Plan
-    access: SkinAccess
 
 
 @dataclass(frozen=True)

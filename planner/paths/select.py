@@ -20,9 +20,10 @@ from planner.paths.polish import THOROUGH, polish
 from planner.paths.preference import best_first, preference
 from planner.paths.ranking import ranked
 from planner.paths.seed_drops import seed_drops
-from planner.paths.skin_access import SkinAccess, area_mm2, skin_access
+from planner.paths.skin_access import area_mm2, skin_access
 from planner.paths.windows import windows
 from planner.records.paths import Path, Window
+from planner.records.plan import SkinAccess
 from planner.records.request.ranking import PathOrder
 from planner.records.request.request import Request
 from planner.records.request.search import SearchRequest

@@ -1,22 +1,13 @@
 """Skin access: where safe paths enter the skin, and the least lung that a path from there crosses."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float, Int
 
 from anatomy.geometry.frames import Grid
+from planner.records.plan import SkinAccess
 
 SQUARE_MM = 4.0
 """Entries are grouped in boxes of this size: about the precision of a finger on the skin [U]."""
-
-
-@dataclass(frozen=True, eq=False)
-class SkinAccess:
-    """Entry points (n, 3) in P, and the least lung length of a safe path from each. [mm]"""
-
-    entry_mm: Float[np.ndarray, "n 3"]
-    lung_length_mm: Float[np.ndarray, " n"]
 
 
 def skin_access(

@@ -13,6 +13,9 @@ Plan
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from jaxtyping import Float
+
 from anatomy.structures import InputDigest
 from planner.records.dose import DoseReport
 from planner.records.needle_set import NeedleSet
@@ -72,3 +75,20 @@ class Plan:
     dose: DoseReport | None
     robustness: Robustness | None
     verification: Verification | None
+
+
+@dataclass(frozen=True, eq=False)
+class SkinAccess:
+    """Where safe paths enter the skin: entry points (n, 3) in P, and the least lung length of a safe path
+    from each. [mm]"""
+
+    entry_mm: Float[np.ndarray, "n 3"]
+    lung_length_mm: Float[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, eq=False)
+class PlanningResult:
+    """What planning returns: a verified plan, and the skin access map from which its paths were selected."""
+
+    plan: Plan
+    access: SkinAccess

@@ -9,7 +9,6 @@ import orjson
 
 from anatomy.patient.notes import skin_text
 from planner.records.paths import Aim
-from service.interactive.scene_cache import cached_scene
 from service.operations.case import Case
 from service.operations.job_tasks import ReportProgress
 
@@ -51,6 +50,9 @@ def appraise(report: ReportProgress, task: NeedlesTask) -> AppraisalJson:
     Raises AnatomyError if case and request do not fit together.
     """
     del report
+    # Here, in the sandbox: the web server passes tasks on, and starts without the planner.
+    from service.interactive.scene_cache import cached_scene
+
     at = cached_scene(task.case, task.request)
     caveats = {
         "missing_structures": at.scene.missing,

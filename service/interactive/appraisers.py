@@ -16,7 +16,7 @@ import numpy as np
 from anatomy.errors import AnatomyError
 from service.interactive.appraise_task import NeedlesTask, appraise, joined
 from service.interactive.sandbox_pool import SandboxPool
-from service.interactive.slices import SliceTask, cut
+from service.interactive.slice_task import SliceTask, cut
 from service.jobs.errors import UnusableInput
 from service.jobs.memory_limits import appraisal_memory_bytes
 from service.jobs.sandbox.sandbox import ResourceLimits

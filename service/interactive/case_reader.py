@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from anatomy.errors import AnatomyError
 from service.host.damaged_file import refuse_damaged
 from service.interactive.sandbox_pool import SandboxPool
-from service.interactive.shapes import shapes_text
+from service.interactive.shapes_task import shapes_text
 from service.interactive.text_cache import TextCache
 from service.interactive.unzip.task import Take, bytes_of, state_zip, unpack_zip
 from service.interactive.unzip.unzip import ZipLimits

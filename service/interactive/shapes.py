@@ -9,7 +9,6 @@ A thin structure gets small blocks; a large one gets blocks as large as its numb
 from typing import Any
 
 import numpy as np
-import orjson
 from jaxtyping import Bool
 from scipy import ndimage
 from skimage.measure import marching_cubes
@@ -19,7 +18,6 @@ from anatomy.geometry.surface import Surface
 from anatomy.names.roles import role_of
 from anatomy.structures import Role, Structure
 from service.operations.case import Case
-from service.operations.job_tasks import ReportProgress
 from service.operations.open_case import open_case
 
 MOST_TRIANGLES = 2000
@@ -43,16 +41,6 @@ DECIMALS = 1
 """Decimals of millimetres in JSON."""
 
 TRIANGLES_PER_BLOCK_FACE = 2.0
-
-
-def shapes_text(report: ReportProgress, case: Case) -> bytes:
-    """The shapes of a case as JSON text: transferring millions of numbers from a sandbox would block the
-    server.
-
-    Raises AnatomyError for a case that cannot be read.
-    """
-    del report
-    return orjson.dumps({"shapes": shapes(case)})
 
 
 def shapes(case: Case) -> list[dict[str, Any]]:

@@ -7,11 +7,9 @@ row n   ....oo
 
 import base64
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 from jaxtyping import Bool, Float, Int, UInt16
 
 from anatomy.scene import Scene
@@ -19,9 +17,6 @@ from anatomy.structures import Role, Structure
 from planner.dose.dose_grid import DoseAt
 from planner.dose.plan_dose import plan_dose
 from planner.measuring.crossings import by_layer
-from service.interactive.scene_cache import cached_scene
-from service.operations.case import Case
-from service.operations.job_tasks import ReportProgress
 from service.pictures.oblique_slice import Slice, along_needle
 from service.schemas.json.strict import NotJson, Refused
 from service.schemas.plan.file import read_plan, unreadable
@@ -41,39 +36,23 @@ DECIMALS = 6
 """Decimals of unit vectors and millimetres in JSON."""
 
 
-@dataclass(frozen=True)
-class SliceTask:
-    """A case and the request that gives structures their roles, as its JSON; a needle's entry and tip, (3,),
-    the distance shown around its middle, the side of a pixel, and optionally a plan's text. [mm, P]"""
-
-    case: Case
-    request: bytes
-    entry_mm: np.ndarray
-    tip_mm: np.ndarray
-    half_mm: float
-    pixel_mm: float
-    plan: bytes | None
-
-
-def cut(report: ReportProgress, task: SliceTask) -> bytes:
-    """The slices as JSON.
-
-    Raises AnatomyError if case and request do not fit together, and UnreadablePlanFile.
-    """
-    del report
-    scene = cached_scene(task.case, task.request).scene
-    return orjson.dumps(sliced(scene, task, None if task.plan is None else _dose(task.plan)))
-
-
-def sliced(scene: Scene, task: SliceTask, dose: DoseAt | None) -> dict[str, Any]:
-    """The slices as JSON values; with the dose, where there is one."""
-    along_P = (task.tip_mm - task.entry_mm) / np.linalg.norm(task.tip_mm - task.entry_mm)
-    planes = along_needle(0.5 * (task.entry_mm + task.tip_mm), along_P, task.half_mm)
+def sliced(
+    scene: Scene,
+    entry_mm: Float[np.ndarray, "3"],
+    tip_mm: Float[np.ndarray, "3"],
+    half_mm: float,
+    pixel_mm: float,
+    dose: DoseAt | None,
+) -> dict[str, Any]:
+    """The slices through a needle as JSON values, `half_mm` around its middle; with the dose, where there is
+    one. [mm, P]"""
+    along_P = (tip_mm - entry_mm) / np.linalg.norm(tip_mm - entry_mm)
+    planes = along_needle(0.5 * (entry_mm + tip_mm), along_P, half_mm)
     structures = _shown(scene)
     return {
         "structures": [{"structure": s.name, "role": s.role} for s in structures],
         "slices": [
-            {"name": name} | _pixels(plane, task.pixel_mm, scene, structures, dose)
+            {"name": name} | _pixels(plane, pixel_mm, scene, structures, dose)
             for name, plane in zip(("nearest_axial", "across"), planes, strict=True)
         ],
     }
@@ -144,7 +123,7 @@ def _ct(
 
 
 @functools.lru_cache(maxsize=4)
-def _dose(text: bytes) -> DoseAt | None:
+def dose_of(text: bytes) -> DoseAt | None:
     """The dose of a plan's seeds; None for a plan without dose. Raises UnreadablePlanFile."""
     try:
         plan = read_plan(text).plan

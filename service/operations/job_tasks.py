@@ -1,20 +1,19 @@
-"""Job tasks: what a job does. The functions are passed as `Work`, and must be picklable."""
+"""Job tasks: what a job does. The functions are passed as `Work`, and must be picklable.
+
+Planner and readers are loaded where the work is done: the web server and the workers of jobs pass tasks on,
+and start without them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
-from planner.records.plan import Plan
+from planner.records.plan import Plan, PlanningResult
 from planner.records.progress import Progress
 from planner.records.request.given import GivenSeed
 from planner.records.request.request import Request
 from service.operations.case import Case
-from service.operations.describe_case import describe_case
-from service.operations.evaluate_case import evaluate_case
-from service.operations.plan_case import plan_case
-from service.operations.replan_case import replan_case
 from service.schemas.in_patient import MAX_FOUND_BYTES, EvaluateBody, NeedlesMeasured, ReplanBody
 from service.schemas.job_results import (
     evaluation_result,
@@ -35,9 +34,36 @@ Evaluate = Callable[[Case, Plan, str, tuple[GivenSeed, ...], ReportProgress], Ev
 Replan = Callable[[Case, Plan, str, NeedlesMeasured, ReportProgress], Replanned]
 
 
+def describe_case(case: Case) -> dict[str, Any]:
+    """`service.operations.describe_case`."""
+    from service.operations.describe_case import describe_case
+
+    return describe_case(case)
+
+
 def make_plan(case: Case, request: Request, report: ReportProgress) -> PlanningResult:
-    """The planning alone: its scene stays in the worker."""
+    """The planning of `service.operations.plan_case`: its scene stays in the process."""
+    from service.operations.plan_case import plan_case
+
     return plan_case(case, request, report).planning
+
+
+def evaluate_case(
+    case: Case, plan: Plan, plan_id: str, seeds: tuple[GivenSeed, ...], report: ReportProgress
+) -> Evaluation:
+    """`service.operations.evaluate_case`."""
+    from service.operations.evaluate_case import evaluate_case
+
+    return evaluate_case(case, plan, plan_id, seeds, report)
+
+
+def replan_case(
+    case: Case, plan: Plan, plan_id: str, needles: NeedlesMeasured, report: ReportProgress
+) -> Replanned:
+    """`service.operations.replan_case`."""
+    from service.operations.replan_case import replan_case
+
+    return replan_case(case, plan, plan_id, needles, report)
 
 
 @dataclass(frozen=True)

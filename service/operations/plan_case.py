@@ -14,7 +14,7 @@ from service.operations.plan_scene import refuse_unverified
 from service.operations.time_limit import go_on_until
 
 if TYPE_CHECKING:
-    from planner.plan import PlanningResult
+    from planner.records.plan import PlanningResult
 
 
 @dataclass(frozen=True, eq=False)

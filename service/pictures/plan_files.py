@@ -14,10 +14,9 @@ from anatomy.scene import Scene
 from planner.dose.dose_grid import dose_grid_enclosing
 from planner.dose.isodose import isodose_surface
 from planner.dose.plan_dose import plan_dose, seeds_P
-from planner.plan import PlanningResult
 from planner.records import paths as paths_records
 from planner.records.paths import Aim
-from planner.records.plan import Plan
+from planner.records.plan import Plan, PlanningResult
 from service.exports.stl import write_stl
 from service.host.atomic_write import write_atomically
 from service.pictures.dvh import dvh_figure

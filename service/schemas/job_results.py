@@ -1,9 +1,7 @@
 """Job results: the stored texts of plans, evaluations and replannings."""
 
-from planner.paths.skin_access import SkinAccess
-from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
-from planner.records.plan import Plan
+from planner.records.plan import Plan, PlanningResult, SkinAccess
 from service.schemas.plan.file import plan_sha256, write_plan
 from service.schemas.plan.followup_file import write_evaluation, write_replanned
 from service.schemas.plan_summary import summary_text

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from planner.paths.skin_access import SQUARE_MM, SkinAccess
+from planner.paths.skin_access import SQUARE_MM
+from planner.records.plan import SkinAccess
 from service.schemas.json.sealed import seal_of, sealed
 from service.schemas.plan.fields import Sha256
 

@@ -31,7 +31,7 @@ except SystemExit:
 print(json.dumps(sorted(sys.modules)))
 """
 
-CLIENT = "import json, sys, service.client; print(json.dumps(sorted(sys.modules)))"
+IMPORTED = "import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
 
 
 def loaded(code: str, *arguments: str) -> set[str]:
@@ -97,11 +97,17 @@ def test_a_bad_input_file_is_told_before_the_planner_is_loaded(tmp_path: Path, c
 
 
 def test_the_client_needs_httpx_and_the_schemas() -> None:
-    modules = loaded(CLIENT)
+    modules = loaded(IMPORTED.format(module="service.client"))
     assert "httpx" in modules
     assert modules & (COMPUTING | SERVING | DRAWING) == set()
     own = {m for m in modules if m.startswith("service.") and not m.startswith("service.schemas")}
     assert own <= {"service.client"}
+
+
+@pytest.mark.parametrize("module", ["service.web.app", "service.jobs.worker", "service.jobs.sandbox.main"])
+def test_what_passes_work_on_loads_neither_readers_nor_planner(module: str) -> None:
+    """Sandboxes load them, when they work."""
+    assert loaded(IMPORTED.format(module=module)) & (COMPUTING | DRAWING) == set()
 
 
 def test_numba_is_loaded_by_who_compiles_loops_alone() -> None:

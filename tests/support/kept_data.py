@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, select
 
-from planner.paths.skin_access import SkinAccess
+from planner.records.plan import SkinAccess
 from service.host.atomic_write import flush
 from service.jobs.job_table import JobTable
 from service.maintenance.backup.file_places import places_of

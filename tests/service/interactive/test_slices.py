@@ -14,17 +14,13 @@ from small_chests import CHESTS, small_chest
 
 from anatomy.scene import Scene
 from anatomy.structures import Role
-from service.interactive.slices import BEYOND, BODY, NO_CT, SliceTask, sliced
-from service.operations.case import Case
+from service.interactive.slices import BEYOND, BODY, NO_CT, sliced
 from service.schemas.slices import MOST_PIXELS, SlicesBody, SlicesModel
 
+SIZE_MM = (30.0, 1.5)
+"""Half side of a slice, and side of a pixel."""
+
 IMPORTANCE = [Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE, Role.SKIN]
-
-
-def asked(
-    entry_mm: np.ndarray, tip_mm: np.ndarray, half_mm: float = 30.0, pixel_mm: float = 1.5
-) -> SliceTask:
-    return SliceTask(Case("none"), b"", entry_mm, tip_mm, half_mm, pixel_mm, None)
 
 
 def needle_in(scene: Scene, away: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +53,7 @@ def at(scene: Scene, p_mm: np.ndarray) -> tuple[tuple[int, ...] | None, bool]:
 @bounded(max_examples=5, deadline=None)
 def test_pixels_say_what_lies_where_they_are(name, away, seed):
     scene = small_chest(name).scene
-    slices_json = sliced(scene, asked(*needle_in(scene, away)), None)
+    slices_json = sliced(scene, *needle_in(scene, away), *SIZE_MM, None)
     SlicesModel.model_validate(slices_json)
     shown = slices_json["structures"]
     masks = {s.name: s.mask.layer == s.mask.label for s in scene.structures}
@@ -84,7 +80,7 @@ def test_pixels_say_what_lies_where_they_are(name, away, seed):
 def test_both_slices_hold_the_needle_and_are_square_on_each_other():
     scene = small_chest("oblique").scene
     entry_mm, tip_mm = needle_in(scene, (11.0, -23.0, 5.0))
-    slices_json = sliced(scene, asked(entry_mm, tip_mm), None)
+    slices_json = sliced(scene, entry_mm, tip_mm, *SIZE_MM, None)
     normals = []
     for plane in slices_json["slices"]:
         normal = np.cross(plane["right"], plane["down"])
@@ -97,7 +93,7 @@ def test_both_slices_hold_the_needle_and_are_square_on_each_other():
 def test_the_first_slice_is_read_as_ct_is():
     scene = small_chest("plain").scene
     # Level, so that the slice nearest to axial is axial.
-    first = sliced(scene, asked(*needle_in(scene, (5.0, -20.0, 0.0))), None)["slices"][0]
+    first = sliced(scene, *needle_in(scene, (5.0, -20.0, 0.0)), *SIZE_MM, None)["slices"][0]
     assert first["edges"] == {"right": "L", "left": "R", "top": "A", "bottom": "P"}
 
 
@@ -105,8 +101,9 @@ def test_ct_and_dose_lie_on_the_same_pixels():
     scene = small_chest("plain").scene
     hu = np.random.default_rng(0).integers(-1000, 1000, scene.grid.shape).astype(np.int16)
     scene = replace(scene, ct_hu=hu)
-    cut = asked(*needle_in(scene, (5.0, -20.0, 9.0)), half_mm=60.0)
-    for plane in sliced(scene, cut, lambda p_mm: p_mm @ np.array([1.0, 10.0, 100.0]))["slices"]:
+    needle = needle_in(scene, (5.0, -20.0, 9.0))
+    slices_json = sliced(scene, *needle, 60.0, 1.5, lambda p_mm: p_mm @ np.array([1.0, 10.0, 100.0]))
+    for plane in slices_json["slices"]:
         where_mm = places_mm(plane)
         assert numbers(plane["dose_gy"], "<f4", plane) == pytest.approx(
             where_mm @ np.array([1.0, 10.0, 100.0]), rel=1e-4, abs=1e-2
@@ -123,7 +120,7 @@ def test_ct_and_dose_lie_on_the_same_pixels():
 
 def test_without_ct_and_plan_there_is_neither():
     scene = small_chest("plain").scene
-    for plane in sliced(scene, asked(*needle_in(scene, (5.0, -20.0, 9.0))), None)["slices"]:
+    for plane in sliced(scene, *needle_in(scene, (5.0, -20.0, 9.0)), *SIZE_MM, None)["slices"]:
         assert plane["ct_hu"] is None
         assert plane["dose_gy"] is None
 

@@ -157,8 +157,7 @@ def test_an_access_map_without_entries_says_so() -> None:
 
 
 def test_a_plan_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
-    from planner.paths.skin_access import SkinAccess
-    from planner.plan import PlanningResult
+    from planner.records.plan import PlanningResult, SkinAccess
     from service.pictures.plan_files import draw
 
     planning = PlanningResult(

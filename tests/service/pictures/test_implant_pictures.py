@@ -19,11 +19,9 @@ from winding import winding_number
 from anatomy.geometry.surface import Surface
 from planner.dose.plan_dose import plan_dose, seeds_P
 from planner.dose.tg43.kernel import dose_kernel, dose_kernel_1d, dose_sum
-from planner.paths.skin_access import SkinAccess
-from planner.plan import PlanningResult
 from planner.records.needle_set import PlacedSeed
 from planner.records.paths import Aim
-from planner.records.plan import Plan
+from planner.records.plan import Plan, PlanningResult, SkinAccess
 from planner.sources import source_named
 from service.exports.stl import write_stl
 from service.pictures.dvh import ORGANS_DRAWN, dvh_figure, hottest_curves

@@ -17,10 +17,8 @@ from sample_implants import a_replanning, an_evaluation, implant_plan
 
 from anatomy.structures import InputDigest
 from planner.errors import RequestError
-from planner.paths.skin_access import SkinAccess
-from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
-from planner.records.plan import Outcome, Plan, Status
+from planner.records.plan import Outcome, Plan, PlanningResult, SkinAccess, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request.given import GivenSeed
 from planner.records.request.request import Request

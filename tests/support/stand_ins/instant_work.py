@@ -10,16 +10,14 @@ from plan_work import describe as describe_nothing
 from sample_implants import a_replanning, an_evaluation, implant_plan
 
 from anatomy.structures import InputDigest
-from planner.paths.skin_access import SkinAccess
-from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
-from planner.records.plan import Plan
+from planner.records.plan import Plan, PlanningResult, SkinAccess
 from planner.records.progress import Progress
 from planner.records.request.given import GivenSeed
 from planner.records.request.request import Request
 from service.interactive import appraise_task, slices
 from service.interactive.appraise_task import AppraisalJson, NeedlesTask
-from service.interactive.slices import SliceTask
+from service.interactive.slice_task import SliceTask
 from service.operations.case import Case
 from service.operations.job_tasks import Work
 from service.schemas.in_patient import NeedlesMeasured

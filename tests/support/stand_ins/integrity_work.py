@@ -17,14 +17,13 @@ import numpy as np
 import pytest
 from case_files import NAMES, body_labels, write_names, write_nifti
 
-from planner.plan import PlanningResult
 from planner.records.followup import Evaluation, Replanned
-from planner.records.plan import Plan
+from planner.records.plan import Plan, PlanningResult
 from planner.records.request.given import GivenSeed
 from planner.records.request.request import Request
 from service.interactive import appraisers as appraising
 from service.interactive.appraise_task import AppraisalJson, NeedlesTask
-from service.interactive.slices import SliceTask
+from service.interactive.slice_task import SliceTask
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.heartbeat_monitor import WorkforceStatus
 from service.jobs.job_table import JobTable

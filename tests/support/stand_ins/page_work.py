@@ -6,8 +6,8 @@ from dataclasses import replace
 import instant_work
 from sample_implants import a_path
 
-from planner.plan import PlanningResult
 from planner.records.paths import Aim, Path
+from planner.records.plan import PlanningResult
 from planner.records.progress import Progress
 from planner.records.request.request import Request
 from service.operations.case import Case

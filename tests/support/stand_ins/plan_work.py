@@ -11,9 +11,7 @@ from bare_plans import BARE_PLAN
 
 from anatomy.errors import ReadError
 from planner.errors import RequestError
-from planner.paths.skin_access import SkinAccess
-from planner.plan import PlanningResult
-from planner.records.plan import Outcome, Plan, Status
+from planner.records.plan import Outcome, Plan, PlanningResult, SkinAccess, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request.request import Request
 from planner.records.search import Proof, SearchReport

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import plan_work
 
-from planner.plan import PlanningResult
+from planner.records.plan import PlanningResult
 from planner.records.progress import Phase, Progress
 from planner.records.request.request import Request
 from service.operations.case import Case

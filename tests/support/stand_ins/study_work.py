@@ -13,9 +13,7 @@ from true_plans import box_patient, honest_plan
 
 from anatomy.errors import ReadError
 from planner.paths.ranking import ranked
-from planner.paths.skin_access import SkinAccess
-from planner.plan import PlanningResult
-from planner.records.plan import Outcome, Plan, Status
+from planner.records.plan import Outcome, Plan, PlanningResult, SkinAccess, Status
 from planner.records.progress import Phase, Progress
 from planner.records.request.request import Request
 from planner.records.verification import Check, Verification
