@@ -1,4 +1,4 @@
-"""Names: a cage of made bones, where every space is known; the same mirrored; and the built-in thorax."""
+"""Names: a synthetic rib cage with known spaces, its mirror image, and the built-in thorax."""
 
 import numpy as np
 import pytest
@@ -21,16 +21,16 @@ from planner.records.wording.windows import window_text
 SHAPE, SPACING = (150, 120, 140), 2.0
 ORIGIN_P = np.array([-149.0, -119.0, -139.0])
 SLOPE = 0.4
-"""Ribs run down by this much towards the front, as real ones do."""
+"""Ribs slope downwards to the front by this much for each mm, like real ones."""
 
 
 def window_named(scene, measured) -> str:
-    """What the window of that path is called."""
+    """The name of the path's window."""
     return window_text(window_place(scene, measured))
 
 
 def rib_z(number: int, y: float) -> float:
-    """Height of a lateral rib's middle line at y."""
+    """Height of a lateral rib's centre line at y. [mm]"""
     return 80.0 - 24.0 * number + SLOPE * y
 
 
@@ -42,14 +42,14 @@ def bones(grid: Grid) -> dict[str, np.ndarray]:
         "vertebrae_T5": (np.abs(x) < 20) & (np.abs(y - 70) < 25),
     }
     for side, sign in (("left", 1), ("right", -1)):
-        outer = sign * x
+        lateral_x = sign * x
         parts[f"clavicula_{side}"] = (
-            (outer > 25) & (outer < 110) & (np.abs(y + 80) < 5) & (np.abs(z - 85) < 5)
+            (lateral_x > 25) & (lateral_x < 110) & (np.abs(y + 80) < 5) & (np.abs(z - 85) < 5)
         )
         for number in range(1, 7):
-            lateral = (np.abs(outer - 128) < 4) & (np.abs(y) < 85)
-            anterior = (outer > 55) & (outer < 132) & (np.abs(y + 88) < 4)
-            posterior = (outer > 25) & (outer < 132) & (np.abs(y - 88) < 4)
+            lateral = (np.abs(lateral_x - 128) < 4) & (np.abs(y) < 85)
+            anterior = (lateral_x > 55) & (lateral_x < 132) & (np.abs(y + 88) < 4)
+            posterior = (lateral_x > 25) & (lateral_x < 132) & (np.abs(y - 88) < 4)
             height = np.abs(z - (80.0 - 24.0 * number + SLOPE * y)) < 5
             parts[f"rib_{side}_{number}"] = (lateral | anterior | posterior) & height
     return parts
@@ -58,7 +58,7 @@ def bones(grid: Grid) -> dict[str, np.ndarray]:
 GRID = Grid(SHAPE, np.array([[2.0, 0, 0, -149], [0, 2, 0, -119], [0, 0, 2, -139], [0, 0, 0, 1]]))
 
 
-def caged(keep=lambda name: True, merge_ribs: bool = False) -> Scene:
+def rib_cage_scene(keep=lambda name: True, merge_ribs: bool = False) -> Scene:
     layers = MaskLayers(SHAPE)
     parts = {name: mask for name, mask in bones(GRID).items() if keep(name)}
     if merge_ribs:
@@ -78,17 +78,17 @@ def caged(keep=lambda name: True, merge_ribs: bool = False) -> Scene:
 @pytest.fixture(scope="module")
 def cage() -> Scene:
     """Each rib under its own name."""
-    return caged()
+    return rib_cage_scene()
 
 
 @pytest.fixture(scope="module")
 def cage_of_merged_ribs() -> Scene:
-    return caged(merge_ribs=True)
+    return rib_cage_scene(merge_ribs=True)
 
 
 @pytest.fixture(scope="module")
 def no_bones() -> Scene:
-    return caged(lambda name: False)
+    return rib_cage_scene(lambda name: False)
 
 
 def line(entry, tip, *crossed: str) -> MeasuredPath:
@@ -112,7 +112,7 @@ def line(entry, tip, *crossed: str) -> MeasuredPath:
 
 
 def lateral(number: int, y: float, side: int) -> MeasuredPath:
-    """Straight through the side wall, halfway between two ribs as they are at y."""
+    """A straight path through the lateral wall, halfway between two ribs at y."""
     z = rib_z(number, y) - 12.0
     return line((side * 145, y, z), (0, y, z))
 
@@ -141,19 +141,19 @@ def lateral(number: int, y: float, side: int) -> MeasuredPath:
         ),
     ],
 )
-def test_paths_are_named_as_a_radiologist_would(cage, path, approach, window):
+def test_paths_have_radiological_names(cage, path, approach, window):
     assert approach_of(cage, path) == approach
     assert window_named(cage, path) == window
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_beside_the_spine_a_path_is_on_the_side_that_it_enters_by(side):
-    """Ribs of one side alone are drawn, and the path comes near them from the other."""
-    half = caged(lambda name: not name.startswith("rib") or side in name)
-    sign, other = (1, "right") if side == "left" else (-1, "left")
+def test_beside_the_spine_a_path_has_the_side_of_its_entry(side):
+    """Only the ribs of one side exist, and the path approaches them from the other side."""
+    scene = rib_cage_scene(lambda name: not name.startswith("rib") or side in name)
+    sign, entry_side = (1, "right") if side == "left" else (-1, "left")
     path = line((-25 * sign, -110, 10), (70 * sign, -80, 10))
-    assert rib_space(half, path).side == side
-    assert f" {other}" in window_named(half, path)
+    assert rib_space(scene, path).side == side
+    assert f" {entry_side}" in window_named(scene, path)
 
 
 @pytest.mark.parametrize("side", [-1, 1])
@@ -164,9 +164,9 @@ def test_sloping_ribs_are_counted_where_the_needle_passes_them(cage, side, numbe
     assert (space.above.number, space.below.number) == (number, number + 1)
     assert space.side == ("left" if side > 0 else "right")
     assert space.numbers == (number, number + 1)
-    # 12 mm from each middle line, at a right angle to the slope, less half a rib.
-    wanted = (12 - 5) / np.hypot(1, SLOPE)
-    assert space.above.distance_mm == pytest.approx(wanted, abs=SPACING)
+    # 12 mm from each centre line, perpendicular to the slope, minus half a rib
+    expected = (12 - 5) / np.hypot(1, SLOPE)
+    assert space.above.distance_mm == pytest.approx(expected, abs=SPACING)
 
 
 @given(
@@ -176,10 +176,10 @@ def test_sloping_ribs_are_counted_where_the_needle_passes_them(cage, side, numbe
 def test_the_mirrored_path_has_the_other_side_and_the_same_name(cage, entry, tip):
     if abs(entry[0]) < 1e-3 or np.linalg.norm(np.subtract(entry, tip)) < 20:
         return
-    here = window_named(cage, line(entry, tip))
-    there = window_named(cage, line((-entry[0], *entry[1:]), (-tip[0], *tip[1:])))
-    swapped = here.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
-    assert there == swapped
+    name = window_named(cage, line(entry, tip))
+    mirrored_name = window_named(cage, line((-entry[0], *entry[1:]), (-tip[0], *tip[1:])))
+    expected = name.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right")
+    assert mirrored_name == expected
 
 
 def test_unnumbered_ribs_give_the_side_and_the_sector(cage_of_merged_ribs):
@@ -199,37 +199,37 @@ def test_unnumbered_ribs_give_the_side_and_the_sector(cage_of_merged_ribs):
         ((-30, 110, 0), "posterior right"),
     ],
 )
-def test_where_no_label_tells_the_direction_does(no_bones, entry, name):
+def test_without_bones_the_direction_gives_the_name(no_bones, entry, name):
     assert window_named(no_bones, line(entry, (0, 0, 0))) == name
 
 
-def test_the_first_passage_of_the_cage_counts_not_the_nearest_rib_of_all(cage):
-    # In through the right side between ribs 3 and 4, the tip almost at rib 3 of the other side.
+def test_the_first_passage_of_the_rib_cage_counts_and_not_the_nearest_rib(cage):
+    # The path enters between the right ribs 3 and 4 and ends near rib 3 of the left side.
     z = rib_z(3, 0) - 12
     space = rib_space(cage, line((-145, 0, z), (122, 0, rib_z(3, 0) - 6)))
     assert space.side == "right"
     assert (space.above.number, space.below.number) == (3, 4)
 
 
-def test_a_path_below_the_last_rib_or_above_the_first_says_so(cage):
+def test_a_path_below_the_last_or_above_the_first_rib_has_one_number(cage):
     below = line((145, 0, rib_z(6, 0) - 20), (0, 0, rib_z(6, 0) - 20))
     assert rib_space(cage, below).numbers == (6, None)
     above = line((145, 0, rib_z(1, 0) + 20), (0, 0, rib_z(1, 0) + 20))
     assert rib_space(cage, above).numbers == (None, 1)
 
 
-def test_far_from_ribs_there_is_no_space(no_bones):
+def test_without_ribs_there_is_no_rib_space(no_bones):
     space = rib_space(no_bones, lateral(3, 20, -1))
     assert (space.above, space.below, space.side, space.numbers) == (None, None, None, (None, None))
 
 
-def test_the_sternum_tells_the_midline_where_no_spine_is_seen():
-    boned = caged(lambda name: name == "sternum")
-    assert window_named(boned, line((-60, -110, 0), (-50, 0, 0))) == "anterior right"
-    assert window_named(boned, line((30, -110, 0), (30, 0, 0))) == "parasternal left"
+def test_without_a_spine_the_sternum_gives_the_midline():
+    scene = rib_cage_scene(lambda name: name == "sternum")
+    assert window_named(scene, line((-60, -110, 0), (-50, 0, 0))) == "anterior right"
+    assert window_named(scene, line((30, -110, 0), (30, 0, 0))) == "parasternal left"
 
 
-def test_a_path_that_goes_below_the_sternum_does_not_pass_its_edge(cage):
+def test_a_path_below_the_sternum_is_not_parasternal(cage):
     assert approach_of(cage, line((30, -118, -68), (30, -18, -68))) == "parasternal"
     assert approach_of(cage, line((30, -118, -68), (30, -60, -138))) != "parasternal"
 
@@ -238,23 +238,23 @@ def test_a_path_that_goes_below_the_sternum_does_not_pass_its_edge(cage):
     ("name", "rib"),
     [("rib_left_4", True), ("ribs_right", True), ("costal_cartilage_left", False), ("sternum", False)],
 )
-def test_what_is_a_rib(name, rib):
+def test_names_of_ribs(name, rib):
     assert is_rib(name) == rib
 
 
-def test_points_between_are_the_voxels_in_the_box(cage):
+def test_points_between_two_corners_are_the_voxels_in_the_box(cage):
     rng = np.random.default_rng(2)
     sternum = cage.structure("sternum")
-    every = cage.grid.to_patient((np.argwhere(sternum.mask.cropped()) + sternum.mask.lower) * SPACING)
+    points_P = cage.grid.to_patient((np.argwhere(sternum.mask.cropped()) + sternum.mask.lower) * SPACING)
     for _ in range(20):
         a, b = np.sort(rng.uniform(-110, 110, (2, 3)), axis=0)
-        wanted = every[((every >= a) & (every <= b)).all(axis=1)]
-        assert np.array_equal(points_between([sternum], cage.grid, a, b), wanted)
+        expected = points_P[((points_P >= a) & (points_P <= b)).all(axis=1)]
+        assert np.array_equal(points_between([sternum], cage.grid, a, b), expected)
 
 
-def test_the_built_in_thorax_opens_beside_the_sternum_to_its_prevascular_node():
-    built = thorax(3.0)
-    full_scene = scene(built, ("node_3A",))
+def test_the_built_in_thorax_has_a_parasternal_path_to_its_prevascular_node():
+    segmentation = thorax(3.0)
+    full_scene = scene(segmentation, ("node_3A",))
     target = full_scene.target
     middle = full_scene.grid.to_patient(
         (np.argwhere(target.cropped()).mean(axis=0) + target.lower) * full_scene.grid.spacing_mm

@@ -20,64 +20,66 @@ from planner.scores.pneumothorax_odds import pneumothorax_odds
 
 
 def default_key(p: MeasuredPath):
-    place = (*p.entry_mm, *p.tip_mm)
-    return (p.lung_length_mm, p.pleural_punctures, p.fissures_crossed, -p.clearance_mm, p.length_mm, place)
+    position = (*p.entry_mm, *p.tip_mm)
+    return (p.lung_length_mm, p.pleural_punctures, p.fissures_crossed, -p.clearance_mm, p.length_mm, position)
 
 
 @given(st.lists(numbers, max_size=12))
-def test_default_order(some):
-    some = paths_from(some)
-    assert [default_key(p) for p in ranked(some, Request().path_order)] == sorted(
-        default_key(p) for p in some
+def test_the_default_order_is_lexicographic(values):
+    values = paths_from(values)
+    assert [default_key(p) for p in ranked(values, Request().path_order)] == sorted(
+        default_key(p) for p in values
     )
 
 
-@given(st.lists(numbers, max_size=8).flatmap(lambda some: st.tuples(st.just(some), st.permutations(some))))
-def test_order_of_input_never_matters(two):
-    two = paths_from(two[0]), paths_from(two[1])
+@given(
+    st.lists(numbers, max_size=8).flatmap(lambda values: st.tuples(st.just(values), st.permutations(values)))
+)
+def test_order_of_input_never_matters(orders):
+    orders = paths_from(orders[0]), paths_from(orders[1])
     for request in (Request(), Request(weights={"length_mm": 1.0}), Request(ranking=("fissures_crossed",))):
-        assert ranked(two[0], request.path_order) == ranked(two[1], request.path_order)
+        assert ranked(orders[0], request.path_order) == ranked(orders[1], request.path_order)
 
 
 @given(st.lists(numbers, max_size=12))
-def test_paths_without_lung_come_first(some):
-    lungs = [p.lung_length_mm > 0 for p in ranked(paths_from(some), Request().path_order)]
+def test_paths_without_lung_come_first(values):
+    lungs = [p.lung_length_mm > 0 for p in ranked(paths_from(values), Request().path_order)]
     assert lungs == sorted(lungs)
 
 
 @given(st.lists(numbers, max_size=12), st.permutations([s.name for s in SCORES]))
-def test_the_first_named_score_decides(some, names):
-    values = [
+def test_the_first_named_score_decides(values, names):
+    scores = [
         score_named(names[0]).of(p)
-        for p in ranked(paths_from(some), Request(ranking=tuple(names)).path_order)
+        for p in ranked(paths_from(values), Request(ranking=tuple(names)).path_order)
     ]
-    assert values == sorted(values)
+    assert scores == sorted(scores)
 
 
 @given(st.lists(numbers, max_size=12), st.floats(0, 10), st.floats(0, 10))
-def test_weights_order_by_their_sum_of_raw_scores(some, a, b):
-    order = ranked(paths_from(some), Request(weights={"clearance_mm": a, "lung_length_mm": b}).path_order)
+def test_weights_order_by_their_sum_of_raw_scores(values, a, b):
+    order = ranked(paths_from(values), Request(weights={"clearance_mm": a, "lung_length_mm": b}).path_order)
     sums = [round(b * p.lung_length_mm - a * p.clearance_mm, 6) for p in order]
     assert sums == sorted(sums)
 
 
-def test_the_last_bits_of_a_float_do_not_decide():
+def test_rounding_errors_do_not_decide_the_order():
     a = replace(BASE, lung_length_mm=10.0 + 1e-12, clearance_mm=6.0)
     b = replace(BASE, lung_length_mm=10.0, clearance_mm=5.0)
     assert ranked([b, a], Request().path_order) == [a, b]
-    there = replace(BASE, entry_mm=(1e-12, 0.0, 0.0), tip_mm=(0.0, 49.0, 0.0))
-    assert ranked([BASE, there], Request().path_order) == [there, BASE]
+    other = replace(BASE, entry_mm=(1e-12, 0.0, 0.0), tip_mm=(0.0, 49.0, 0.0))
+    assert ranked([BASE, other], Request().path_order) == [other, BASE]
 
 
 def test_ranking_sorts_a_plans_paths_as_well_as_measured_lines():
     from planner.measuring.measured import to_path
 
-    two = [replace(BASE, lung_length_mm=3.0), replace(BASE, lung_length_mm=2.0)]
-    record = [to_path(m, id="p", rank=1, window="", approach="", pareto=False, seeds=()) for m in two]
-    assert [p.lung_length_mm for p in ranked(record, Request().path_order)] == [2.0, 3.0]
+    measured = [replace(BASE, lung_length_mm=3.0), replace(BASE, lung_length_mm=2.0)]
+    paths = [to_path(m, id="p", rank=1, window="", approach="", pareto=False, seeds=()) for m in measured]
+    assert [p.lung_length_mm for p in ranked(paths, Request().path_order)] == [2.0, 3.0]
 
 
-def test_an_unknown_score_is_refused_with_all_that_are_known():
+def test_an_unknown_score_is_refused_with_the_known_ones():
     with pytest.raises(RequestError, match="'lung'") as failure:
         ranked([BASE], Request(ranking=("lung_length_mm", "lung")).path_order)
     assert failure.value.field == "ranking"
@@ -97,22 +99,22 @@ def test_the_default_ranking_is_known():
     assert {score_named(name).name for name in DEFAULT_RANKING} <= {score.name for score in SCORES}
 
 
-def test_every_score_file_is_listed_once_and_says_its_source():
+def test_every_score_is_listed_once_and_has_a_source():
     modules = (
         importlib.import_module(f"planner.scores.{m.name}")
         for m in pkgutil.iter_modules(planner.scores.__path__)
     )
-    written = {
+    defined = {
         value.name: value for module in modules for value in vars(module).values() if isinstance(value, Score)
     }
     listed = [*SCORES, *RISK_MODELS]
-    assert {score.name for score in listed} == set(written)
-    assert len(listed) == len(written)
+    assert {score.name for score in listed} == set(defined)
+    assert len(listed) == len(defined)
     assert all(score.source for score in listed)
 
 
 @pytest.mark.parametrize(
-    ("better", "name"),
+    ("changes", "name"),
     [
         ({"lung_length_mm": 9.0}, "lung_length_mm"),
         ({"pleural_punctures": 0}, "pleural_punctures"),
@@ -122,9 +124,9 @@ def test_every_score_file_is_listed_once_and_says_its_source():
         ({"craniocaudal_angle_deg": -0.5}, "off_axial_angle_deg"),
     ],
 )
-def test_lower_is_better(better, name):
-    tilted = replace(BASE, craniocaudal_angle_deg=1.0, fissures_crossed=1)
-    assert score_named(name).of(replace(tilted, **better)) < score_named(name).of(tilted)
+def test_lower_is_better(changes, name):
+    path = replace(BASE, craniocaudal_angle_deg=1.0, fissures_crossed=1)
+    assert score_named(name).of(replace(path, **changes)) < score_named(name).of(path)
 
 
 @pytest.mark.parametrize(
@@ -139,5 +141,5 @@ def test_lower_is_better(better, name):
         ({"fissures_crossed": 1, "pleural_punctures": 3, "lung_length_mm": 60.0}, 3.75 * 2.43 * 2.38),
     ],
 )
-def test_pneumothorax_odds_are_the_cited_ratios(changes, odds):
+def test_pneumothorax_odds_agree_with_the_cited_ratios(changes, odds):
     assert pneumothorax_odds(replace(BASE, **changes)) == pytest.approx(odds)
