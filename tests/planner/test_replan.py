@@ -25,26 +25,28 @@ def needles_of_plan() -> list[Path]:
     return [paths[id] for id in ball_plan().needle_set.path_ids]
 
 
-def moved(point: Point, by: np.ndarray) -> Point:
-    x, y, z = (np.array(point) + by).tolist()
+def shifted_point(point: Point, shift: np.ndarray) -> Point:
+    x, y, z = (np.array(point) + shift).tolist()
     return (x, y, z)
 
 
-def across(path: Path) -> np.ndarray:
-    """A unit vector across the needle."""
-    sideways = np.cross(path.direction, (0.36, 0.48, 0.8))
-    return sideways / np.linalg.norm(sideways)
+def lateral_direction(path: Path) -> np.ndarray:
+    """A unit vector perpendicular to the needle."""
+    lateral = np.cross(path.direction, (0.36, 0.48, 0.8))
+    return lateral / np.linalg.norm(lateral)
 
 
-def shifted(path: Path, mm: float, id: str | None = None) -> MeasuredNeedle:
-    by = mm * across(path)
-    return MeasuredNeedle(path.id if id is None else id, moved(path.entry_mm, by), moved(path.tip_mm, by))
+def shifted_needle(path: Path, shift_mm: float, id: str | None = None) -> MeasuredNeedle:
+    shift = shift_mm * lateral_direction(path)
+    return MeasuredNeedle(
+        path.id if id is None else id, shifted_point(path.entry_mm, shift), shifted_point(path.tip_mm, shift)
+    )
 
 
 @pytest.fixture(scope="module")
-def again() -> Replanned:
-    """All needles of the plan, 3 mm beside where they were to be."""
-    measured = tuple(shifted(path, SHIFT_MM) for path in needles_of_plan())
+def shifted_replanning() -> Replanned:
+    """All needles of the plan, 3 mm from their planned positions."""
+    measured = tuple(shifted_needle(path, SHIFT_MM) for path in needles_of_plan())
     return replan(ball_scene(), ball_plan(), "cd" * 32, measured)
 
 
@@ -52,11 +54,11 @@ DROPPED = 2
 
 
 @pytest.fixture(scope="module")
-def missing() -> Replanned:
-    """The first needle lies 16 mm aside, where it reaches the PTV no longer; seeds of the second are in."""
+def replanned_with_loss() -> Replanned:
+    """The first needle lies 16 mm to the side, outside the PTV; some seeds of the second are in place."""
     first, second = needles_of_plan()[:2]
     seeds = tuple(GivenSeed(s.position_mm, s.axis) for s in second.seeds[:DROPPED])
-    return replan(ball_scene(), ball_plan(), "cd" * 32, (shifted(first, 16.0),), seeds)
+    return replan(ball_scene(), ball_plan(), "cd" * 32, (shifted_needle(first, 16.0),), seeds)
 
 
 def given_paths(replanned: Replanned) -> list[Path]:
@@ -64,148 +66,168 @@ def given_paths(replanned: Replanned) -> list[Path]:
 
 
 @pytest.mark.long
-def test_needles_as_measured_are_kept(again):
-    assert (again.schema, again.plan_sha256) == (REPLAN_SCHEMA, "cd" * 32)
-    tips = np.array(sorted(p.tip_mm for p in given_paths(again)))
-    assert tips == pytest.approx(np.array(sorted(shifted(p, SHIFT_MM).tip_mm for p in needles_of_plan())))
-    assert again.plan.verification.passed
+def test_needles_as_measured_are_kept(replanned):
+    assert (replanned.schema, replanned.plan_sha256) == (REPLAN_SCHEMA, "cd" * 32)
+    tips = np.array(sorted(p.tip_mm for p in given_paths(replanned)))
+    assert tips == pytest.approx(
+        np.array(sorted(shifted_needle(p, SHIFT_MM).tip_mm for p in needles_of_plan()))
+    )
+    assert replanned.plan.verification.passed
 
 
-def test_what_moved_is_told_by_how_much(again):
+def test_the_changes_state_how_far_needles_moved(replanned):
     before = {p.id: p for p in needles_of_plan()}
-    after = {p.id: p for p in again.plan.paths}
-    told = [c for c in again.changes.needles if c.before_id is not None and c.after_id is not None]
-    kept = [c for c in told if after[c.after_id].aim is Aim.GIVEN]
-    assert {c.before_id for c in kept} == set(before)
-    for change in told:
-        one, two = before[change.before_id], after[change.after_id]
-        assert change.tip_moved_mm == pytest.approx(np.linalg.norm(np.subtract(one.tip_mm, two.tip_mm)))
-        assert change.entry_moved_mm == pytest.approx(np.linalg.norm(np.subtract(one.entry_mm, two.entry_mm)))
-        assert (change.seeds_before, change.seeds_after) == (len(one.seeds), len(two.seeds))
-    assert all(c.tip_moved_mm == pytest.approx(SHIFT_MM) for c in kept)
+    after = {p.id: p for p in replanned.plan.paths}
+    matched = [c for c in replanned.changes.needles if c.before_id is not None and c.after_id is not None]
+    given_changes = [c for c in matched if after[c.after_id].aim is Aim.GIVEN]
+    assert {c.before_id for c in given_changes} == set(before)
+    for change in matched:
+        old, new = before[change.before_id], after[change.after_id]
+        assert change.tip_moved_mm == pytest.approx(np.linalg.norm(np.subtract(old.tip_mm, new.tip_mm)))
+        assert change.entry_moved_mm == pytest.approx(np.linalg.norm(np.subtract(old.entry_mm, new.entry_mm)))
+        assert (change.seeds_before, change.seeds_after) == (len(old.seeds), len(new.seeds))
+    assert all(c.tip_moved_mm == pytest.approx(SHIFT_MM) for c in given_changes)
 
 
-def test_dose_and_seeds_before_and_after_are_those_of_the_plans(again):
-    changes, one, two = again.changes, ball_plan(), again.plan
-    assert (changes.d90_before_gy, changes.d90_after_gy) == (one.dose.target.d90_gy, two.dose.target.d90_gy)
-    assert changes.v100_before_percent == one.dose.target.v100_percent
-    assert changes.v100_after_percent == two.dose.target.v100_percent
+def test_doses_and_seeds_before_and_after_agree_with_the_plans(replanned):
+    changes, old, new = replanned.changes, ball_plan(), replanned.plan
+    assert (changes.d90_before_gy, changes.d90_after_gy) == (old.dose.target.d90_gy, new.dose.target.d90_gy)
+    assert changes.v100_before_percent == old.dose.target.v100_percent
+    assert changes.v100_after_percent == new.dose.target.v100_percent
     assert changes.seeds_before == sum(c.seeds_before for c in changes.needles)
     assert changes.seeds_after == sum(c.seeds_after for c in changes.needles)
     assert (changes.given_seeds_before, changes.given_seeds_after) == (0, 0)
-    assert f"{two.dose.target.d90_gy:.1f} Gy after" in " ".join(changes.sentences)
+    assert f"{new.dose.target.d90_gy:.1f} Gy after" in " ".join(changes.sentences)
 
 
-def test_every_needle_before_and_after_is_named_once(again, missing):
-    for replanned in (again, missing):
-        before = [c.before_id for c in replanned.changes.needles if c.before_id is not None]
-        after = [c.after_id for c in replanned.changes.needles if c.after_id is not None]
-        assert sorted(before) == sorted(p.id for p in needles_of_plan())
-        assert sorted(after) == sorted(replanned.plan.needle_set.path_ids)
+def test_every_needle_before_and_after_is_named_once(shifted_replanning, replanned_with_loss):
+    for replanned in (shifted_replanning, replanned_with_loss):
+        old_ids = [c.before_id for c in replanned.changes.needles if c.before_id is not None]
+        new_ids = [c.after_id for c in replanned.changes.needles if c.after_id is not None]
+        assert sorted(old_ids) == sorted(p.id for p in needles_of_plan())
+        assert sorted(new_ids) == sorted(replanned.plan.needle_set.path_ids)
 
 
-def test_a_needle_that_misses_the_ptv_is_said_to_carry_no_seed(missing):
-    (given,) = given_paths(missing)
-    assert given.seeds == ()
-    (sentence,) = [s for s in missing.changes.sentences if "carries no seed" in s]
-    assert sentence.startswith(given.id)
-    assert (missing.changes.given_seeds_before, missing.changes.given_seeds_after) == (0, DROPPED)
-    assert f"on needles and {DROPPED} in already, D90 " in replanned_text(missing)
-    assert any(given.id in claim and "no seed" in claim for claim in missing.plan.needle_set.claims)
-    assert missing.plan.verification.passed
+def test_a_needle_that_misses_the_ptv_is_reported_without_seeds(replanned_with_loss):
+    (given_path,) = given_paths(replanned_with_loss)
+    assert given_path.seeds == ()
+    (sentence,) = [s for s in replanned_with_loss.changes.sentences if "carries no seed" in s]
+    assert sentence.startswith(given_path.id)
+    assert (
+        replanned_with_loss.changes.given_seeds_before,
+        replanned_with_loss.changes.given_seeds_after,
+    ) == (0, DROPPED)
+    assert f"on needles and {DROPPED} in already, D90 " in replanned_text(replanned_with_loss)
+    assert any(
+        given_path.id in claim and "no seed" in claim for claim in replanned_with_loss.plan.needle_set.claims
+    )
+    assert replanned_with_loss.plan.verification.passed
 
 
-def test_seeds_that_are_in_already_stay(missing):
-    stay = [s.position_mm for s in missing.plan.needle_set.seeds if s.path_id is None]
-    assert stay == [s.position_mm for s in needles_of_plan()[1].seeds[:DROPPED]]
+def test_seeds_in_place_are_kept(replanned_with_loss):
+    kept_positions = [s.position_mm for s in replanned_with_loss.plan.needle_set.seeds if s.path_id is None]
+    assert kept_positions == [s.position_mm for s in needles_of_plan()[1].seeds[:DROPPED]]
 
 
-def test_what_was_lost_is_planned_anew(again, missing):
-    """Needles 3 mm aside and one that is lost still leave room for the dose that was prescribed."""
-    for replanned in (again, missing):
+def test_lost_coverage_is_planned_again(shifted_replanning, replanned_with_loss):
+    """Needles shifted by 3 mm and one lost needle still allow the prescribed dose."""
+    for replanned in (shifted_replanning, replanned_with_loss):
         placed = [s for s in replanned.plan.needle_set.seeds if s.path_id is not None]
         assert placed and replanned.changes.d90_after_gy >= 120.0
         assert replanned.plan.outcome.status is Status.PLANNED
 
 
 @pytest.mark.long
-def test_seeds_listed_again_when_replanned_in_turn_count_once(missing):
+def test_seeds_listed_again_in_a_second_replanning_count_once(replanned_with_loss):
     first, second = needles_of_plan()[:2]
-    all_that_are_in = tuple(GivenSeed(s.position_mm, s.axis) for s in second.seeds)
-    again = replan(ball_scene(), missing.plan, "ef" * 32, (shifted(first, 16.0, id="N1"),), all_that_are_in)
-    given = again.plan.request.needle_set.given_seeds
-    assert [s.position_mm for s in given] == [s.position_mm for s in second.seeds]
-    every = [GivenSeed(s.position_mm, s.axis) for s in again.plan.needle_set.seeds]
-    _, alone = Dosimetry(ball_scene(), seed_dose(again.plan.request.seeds), every).target(
-        ptv_of(ball_scene(), again.plan.request.target), 120.0
+    seeds_in_place = tuple(GivenSeed(s.position_mm, s.axis) for s in second.seeds)
+    replanned = replan(
+        ball_scene(),
+        replanned_with_loss.plan,
+        "ef" * 32,
+        (shifted_needle(first, 16.0, id="N1"),),
+        seeds_in_place,
     )
-    assert again.plan.dose.target.d90_gy == pytest.approx(alone.d90_gy)
-    assert again.plan.verification.passed
+    given_seeds = replanned.plan.request.needle_set.given_seeds
+    assert [s.position_mm for s in given_seeds] == [s.position_mm for s in second.seeds]
+    all_seeds = [GivenSeed(s.position_mm, s.axis) for s in replanned.plan.needle_set.seeds]
+    _, direct_dose = Dosimetry(ball_scene(), seed_dose(replanned.plan.request.seeds), all_seeds).target(
+        ptv_of(ball_scene(), replanned.plan.request.target), 120.0
+    )
+    assert replanned.plan.dose.target.d90_gy == pytest.approx(direct_dose.d90_gy)
+    assert replanned.plan.verification.passed
 
 
-def test_seeds_that_cannot_be_are_refused_before_planning():
+def test_impossible_seeds_are_refused_before_planning():
     first = needles_of_plan()[0]
     seed = GivenSeed(first.seeds[0].position_mm)
     with pytest.raises(RequestError, match=r"seeds/1/position_mm: it lies 0\.00 mm from seed 0"):
-        replan(ball_scene(), ball_plan(), "cd" * 32, (shifted(first, 0.0),), (seed, seed))
+        replan(ball_scene(), ball_plan(), "cd" * 32, (shifted_needle(first, 0.0),), (seed, seed))
 
 
-def test_needles_measured_with_one_tip_are_told_apart_by_their_directions():
-    before = replace(ball_plan(), paths=tuple(replace(a_path(id, Aim.PTV), id=id) for id in ("N1", "N2")))
+def test_needles_with_a_common_tip_are_matched_by_their_directions():
+    plan = replace(ball_plan(), paths=tuple(replace(a_path(id, Aim.PTV), id=id) for id in ("N1", "N2")))
     tip = (80.0, 68.0, 60.0)
     measured = tuple(MeasuredNeedle(id, (x, 12.0, 60.0), tip) for id, x in (("N1", 70.0), ("N2", 90.0)))
-    kept = []
+    given_paths = []
     for id, x in (("N3", 90.0), ("N4", 70.0)):
         line = np.subtract(tip, (x, 12.2, 60.0))
         direction = tuple((line / np.linalg.norm(line)).tolist())
-        kept.append(replace(a_path(id, Aim.GIVEN), entry_mm=(x, 12.2, 60.0), tip_mm=tip, direction=direction))
-    pairs = _pairs(before, replace(before, paths=tuple(kept)), measured)
+        given_paths.append(
+            replace(a_path(id, Aim.GIVEN), entry_mm=(x, 12.2, 60.0), tip_mm=tip, direction=direction)
+        )
+    pairs = _pairs(plan, replace(plan, paths=tuple(given_paths)), measured)
     assert [(a.id, b.id) for a, b in pairs] == [("N2", "N3"), ("N1", "N4")]
 
 
-def test_a_needle_near_one_that_was_planned_is_that_one_moved_and_others_are_new():
+def test_a_needle_near_a_planned_one_is_matched_and_others_are_new():
     old = tuple(replace(a_path(id, Aim.PTV, shift_mm=mm), id=id) for id, mm in (("N1", 0.0), ("N2", 20.0)))
     new = tuple(replace(a_path(id, Aim.PTV, shift_mm=mm), id=id) for id, mm in (("N1", 22.0), ("N2", 40.0)))
-    before = replace(ball_plan(), paths=old)
-    pairs = _pairs(before, replace(before, paths=new), ())
-    named = [(a and a.id, b and b.id) for a, b in pairs]
-    assert named == [("N2", "N1"), (None, "N2"), ("N1", None)]
+    plan = replace(ball_plan(), paths=old)
+    pairs = _pairs(plan, replace(plan, paths=new), ())
+    id_pairs = [(a and a.id, b and b.id) for a, b in pairs]
+    assert id_pairs == [("N2", "N1"), (None, "N2"), ("N1", None)]
 
 
-def test_a_needle_that_was_not_planned_is_kept_as_new():
-    before = replace(ball_plan(), paths=(a_path("N1", Aim.PTV),))
-    after = replace(before, paths=(replace(a_path("N1", Aim.GIVEN), id="N1"),))
+def test_an_unplanned_needle_is_kept_as_new():
+    plan = replace(ball_plan(), paths=(a_path("N1", Aim.PTV),))
+    new_plan = replace(plan, paths=(replace(a_path("N1", Aim.GIVEN), id="N1"),))
     measured = (MeasuredNeedle(None, (80.0, 12.0, 60.0), (80.0, 68.0, 60.0)),)
-    pairs = _pairs(before, after, measured)
+    pairs = _pairs(plan, new_plan, measured)
     assert [(a and a.id, b and b.id) for a, b in pairs] == [(None, "N1"), ("N1", None)]
 
 
-def test_what_cannot_be_replanned_is_refused_by_field():
+def test_impossible_replannings_are_refused_with_their_field():
     first = needles_of_plan()[0]
     with pytest.raises(RequestError, match="no needle set and dose"):
         replan(ball_scene(), replace(ball_plan(), dose=None), "cd" * 32, ())
     with pytest.raises(RequestError, match="needles/1/path_id"):
-        replan(ball_scene(), ball_plan(), "cd" * 32, (shifted(first, 0.0), shifted(first, 1.0, "N99")))
+        replan(
+            ball_scene(),
+            ball_plan(),
+            "cd" * 32,
+            (shifted_needle(first, 0.0), shifted_needle(first, 1.0, "N99")),
+        )
 
 
 def test_a_needle_measured_outside_the_body_or_without_length_is_refused():
     first = needles_of_plan()[0]
-    outside = shifted(first, 500.0)
-    point = MeasuredNeedle(first.id, first.tip_mm, first.tip_mm)
-    for needle, words in ((outside, "needles/0: .*skin"), (point, "needles/0: .*coincide")):
-        with pytest.raises(RequestError, match=words):
+    outside = shifted_needle(first, 500.0)
+    without_length = MeasuredNeedle(first.id, first.tip_mm, first.tip_mm)
+    for needle, pattern in ((outside, "needles/0: .*skin"), (without_length, "needles/0: .*coincide")):
+        with pytest.raises(RequestError, match=pattern):
             replan(ball_scene(), ball_plan(), "cd" * 32, (needle,))
 
 
-def test_where_along_its_line_an_entry_was_measured_decides_nothing():
-    """N1 was read off at its hub, 60 mm outside the skin; N2, 7 mm beside it, at the skin."""
-    before = replace(ball_plan(), paths=tuple(replace(a_path(id, Aim.PTV), id=id) for id in ("N1", "N2")))
+def test_the_position_of_the_measured_entry_along_the_line_does_not_matter():
+    """N1 was measured at its hub, 60 mm outside the skin; N2, 7 mm beside it, at the skin."""
+    plan = replace(ball_plan(), paths=tuple(replace(a_path(id, Aim.PTV), id=id) for id in ("N1", "N2")))
     tips = {"N1": (80.0, 68.0, 60.0), "N2": (87.0, 68.0, 60.0)}
     entries = {"N1": (80.0, -48.0, 60.0), "N2": (87.0, 12.0, 60.0)}
     measured = tuple(MeasuredNeedle(id, entries[id], tips[id]) for id in tips)
-    kept = [
+    given_paths = [
         replace(a_path(id, Aim.GIVEN), entry_mm=(tip[0], 12.0, 60.0), tip_mm=tip, direction=(0.0, 1.0, 0.0))
         for id, tip in (("N3", tips["N2"]), ("N4", tips["N1"]))
     ]
-    pairs = _pairs(before, replace(before, paths=tuple(kept)), measured)
+    pairs = _pairs(plan, replace(plan, paths=tuple(given_paths)), measured)
     assert [(a.id, b.id) for a, b in pairs] == [("N2", "N3"), ("N1", "N4")]

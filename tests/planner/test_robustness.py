@@ -1,5 +1,5 @@
-"""Robustness: displaced needles against closed forms, touches and tolerances against brute force, and what
-must hold whatever the scene."""
+"""Robustness: displaced needles compared with closed forms, touches and tolerances with brute force, and
+properties of any scene."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ TINY = Magnitude(1e-7, 5e-8)
 SHAPE = (14, 12, 10)
 RADIUS_MM = 0.635
 REQUEST = Request(
-    # Not 5.0: that is where a voxel's centre of the chest of boxes lies, and rounding would decide on it.
+    # Not 5.0: a voxel's centre of the chest of boxes lies there, and rounding would decide.
     target=TargetRequest(margin_mm=4.9),
     prescription=Prescription(dose_gy=60.0),
     robustness=RobustnessRequest(samples=40),
@@ -62,13 +62,13 @@ seeds = st.integers(0, 100_000)
 
 
 def normal(sd_mm: float) -> Magnitude:
-    """The size of an error that is normal, of that SD, in each of two directions."""
+    """The magnitude of an error that is normal with this SD in each of two directions."""
     return Magnitude(sd_mm * sqrt(pi / 2), sd_mm * sqrt(2 - pi / 2))
 
 
 @contextmanager
-def erring(errors: PlacementErrors) -> Iterator[None]:
-    """Within, needles go wrong like that."""
+def with_errors(errors: PlacementErrors) -> Iterator[None]:
+    """In this context, needles have these errors."""
     with patch.object(robustness_module, "ERRORS", MappingProxyType(dict.fromkeys(Placement, errors))):
         yield
 
@@ -79,7 +79,7 @@ def amersham() -> SeedDose:
 
 
 def a_needle(entry_P, tip_P, depths_mm: tuple[float, ...] = (), id: str = "N1") -> Path:
-    """A needle with seeds at those depths of their centres."""
+    """A needle with seed centres at these depths."""
     entry, tip = np.array(entry_P, float), np.array(tip_P, float)
     length = float(np.linalg.norm(tip - entry))
     direction = (tip - entry) / length
@@ -96,16 +96,19 @@ def a_needle(entry_P, tip_P, depths_mm: tuple[float, ...] = (), id: str = "N1") 
 
 
 def needles_in(scene: Scene) -> tuple[Path, ...]:
-    """Three needles from the front of the chest of boxes, right through its node, with seeds in it."""
+    """Three needles from the front through the node of the chest of boxes, with seeds in the node."""
     return tuple(
         a_needle(at_voxel(scene.grid, i, 8, k), at_voxel(scene.grid, i, 28, k), (24, 32, 38), f"N{n}")
         for n, (i, k) in enumerate(((25, 23), (28, 25), (31, 26)), start=1)
     )
 
 
-def given_in(scene: Scene) -> tuple[GivenSeed, ...]:
-    place = tuple(at_voxel(scene.grid, 26, 25, 26).tolist())
-    return (GivenSeed(place), GivenSeed(place, tuple(scene.grid.vectors_to_patient(np.array([0, 0, 1.0])))))
+def given_seeds_in(scene: Scene) -> tuple[GivenSeed, ...]:
+    position_mm = tuple(at_voxel(scene.grid, 26, 25, 26).tolist())
+    return (
+        GivenSeed(position_mm),
+        GivenSeed(position_mm, tuple(scene.grid.vectors_to_patient(np.array([0, 0, 1.0])))),
+    )
 
 
 def outcome(scene: Scene, request: Request = REQUEST, needles=None, given=()):
@@ -123,11 +126,11 @@ def outcome(scene: Scene, request: Request = REQUEST, needles=None, given=()):
 
 
 def planned_dose(scene: Scene, ptv: VoxelMask, seeds: list[GivenSeed]) -> tuple[float, float]:
-    """D90 [Gy] and V100 [%] of 60 Gy at the same points, by the sum that plans are made with."""
+    """D90 [Gy] and V100 [%] of 60 Gy at the same points, by the planner's sum of doses."""
     points_P = scene.grid.to_patient(even_points_B(ptv, scene.grid, POINTS))
-    places = np.array([s.position_mm for s in seeds])
+    positions = np.array([s.position_mm for s in seeds])
     axes = np.array([np.zeros(3) if s.axis is None else s.axis for s in seeds])
-    doses = doses_outside(amersham().total(points_P, seeds), in_seed(points_P, places, axes, 4.5, 0.8))
+    doses = doses_outside(amersham().total(points_P, seeds), in_seed(points_P, positions, axes, 4.5, 0.8))
     volume = dose_volume(doses, np.ones(len(doses)))
     return dose_covering_percent(volume, 90.0), volume_percent_at(volume, 60.0)
 
@@ -136,14 +139,14 @@ def planned_dose(scene: Scene, ptv: VoxelMask, seeds: list[GivenSeed]) -> tuple[
 
 
 @given(st.floats(0.1, 10.0), st.floats(0.05, 2.0))
-def test_sizes_have_the_mean_and_sd_asked_for(mean, variation):
-    # Finer towards 1, where the long tail is.
+def test_magnitudes_have_the_requested_mean_and_sd(mean, variation):
+    # Finer steps towards 1, because of the long tail
     edges = 1.0 - np.concatenate([np.logspace(0, -14, 200_001), [0.0]])
     weights = np.diff(edges)
     sizes = quantile_mm(Magnitude(mean, mean * variation), 0.5 * (edges[1:] + edges[:-1]))
-    found = float(weights @ sizes)
-    assert found == pytest.approx(mean, rel=1e-3)
-    assert sqrt(float(weights @ (sizes - found) ** 2)) == pytest.approx(mean * variation, rel=2e-3)
+    mean_size = float(weights @ sizes)
+    assert mean_size == pytest.approx(mean, rel=1e-3)
+    assert sqrt(float(weights @ (sizes - mean_size) ** 2)) == pytest.approx(mean * variation, rel=2e-3)
 
 
 def test_a_normal_error_is_a_special_case():
@@ -151,35 +154,35 @@ def test_a_normal_error_is_a_special_case():
     assert quantile_mm(normal(2.0), share) == pytest.approx(2.0 * np.sqrt(-2.0 * np.log1p(-share)), rel=1e-9)
 
 
-def test_templates_make_the_angles_that_their_paper_measured():
-    along = np.array([0.0, 0.0, 1.0])
+def test_template_errors_have_the_published_angles():
+    direction = np.array([0.0, 0.0, 1.0])
     displaced = displaced_needle(
-        ERRORS[Placement.TEMPLATE], np.zeros(3), along, 110.0, uniform_draws(0, 0, 50_000)
+        ERRORS[Placement.TEMPLATE], np.zeros(3), direction, 110.0, uniform_draws(0, 0, 50_000)
     )
     angle = np.degrees(np.arccos(displaced.direction_B[:, 2]))
     assert angle.mean() == pytest.approx(2.8, abs=0.3)
     assert angle.std() == pytest.approx(1.7, abs=0.2)
 
 
-def test_electromagnetic_errors_have_the_quartiles_of_their_paper():
+def test_electromagnetic_errors_have_the_published_quartiles():
     first, median, third = quantile_mm(ERRORS[Placement.ELECTROMAGNETIC].tip, np.array([0.25, 0.5, 0.75]))
     assert median == pytest.approx(4.1, abs=0.05)
     assert log(third / first) == pytest.approx(log(9.1 / 2.7), rel=0.02)
 
 
 @given(seeds, st.integers(1, 40), st.integers(0, 40))
-def test_more_samples_do_not_change_the_first_draws(seed, few, more):
-    assert (uniform_draws(seed, 3, few + more)[:few] == uniform_draws(seed, 3, few)).all()
+def test_more_samples_do_not_change_the_first_draws(seed, count, extra):
+    assert (uniform_draws(seed, 3, count + extra)[:count] == uniform_draws(seed, 3, count)).all()
 
 
-def test_every_seed_and_every_needle_has_draws_of_its_own():
+def test_every_random_seed_and_needle_has_its_own_draws():
     streams = [uniform_draws(seed, needle, 4) for seed in (0, 1, -1, 2**70) for needle in (0, 1, 2)]
     firsts = {stream[0, 0] for stream in streams}
     assert len(firsts) == len(streams)
 
 
 @given(seeds)
-def test_needles_are_displaced_across_the_axis_and_along_it(seed):
+def test_needles_are_displaced_laterally_and_in_depth(seed):
     rng = np.random.default_rng(seed)
     direction = rng.normal(size=3)
     direction /= np.linalg.norm(direction)
@@ -187,23 +190,23 @@ def test_needles_are_displaced_across_the_axis_and_along_it(seed):
     draws = uniform_draws(seed, 0, 30)
     errors = ERRORS[Placement.TEMPLATE]
     displaced = displaced_needle(errors, entry, direction, length, draws)
-    across = displaced.entry_B - entry
-    assert across @ direction == pytest.approx(np.zeros(30), abs=1e-9)
-    assert np.linalg.norm(across, axis=1) == pytest.approx(quantile_mm(errors.entry, draws[:, 0]))
-    # Where the displaced axis passes the planned tip's depth, it is off by the tip's error.
+    lateral = displaced.entry_B - entry
+    assert lateral @ direction == pytest.approx(np.zeros(30), abs=1e-9)
+    assert np.linalg.norm(lateral, axis=1) == pytest.approx(quantile_mm(errors.entry, draws[:, 0]))
+    # At the planned tip's depth, the displaced axis is off by the tip's error.
     reach = length / (displaced.direction_B @ direction)
-    off = displaced.entry_B + reach[:, None] * displaced.direction_B - entry - length * direction
-    assert np.linalg.norm(off, axis=1) == pytest.approx(quantile_mm(errors.tip, draws[:, 2]))
+    tip_offset = displaced.entry_B + reach[:, None] * displaced.direction_B - entry - length * direction
+    assert np.linalg.norm(tip_offset, axis=1) == pytest.approx(quantile_mm(errors.tip, draws[:, 2]))
     assert np.linalg.norm(displaced.direction_B, axis=1) == pytest.approx(np.ones(30))
     depth = np.linalg.norm(displaced.at(length) - displaced.entry_B, axis=1)
     assert depth == pytest.approx(length + displaced.deeper_mm) and (displaced.deeper_mm >= -length).all()
 
 
-def test_errors_go_every_way_alike():
+def test_errors_have_no_preferred_direction():
     displaced = displaced_needle(
         ERRORS[Placement.TEMPLATE], np.zeros(3), np.array([0.6, 0.8, 0.0]), 100.0, uniform_draws(1, 0, 20_000)
     )
-    # Four standard errors.
+    # Four standard errors
     assert np.abs(displaced.entry_B.mean(axis=0)).max() < 4 * 3.8 / sqrt(20_000)
     assert abs(displaced.deeper_mm.mean()) < 4 * 7.1 / sqrt(20_000)
 
@@ -221,40 +224,42 @@ def random_organs(seed: int) -> tuple[np.random.Generator, Grid, list[Structure]
         Structure(f"organ_{label}", VoxelMask(layer, label, (0, 0, 0), SHAPE), Role.FORBIDDEN)
         for label in (3, 1, 2)
     ]
-    other = mask_from_bool(rng.random(SHAPE) < 0.01)
-    return rng, grid, [*organs, replace(organs[0], name="a_twin"), Structure("other", other, Role.FORBIDDEN)]
+    other_mask = mask_from_bool(rng.random(SHAPE) < 0.01)
+    return (
+        rng,
+        grid,
+        [*organs, replace(organs[0], name="a_twin"), Structure("other", other_mask, Role.FORBIDDEN)],
+    )
 
 
 @given(seeds)
 @settings(max_examples=30)
 def test_touches_are_the_boxes_within_the_radius(seed):
     rng, grid, organs = random_organs(seed)
-    around = 0.6 * (grid.upper_B - grid.lower_B)
-    ones, twos = (rng.uniform(grid.lower_B - around, grid.upper_B + around, (12, 3)) for _ in range(2))
-    touches = touched_structures(organs, grid, ones, twos, 1.5)
+    padding = 0.6 * (grid.upper_B - grid.lower_B)
+    entries, tips = (rng.uniform(grid.lower_B - padding, grid.upper_B + padding, (12, 3)) for _ in range(2))
+    touches = touched_structures(organs, grid, entries, tips, 1.5)
     assert touches.names == ("a_twin", "organ_1", "organ_2", "organ_3", "other")
     for name, column in zip(touches.names, touches.by.T, strict=True):
-        alone = Obstacles([s for s in organs if s.name == name], grid)
-        near = [alone.nearest(a, b, 50.0)[0] <= 1.5 for a, b in zip(ones, twos, strict=True)]
-        assert column.tolist() == near
+        obstacles = Obstacles([s for s in organs if s.name == name], grid)
+        expected = [obstacles.nearest(a, b, 50.0)[0] <= 1.5 for a, b in zip(entries, tips, strict=True)]
+        assert column.tolist() == expected
 
 
 @pytest.mark.interpreted
-def test_a_wall_is_touched_from_the_radius_on():
+def test_a_wall_within_the_radius_is_touched():
     grid = grid_of((12, 8, 8))
     wall = Structure("wall", mask_from_bool(box_mask(grid.shape, ((6, 0, 0), (12, 8, 8)))), Role.FORBIDDEN)
-    ones = np.array([[4.0, 1.0, 1.0], [4.7, 1.0, 1.0], [5.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
-    twos = np.array([[4.9, 6.0, 6.0], [4.7, 6.0, 6.0], [4.9, 6.0, 6.0], [5.0, 1.0, 1.0]])
-    touches = touched_structures([wall], grid, ones, twos, 0.5)
+    entries = np.array([[4.0, 1.0, 1.0], [4.7, 1.0, 1.0], [5.0, 1.0, 1.0], [5.0, 1.0, 1.0]])
+    tips = np.array([[4.9, 6.0, 6.0], [4.7, 6.0, 6.0], [4.9, 6.0, 6.0], [5.0, 1.0, 1.0]])
+    touches = touched_structures([wall], grid, entries, tips, 0.5)
     assert touches.by[:, 0].tolist() == [False, False, True, True]
-    assert touched_structures([], grid, ones, twos, 0.5).by.shape == (4, 0)
+    assert touched_structures([], grid, entries, tips, 0.5).by.shape == (4, 0)
 
 
 @pytest.mark.parametrize("gap_mm", [0.2, 1.0, 3.0])
 @pytest.mark.parametrize(("entry_sd_mm", "tip_sd_mm"), [(1e-6, 2.0), (1.5, 2.5)])
-def test_the_chance_to_touch_a_wall_beside_the_needle_is_that_of_normal_errors(
-    gap_mm, entry_sd_mm, tip_sd_mm
-):
+def test_the_chance_to_touch_a_wall_agrees_with_normal_errors(gap_mm, entry_sd_mm, tip_sd_mm):
     shape = (40, 60, 40)
     scene = scene_of_masks(
         grid_of(shape),
@@ -268,34 +273,34 @@ def test_the_chance_to_touch_a_wall_beside_the_needle_is_that_of_normal_errors(
     needle = a_needle((x, 2.0, 20.0), (x, 52.0, 20.0))
     samples = 8_000
     request = replace(REQUEST, robustness=RobustnessRequest(samples=samples))
-    with erring(PlacementErrors(normal(entry_sd_mm), normal(tip_sd_mm), TINY)):
+    with with_errors(PlacementErrors(normal(entry_sd_mm), normal(tip_sd_mm), TINY)):
         result = outcome(scene, request, (needle,))
-    # It stays off the wall where both ends do.
+    # The needle is clear of the wall if both ends are.
     clear = 1.0
     for sd in (entry_sd_mm, tip_sd_mm):
         clear *= 0.5 * (1.0 + erf(gap_mm / (sd * sqrt(2.0))))
     expected = 1.0 - clear
     (touch,) = result.needles[0].touches
     assert touch.structure == "wall"
-    # Four standard errors, and what the needle's kept length takes off the tip's error.
+    # Four standard errors, plus the reduction of the tip's error by the constant needle length
     assert touch.chance == pytest.approx(expected, abs=4 * sqrt(expected * clear / samples) + 0.003)
 
 
 # Tolerance
 
 
-def turned(entry, tip, angle: float, way: float) -> np.ndarray:
-    """The tip after a turn about the entry. [rad]"""
+def turned_tip(entry, tip, angle: float, about_axis: float) -> np.ndarray:
+    """The tip after a rotation about the entry; angles in rad."""
     d = tip - entry
     u = np.cross(d, [1.0, 0.3, 0.2])
     u /= np.linalg.norm(u)
-    about = Rotation.from_rotvec(way * d / np.linalg.norm(d)).apply(u)
-    return entry + Rotation.from_rotvec(angle * about).apply(d)
+    axis = Rotation.from_rotvec(about_axis * d / np.linalg.norm(d)).apply(u)
+    return entry + Rotation.from_rotvec(angle * axis).apply(d)
 
 
 @given(seeds, st.floats(0.05, 1.5))
 @settings(max_examples=100)
-def test_turned_by_less_than_its_tolerance_a_needle_touches_nothing(seed, radius):
+def test_a_needle_turned_by_less_than_its_tolerance_touches_nothing(seed, radius):
     rng = np.random.default_rng(seed)
     grid = grid_of(SHAPE, tuple(rng.uniform(0.7, 4.0, 3)))
     mask = rng.random(SHAPE) < rng.choice([0.001, 0.004, 0.02])
@@ -308,31 +313,31 @@ def test_turned_by_less_than_its_tolerance_a_needle_touches_nothing(seed, radius
         return
     for _ in range(150):
         angle = tolerance * rng.choice([1.0 - 1e-9, rng.uniform()])
-        at = turned(entry, tip, angle, rng.uniform(0.0, 2 * pi))
-        assert obstacles.nearest(entry, at, 100.0)[0] > radius
+        new_tip = turned_tip(entry, tip, angle, rng.uniform(0.0, 2 * pi))
+        assert obstacles.nearest(entry, new_tip, 100.0)[0] > radius
 
 
 @pytest.mark.parametrize("depth_mm", [20.0, 39.9])
 @pytest.mark.parametrize("angle_deg", [2.0, 5.0, 12.0])
-def test_towards_a_small_obstacle_tolerance_is_all_but_the_angle_to_it(depth_mm, angle_deg):
-    """The second depth lies within the sweep of the tip, and beyond it along the axis."""
-    side = 0.1
-    entry = np.array([50 * side, 2 * side, 50 * side])
+def test_the_tolerance_towards_a_small_obstacle_is_almost_the_angle_to_it(depth_mm, angle_deg):
+    """The second depth is inside the sweep of the tip, near the needle's end."""
+    voxel_mm = 0.1
+    entry = np.array([50 * voxel_mm, 2 * voxel_mm, 50 * voxel_mm])
     tip = entry + np.array([0.0, 40.0, 0.0])
     a = np.radians(angle_deg)
-    at = entry + depth_mm * np.array([np.sin(a), np.cos(a), 0.0])
-    index = np.round(at / side).astype(int)
-    grid = grid_of((150, 410, 101), (side,) * 3)
+    obstacle = entry + depth_mm * np.array([np.sin(a), np.cos(a), 0.0])
+    index = np.round(obstacle / voxel_mm).astype(int)
+    grid = grid_of((150, 410, 101), (voxel_mm,) * 3)
     mask = box_mask(grid.shape, (tuple(index), tuple(index + 1)))
     obstacles = Obstacles([Structure("nerve", mask_from_bool(mask), Role.FORBIDDEN)], grid)
-    corners = (index + np.array([[i, j, 0.0] for i in (-0.5, 0.5) for j in (-0.5, 0.5)])) * side - entry
+    corners = (index + np.array([[i, j, 0.0] for i in (-0.5, 0.5) for j in (-0.5, 0.5)])) * voxel_mm - entry
     exact = np.degrees(np.arctan2(corners[:, 0], corners[:, 1])).min()
-    found = tolerance_deg(obstacles, entry, tip, 1e-6)
-    least = (1.0 - FINE) * np.degrees(2.0 * np.arcsin(0.5 * np.sin(np.radians(exact))))
-    assert least - 1e-3 <= found <= exact + 1e-6
+    tolerance = tolerance_deg(obstacles, entry, tip, 1e-6)
+    least_deg = (1.0 - FINE) * np.degrees(2.0 * np.arcsin(0.5 * np.sin(np.radians(exact))))
+    assert least_deg - 1e-3 <= tolerance <= exact + 1e-6
 
 
-def test_where_nothing_is_near_tolerance_is_a_right_angle():
+def test_without_obstacles_the_tolerance_is_a_right_angle():
     assert tolerance_deg(Obstacles([], grid_of(SHAPE)), np.zeros(3), np.ones(3), 0.5) == pytest.approx(90.0)
 
 
@@ -341,18 +346,20 @@ def test_where_nothing_is_near_tolerance_is_a_right_angle():
 def test_another_obstacle_never_adds_tolerance(seed):
     rng, grid, organs = random_organs(seed)
     entry, tip = (rng.uniform(grid.lower_B, grid.upper_B) for _ in range(2))
-    less, more = (tolerance_deg(Obstacles(some, grid), entry, tip, 0.2) for some in (organs[:1], organs))
-    assert (1.0 - FINE) * more <= less + 1e-9
+    first_only, all_organs = (
+        tolerance_deg(Obstacles(structures, grid), entry, tip, 0.2) for structures in (organs[:1], organs)
+    )
+    assert (1.0 - FINE) * all_organs <= first_only + 1e-9
 
 
 # Dose
 
 
-def test_with_errors_near_zero_dose_is_the_plans_own_and_nothing_is_touched():
+def test_with_tiny_errors_the_dose_is_the_plans_and_nothing_is_touched():
     scene = chest()
-    needles, given = needles_in(scene), given_in(scene)
+    needles, given = needles_in(scene), given_seeds_in(scene)
     ptv = ptv_of(scene, REQUEST.target)
-    with erring(PlacementErrors(TINY, TINY, TINY)):
+    with with_errors(PlacementErrors(TINY, TINY, TINY)):
         result = outcome(scene, given=given)
     seeds = [*given, *(GivenSeed(s.position_mm, s.axis) for n in needles for s in n.seeds)]
     d90, v100 = planned_dose(scene, ptv, seeds)
@@ -373,16 +380,16 @@ def test_seeds_keep_their_depth_on_the_displaced_needle(seed):
     )
     moved = []
     for number, needle in enumerate(needles):
-        wrong = displaced_needle(
+        displaced = displaced_needle(
             ERRORS[Placement.ELECTROMAGNETIC],
             scene.grid.to_box(np.array(needle.entry_mm)),
             scene.grid.vectors_to_box(np.array(needle.direction)),
             needle.length_mm,
             uniform_draws(seed, number, 1),
         )
-        axis = tuple(scene.grid.vectors_to_patient(wrong.direction_B[0]).tolist())
+        axis = tuple(scene.grid.vectors_to_patient(displaced.direction_B[0]).tolist())
         for s in needle.seeds:
-            at_B = wrong.entry_B[0] + (s.depth_mm + wrong.deeper_mm[0]) * wrong.direction_B[0]
+            at_B = displaced.entry_B[0] + (s.depth_mm + displaced.deeper_mm[0]) * displaced.direction_B[0]
             moved.append(GivenSeed(tuple(scene.grid.to_patient(at_B).tolist()), axis))
     d90, v100 = planned_dose(scene, ptv_of(scene, request.target), moved)
     result = outcome(scene, request)
@@ -390,9 +397,9 @@ def test_seeds_keep_their_depth_on_the_displaced_needle(seed):
     assert result.goals_met_share == float(d90 >= 60.0 and v100 >= 95.0)
 
 
-def test_given_seeds_stay():
+def test_given_seeds_do_not_move():
     scene = chest()
-    result = outcome(scene, needles=(), given=given_in(scene))
+    result = outcome(scene, needles=(), given=given_seeds_in(scene))
     assert result.needles == ()
     assert result.d90_gy.p5 == result.d90_gy.p95 > 0.0
 
@@ -405,25 +412,30 @@ def test_without_any_seed_there_is_no_dose():
     assert result.d90_gy.p95 == result.v100_percent.p95 == result.goals_met_share == 0.0
 
 
-def test_goals_are_met_where_both_are():
+def test_the_goals_met_share_counts_samples_that_meet_both_goals():
     scene = chest()
-    plain = outcome(scene)
-    met = [
+    reference = outcome(scene)
+    outcomes = [
         outcome(scene, replace(REQUEST, prescription=replace(Prescription(60.0), goals=Goals(d90, v100))))
-        for d90, v100 in ((0.0, 0.0), (plain.d90_gy.p50, 0.0), (0.0, plain.v100_percent.p50), (1e6, 0.0))
+        for d90, v100 in (
+            (0.0, 0.0),
+            (reference.d90_gy.p50, 0.0),
+            (0.0, reference.v100_percent.p50),
+            (1e6, 0.0),
+        )
     ]
-    assert met[0].goals_met_share == 1.0 and met[3].goals_met_share == 0.0
-    assert 0.4 <= met[1].goals_met_share <= 0.6 and 0.4 <= met[2].goals_met_share <= 0.6
+    assert outcomes[0].goals_met_share == 1.0 and outcomes[3].goals_met_share == 0.0
+    assert 0.4 <= outcomes[1].goals_met_share <= 0.6 and 0.4 <= outcomes[2].goals_met_share <= 0.6
 
 
 def test_points_inside_seeds_count_as_hot():
-    """Seeds side by side that fill the whole PTV: no dose outside any seed is left to report."""
+    """Seeds side by side fill the whole PTV, so there is no dose outside seeds to report."""
     grid = grid_of((3, 3, 3), (0.4, 0.4, 0.4))
     mask = mask_from_bool(np.ones(grid.shape, bool))
-    found = dose_samples(
+    samples = dose_samples(
         grid, mask, amersham(), 60.0, np.full((2, 1, 3), 0.4), np.full((2, 1, 3), [0.0, 0.0, 1.0]), ()
     )
-    assert np.isfinite(found.d90_gy).all() and found.v100_percent.tolist() == [100.0, 100.0]
+    assert np.isfinite(samples.d90_gy).all() and samples.v100_percent.tolist() == [100.0, 100.0]
 
 
 def test_percentiles_lie_between_samples():
@@ -431,38 +443,38 @@ def test_percentiles_lie_between_samples():
     assert (spread.p5, spread.p50, spread.p95) == pytest.approx((2.0, 20.0, 38.0))
 
 
-# The whole
+# The complete result
 
 
-def test_nothing_is_looked_at_where_nothing_is_asked_or_prescribed():
+def test_without_samples_or_prescription_there_is_no_robustness():
     scene = chest()
     assert outcome(scene, replace(REQUEST, robustness=RobustnessRequest(samples=0))) is None
     assert outcome(scene, replace(REQUEST, prescription=None)) is None
 
 
-def test_the_same_seed_gives_the_same_and_another_another(monkeypatch):
+def test_the_random_seed_determines_the_result(monkeypatch):
     scene = chest()
-    first = outcome(scene)
+    result = outcome(scene)
     for threads in ("1", "3"):
         monkeypatch.setenv("SEEDPATH_THREADS", threads)
-        assert outcome(scene) == first
-    other = outcome(scene, replace(REQUEST, random_seed=1))
-    assert other.d90_gy != first.d90_gy and other.needles != first.needles
+        assert outcome(scene) == result
+    other_result = outcome(scene, replace(REQUEST, random_seed=1))
+    assert other_result.d90_gy != result.d90_gy and other_result.needles != result.needles
 
 
-def test_another_needle_changes_nothing_of_the_others():
+def test_another_needle_does_not_change_the_risks_of_the_others():
     scene = chest()
     needles = needles_in(scene)
     assert outcome(scene, needles=needles[:2]).needles == outcome(scene, needles=needles).needles[:2]
 
 
-def test_likelier_touches_come_first_then_names():
-    nearer = box_mask((60, 50, 40), ((29, 10, 4), (31, 20, 36)))
-    shape = nearer.shape
+def test_touches_are_sorted_by_chance_and_then_by_name():
+    near_mask = box_mask((60, 50, 40), ((29, 10, 4), (31, 20, 36)))
+    shape = near_mask.shape
     masks = {s.name: (s.role, s.mask.layer == s.mask.label) for s in chest().structures}
     scene = scene_of_masks(
         grid_of(shape, CHEST_SPACING),
-        {**masks, "vein": (Role.FORBIDDEN, nearer), "artery": (Role.FORBIDDEN, nearer)},
+        {**masks, "vein": (Role.FORBIDDEN, near_mask), "artery": (Role.FORBIDDEN, near_mask)},
     )
     result = outcome(scene)
     for needle in result.needles:
@@ -478,23 +490,23 @@ def test_likelier_touches_come_first_then_names():
 @settings(max_examples=8)
 def test_a_rigid_motion_changes_nothing(seed):
     rng = np.random.default_rng(seed)
-    # Turned no further than the patient lies along the same axis of the grid: that axis is where the field of
-    # view ends a body.
+    # Rotations that keep the patient along the same axis of the grid: the field of view cuts a body along
+    # that axis.
     motion = pose_P(tuple(rng.uniform(-25, 25, 3)), tuple(rng.uniform(-100, 100, 3)))
-    still, moved = (outcome(s, given=given_in(s)) for s in (chest(), chest(motion)))
-    for a, b in zip(still.needles, moved.needles, strict=True):
+    result, moved_result = (outcome(s, given=given_seeds_in(s)) for s in (chest(), chest(motion)))
+    for a, b in zip(result.needles, moved_result.needles, strict=True):
         assert a.touches == b.touches
         assert a.tolerance_deg == pytest.approx(b.tolerance_deg, rel=2 * FINE)
-    for a, b in ((still.d90_gy, moved.d90_gy), (still.v100_percent, moved.v100_percent)):
+    for a, b in ((result.d90_gy, moved_result.d90_gy), (result.v100_percent, moved_result.v100_percent)):
         assert (a.p5, a.p50, a.p95) == pytest.approx((b.p5, b.p50, b.p95), rel=1e-5)
-    assert still.goals_met_share == moved.goals_met_share
+    assert result.goals_met_share == moved_result.goals_met_share
 
 
 @given(st.sampled_from(Placement), seeds)
 @settings(max_examples=12)
-def test_a_structure_that_is_in_the_way_is_touched_for_certain_by_a_sure_hand(placement, seed):
+def test_a_structure_in_the_way_is_touched_with_certainty_by_tiny_errors(placement, seed):
     scene = chest(spike=(Role.FORBIDDEN, ((28, 20, 24), (29, 21, 26))))
     request = replace(REQUEST, random_seed=seed, robustness=RobustnessRequest(placement, 20))
-    with erring(PlacementErrors(TINY, TINY, TINY)):
-        sure = outcome(scene, request).needles[1]
-    assert sure.tolerance_deg == 0.0 and [(t.structure, t.chance) for t in sure.touches] == [("spike", 1.0)]
+    with with_errors(PlacementErrors(TINY, TINY, TINY)):
+        risk = outcome(scene, request).needles[1]
+    assert risk.tolerance_deg == 0.0 and [(t.structure, t.chance) for t in risk.touches] == [("spike", 1.0)]
