@@ -1,4 +1,5 @@
-"""Appraisal: against measuring, the search's own test of a line, and samples; for one needle and many."""
+"""Appraisal: compared with measuring, the search's test of a line, and samples, for one needle and for
+many."""
 
 from dataclasses import replace
 from functools import cache
@@ -54,53 +55,60 @@ SKIN_LACKS = {
 
 
 def appraised(
-    made: Chest, tips_B: np.ndarray, outwards_B: np.ndarray, far_mm: float = 50.0
+    chest_case: Chest, tips_B: np.ndarray, outwards_B: np.ndarray, entry_distance_mm: float = 50.0
 ) -> list[Appraisal]:
-    grid = made.scene.grid
+    grid = chest_case.scene.grid
     tips_P = grid.to_patient(tips_B)
-    entries_P = tips_P + far_mm * grid.vectors_to_patient(outwards_B)
-    return appraiser(made).appraise(entries_P, tips_P)
+    entries_P = tips_P + entry_distance_mm * grid.vectors_to_patient(outwards_B)
+    return appraiser(chest_case).appraise(entries_P, tips_P)
 
 
 @cache
-def appraiser(made: Chest) -> Appraiser:
-    """The chest's appraiser, made once."""
-    return Appraiser(made.scene, made.request)
+def appraiser(chest_case: Chest) -> Appraiser:
+    """The chest's appraiser, the same for all tests."""
+    return Appraiser(chest_case.scene, chest_case.request)
 
 
-def same_as_measured(one: Appraisal, path: MeasuredPath) -> None:
+def assert_agrees_with_path(appraisal: Appraisal, path: MeasuredPath) -> None:
     for name in ("entry_mm", "tip_mm", "direction", "length_mm", "lung_length_mm", "target_chord_mm"):
-        assert getattr(one, name) == pytest.approx(getattr(path, name), abs=EXACT), name
+        assert getattr(appraisal, name) == pytest.approx(getattr(path, name), abs=EXACT), name
     for name in ("clearance_mm", "axial_angle_deg", "craniocaudal_angle_deg"):
-        assert getattr(one, name) == pytest.approx(getattr(path, name), abs=EXACT), name
+        assert getattr(appraisal, name) == pytest.approx(getattr(path, name), abs=EXACT), name
     for name in ("pleural_punctures", "fissures_crossed", "nearest_structure"):
-        assert getattr(one, name) == getattr(path, name), name
-    assert [c.structure for c in one.crosses] == [c.structure for c in path.crosses]
-    spans = [[(c.from_mm, c.to_mm) for c in crosses] for crosses in (one.crosses, path.crosses)]
+        assert getattr(appraisal, name) == getattr(path, name), name
+    assert [c.structure for c in appraisal.crosses] == [c.structure for c in path.crosses]
+    spans = [[(c.from_mm, c.to_mm) for c in crosses] for crosses in (appraisal.crosses, path.crosses)]
     assert np.allclose(*spans, rtol=0.0, atol=EXACT)
 
 
 @given(seed=seeds, name=st.sampled_from(sorted(CHESTS)))
 @settings(max_examples=12)
-def test_quantities_are_those_of_measuring(seed: int, name: str) -> None:
+def test_quantities_agree_with_measuring(seed: int, name: str) -> None:
     chest_case = small_chest(name)
     lines = random_lines(chest_case, 8, seed)
     measurer = Measurer(chest_case.scene, chest_case.request.needle_assembly)
     grid = chest_case.scene.grid
-    for n, one in enumerate(appraised(chest_case, lines.point, lines.outward)):
+    for n, appraisal in enumerate(appraised(chest_case, lines.point, lines.outward)):
         tip_P, outward_P = grid.to_patient(lines.point[n]), grid.vectors_to_patient(lines.outward[n])
         path = measurer.measure_from(tip_P, outward_P)
         if path is None:
-            assert one.length_mm is one.entry_mm is one.lung_length_mm is one.pleural_punctures is None
-            assert not one.safe and one.reasons[0].lack is Lack.SKIN
+            assert (
+                appraisal.length_mm
+                is appraisal.entry_mm
+                is appraisal.lung_length_mm
+                is appraisal.pleural_punctures
+                is None
+            )
+            assert not appraisal.safe and appraisal.reasons[0].lack is Lack.SKIN
         else:
-            same_as_measured(one, path)
+            assert_agrees_with_path(appraisal, path)
 
 
 @given(seed=seeds, name=st.sampled_from(sorted(CHESTS)))
 @settings(max_examples=12)
-def test_the_verdict_is_the_searchs(seed: int, name: str) -> None:
-    """A needle with its tip where the search puts it is safe where the search says so; else it lacks that."""
+def test_the_verdict_agrees_with_the_search(seed: int, name: str) -> None:
+    """A needle with its tip at the search's tip is safe if the search says so; otherwise it has the same
+    reason."""
     chest_case = small_chest(name)
     lines = random_lines(chest_case, 40, seed)
     verdicts, quantities = line.test_lines(
@@ -110,24 +118,24 @@ def test_the_verdict_is_the_searchs(seed: int, name: str) -> None:
     if not len(hit):
         return
     tips = lines.point[hit] + quantities[hit, line.TIP, None] * lines.outward[hit]
-    appraisal = appraised(chest_case, tips + 1e-7 * lines.outward[hit], lines.outward[hit])
-    for verdict, one in zip(verdicts[hit].tolist(), appraisal, strict=True):
-        lacks = {r.lack for r in one.reasons}
-        assert one.safe == (verdict == SAFE), (verdict, one.reasons)
+    appraisals = appraised(chest_case, tips + 1e-7 * lines.outward[hit], lines.outward[hit])
+    for verdict, appraisal in zip(verdicts[hit].tolist(), appraisals, strict=True):
+        lacks = {r.lack for r in appraisal.reasons}
+        assert appraisal.safe == (verdict == SAFE), (verdict, appraisal.reasons)
         if verdict == BLOCKED:
             assert Lack.NEEDLE in lacks
         elif verdict == HUB_BLOCKED:
             assert Lack.HUB in lacks
         elif verdict == TABLE:
-            assert TABLE_NAME in {r.structure for r in one.reasons}
+            assert TABLE_NAME in {r.structure for r in appraisal.reasons}
         elif verdict == BORE:
             assert Lack.BORE in lacks
         elif verdict != SAFE:
-            assert SKIN_LACKS[verdict] in [r.skin for r in one.reasons if r.lack is Lack.SKIN]
+            assert SKIN_LACKS[verdict] in [r.skin for r in appraisal.reasons if r.lack is Lack.SKIN]
 
 
-def test_some_needles_are_called_safe() -> None:
-    """So that the test before this one has been true of something."""
+def test_some_needles_are_appraised_as_safe() -> None:
+    """A check that the previous test covers safe needles."""
     chest_case = small_chest("plain")
     lines = random_lines(chest_case, 2000, 1)
     verdicts, quantities = line.test_lines(
@@ -135,127 +143,132 @@ def test_some_needles_are_called_safe() -> None:
     )
     safe = np.flatnonzero(verdicts == SAFE)
     tips = lines.point[safe] + (quantities[safe, line.TIP, None] + 1e-7) * lines.outward[safe]
-    appraisal = appraised(chest_case, tips, lines.outward[safe])
-    assert len(appraisal) > 5 and all(one.safe for one in appraisal)
+    appraisals = appraised(chest_case, tips, lines.outward[safe])
+    assert len(appraisals) > 5 and all(appraisal.safe for appraisal in appraisals)
 
 
 @given(seed=seeds, name=st.sampled_from(["plain", "oblique"]))
 @settings(max_examples=5)
-def test_each_structure_near_is_told_with_its_exact_distance(seed: int, name: str) -> None:
-    made = without_table(small_chest(name))
-    lines = random_lines(made, 3, seed)
-    grid, request = made.scene.grid, made.request
-    kept_free = made.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
-    for n, one in enumerate(appraised(made, lines.point, lines.outward)):
+def test_each_near_structure_is_reported_with_its_exact_distance(seed: int, name: str) -> None:
+    chest_case = without_table(small_chest(name))
+    lines = random_lines(chest_case, 3, seed)
+    grid, request = chest_case.scene.grid, chest_case.request
+    obstacles = chest_case.scene.of_role(Role.FORBIDDEN, Role.OUTSIDE)
+    for n, appraisal in enumerate(appraised(chest_case, lines.point, lines.outward)):
         end = lines.point[n] + request.needle.max_length_mm * lines.outward[n]
-        least = {
+        sampled_mm = {
             s.name: sampled_distance(grid, s.mask.layer == s.mask.label, lines.point[n], end, 2000)
             - request.needle.radius_mm
-            for s in kept_free
+            for s in obstacles
         }
-        told = {near.structure: near.clearance_mm for near in one.clearances}
-        assert list(told.values()) == sorted(told.values())
-        for structure, clearance in least.items():
-            # Samples are 0.03 mm apart: they find no nearer place, and none much farther.
+        reported = {near.structure: near.clearance_mm for near in appraisal.clearances}
+        assert list(reported.values()) == sorted(reported.values())
+        for structure, clearance in sampled_mm.items():
+            # Samples are 0.03 mm apart, so their minimum is never below the distance and at most slightly
+            # above.
             if clearance < NEAR_MM - 0.05:
-                assert told[structure] == pytest.approx(clearance, abs=0.03)
+                assert reported[structure] == pytest.approx(clearance, abs=0.03)
             elif clearance > NEAR_MM + 0.05:
-                assert structure not in told
-        for near in one.clearances:
+                assert structure not in reported
+        for near in appraisal.clearances:
             assert near.needed_mm == request.clearance_of(near.structure)
-            lacking = [r for r in one.reasons if r.structure == near.structure and r.lack is Lack.NEEDLE]
-            assert (near.clearance_mm < near.needed_mm - EXACT) == bool(lacking)
+            reasons = [
+                r for r in appraisal.reasons if r.structure == near.structure and r.lack is Lack.NEEDLE
+            ]
+            assert (near.clearance_mm < near.needed_mm - EXACT) == bool(reasons)
 
 
 @given(seed=seeds)
 @settings(max_examples=10)
-def test_many_are_appraised_as_one(seed: int) -> None:
+def test_appraising_many_needles_agrees_with_one_at_a_time(seed: int) -> None:
     chest_case = small_chest("oblique")
     lines = random_lines(chest_case, 12, seed)
     together = appraised(chest_case, lines.point, lines.outward)
-    alone = [
+    one_at_a_time = [
         appraised(chest_case, p[None], d[None])[0] for p, d in zip(lines.point, lines.outward, strict=True)
     ]
-    for one, other in zip(together, alone, strict=True):
-        # Products of matrices of other sizes may round otherwise.
-        assert one.crosses == () or one.crosses[0].from_mm == pytest.approx(
-            other.crosses[0].from_mm, abs=EXACT
+    for appraisal, single in zip(together, one_at_a_time, strict=True):
+        # Products of matrices of other sizes may round differently.
+        assert appraisal.crosses == () or appraisal.crosses[0].from_mm == pytest.approx(
+            single.crosses[0].from_mm, abs=EXACT
         )
-        assert one.clearance_mm == pytest.approx(other.clearance_mm, abs=EXACT)
-        assert one.length_mm == pytest.approx(other.length_mm, abs=EXACT)
-        assert one.safe == other.safe
-        for reason, like in zip(one.reasons, other.reasons, strict=True):
-            assert reason == replace(like, found_mm=reason.found_mm)
-            assert reason.found_mm == pytest.approx(like.found_mm, abs=EXACT)
+        assert appraisal.clearance_mm == pytest.approx(single.clearance_mm, abs=EXACT)
+        assert appraisal.length_mm == pytest.approx(single.length_mm, abs=EXACT)
+        assert appraisal.safe == single.safe
+        for reason, single_reason in zip(appraisal.reasons, single.reasons, strict=True):
+            assert reason == replace(single_reason, found_mm=reason.found_mm)
+            assert reason.found_mm == pytest.approx(single_reason.found_mm, abs=EXACT)
 
 
-def test_where_on_its_line_the_entry_is_given_does_not_matter() -> None:
+def test_the_position_of_the_entry_on_its_line_does_not_matter() -> None:
     chest_case = small_chest("oblique")
     lines = random_lines(chest_case, 20, 3)
     near, far = (appraised(chest_case, lines.point, lines.outward, mm) for mm in (1.0, 300.0))
-    for one, other in zip(near, far, strict=True):
-        if one.entry_mm is not None:
-            assert other.entry_mm == pytest.approx(one.entry_mm, abs=1e-6)
-        assert one.safe == other.safe and [r.lack for r in one.reasons] == [r.lack for r in other.reasons]
+    for appraisal, far_appraisal in zip(near, far, strict=True):
+        if appraisal.entry_mm is not None:
+            assert far_appraisal.entry_mm == pytest.approx(appraisal.entry_mm, abs=1e-6)
+        assert appraisal.safe == far_appraisal.safe and [r.lack for r in appraisal.reasons] == [
+            r.lack for r in far_appraisal.reasons
+        ]
 
 
-# As built
+# Known by construction
 
 
-def from_front(request: Request, i: float = 25.0, **more: object) -> Appraisal:
-    small_scene = chest(**more)  # type: ignore[arg-type]
+def from_front(request: Request, i: float = 25.0, **organs: object) -> Appraisal:
+    small_scene = chest(**organs)  # type: ignore[arg-type]
     tip_P = at_voxel(small_scene.grid, i, 27.4, 24)
     return Appraiser(small_scene, request).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
 
 
-def test_a_needle_from_the_front_is_appraised_as_built() -> None:
-    one = from_front(Request())
+def test_an_appraisal_from_the_front_has_the_numbers_of_the_boxes() -> None:
+    appraisal = from_front(Request())
     # As in test_measure; the vertebrae are 5 mm to the tip's left and 12.2 mm behind it.
-    assert one.safe and one.reasons == () and one.length_mm == pytest.approx(39.8)
-    assert one.nearest_structure == "vertebrae"
-    assert one.clearance_mm == pytest.approx(np.hypot(5.0, 12.2) - 0.635)
-    assert one.clearances == ()
+    assert appraisal.safe and appraisal.reasons == () and appraisal.length_mm == pytest.approx(39.8)
+    assert appraisal.nearest_structure == "vertebrae"
+    assert appraisal.clearance_mm == pytest.approx(np.hypot(5.0, 12.2) - 0.635)
+    assert appraisal.clearances == ()
 
 
-def test_a_wide_margin_is_lacked_by_name_and_number() -> None:
-    one = from_front(Request(clearance_mm=MappingProxyType({"default": 2.0, "vertebrae": 20.0})))
+def test_a_missing_clearance_is_reported_with_its_name_and_numbers() -> None:
+    appraisal = from_front(Request(clearance_mm=MappingProxyType({"default": 2.0, "vertebrae": 20.0})))
     clearance = np.hypot(5.0, 12.2) - 0.635
-    assert [(near.structure, near.needed_mm) for near in one.clearances] == [("vertebrae", 20.0)]
-    (reason,) = (r for r in one.reasons if r.structure == "vertebrae" and r.lack is Lack.NEEDLE)
+    assert [(near.structure, near.needed_mm) for near in appraisal.clearances] == [("vertebrae", 20.0)]
+    (reason,) = (r for r in appraisal.reasons if r.structure == "vertebrae" and r.lack is Lack.NEEDLE)
     assert (reason.found_mm, reason.needed_mm) == (pytest.approx(clearance), 20.0)
     assert reason.detail == f"The needle passes {clearance:.1f} mm from vertebrae, which needs 20.0 mm."
 
 
-def test_what_the_needle_runs_into_is_said() -> None:
-    one = from_front(Request(), calcification=(Role.FORBIDDEN, ((24, 18, 23), (27, 20, 26))))
-    assert one.reasons[0].detail == "The needle runs into calcification." and not one.safe
-    assert one.clearance_mm == pytest.approx(-0.635)
+def test_a_structure_that_the_needle_crosses_is_reported() -> None:
+    appraisal = from_front(Request(), calcification=(Role.FORBIDDEN, ((24, 18, 23), (27, 20, 26))))
+    assert appraisal.reasons[0].detail == "The needle runs into calcification." and not appraisal.safe
+    assert appraisal.clearance_mm == pytest.approx(-0.635)
 
 
-def test_too_short_a_way_in_the_target_is_said() -> None:
-    one = from_front(Request(target=TargetRequest(min_chord_mm=30.0)))
-    assert [r.detail for r in one.reasons] == ["It runs in the target for 11.8 mm; 30.0 mm are needed."]
-    beside = from_front(Request(target=TargetRequest(min_chord_mm=0.0)), i=14.0)
-    assert beside.target_chord_mm == 0.0 and Lack.TARGET in [r.lack for r in beside.reasons]
+def test_a_short_chord_in_the_target_is_reported() -> None:
+    appraisal = from_front(Request(target=TargetRequest(min_chord_mm=30.0)))
+    assert [r.detail for r in appraisal.reasons] == ["It runs in the target for 11.8 mm; 30.0 mm are needed."]
+    beside_target = from_front(Request(target=TargetRequest(min_chord_mm=0.0)), i=14.0)
+    assert beside_target.target_chord_mm == 0.0 and Lack.TARGET in [r.lack for r in beside_target.reasons]
 
 
-def test_a_narrow_bore_is_said() -> None:
-    """The hub's far end is farthest from the bore's axis: its wall must be the hub's radius farther."""
-    made, request = chest(), Request(pose=PoseRequest(hub_length_mm=60.0, hub_diameter_mm=20.0))
-    tip_P = at_voxel(made.grid, 25, 27.4, 24)
+def test_a_narrow_bore_is_reported() -> None:
+    """The hub's far end is farthest from the bore's axis; the bore's wall must be a hub radius farther."""
+    chest_case, request = chest(), Request(pose=PoseRequest(hub_length_mm=60.0, hub_diameter_mm=20.0))
+    tip_P = at_voxel(chest_case.grid, 25, 27.4, 24)
     end_P = tip_P - [0.0, request.needle.max_length_mm + 60.0, 0.0]
-    bore = made.pose.bore
+    bore = chest_case.pose.bore
     far_mm = float(np.linalg.norm(np.cross(bore.axis_P, end_P - bore.centre_P)))
     for radius_mm, lacks in ((far_mm + 10.0 + 1e-6, False), (far_mm + 10.0 - 1e-6, True), (100.0, True)):
-        posed = replace(made, pose=replace(made.pose, bore=replace(bore, radius_mm=radius_mm)))
-        found = Appraiser(posed, request).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
-        assert (Lack.BORE in [r.lack for r in found.reasons]) is lacks
-    left = f"The hub's axis comes within {100.0 - far_mm:.1f} mm of the bore's wall; it needs 10.0 mm."
-    assert left in [reason.detail for reason in found.reasons]
+        posed = replace(chest_case, pose=replace(chest_case.pose, bore=replace(bore, radius_mm=radius_mm)))
+        appraisal = Appraiser(posed, request).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+        assert (Lack.BORE in [r.lack for r in appraisal.reasons]) is lacks
+    sentence = f"The hub's axis comes within {100.0 - far_mm:.1f} mm of the bore's wall; it needs 10.0 mm."
+    assert sentence in [reason.detail for reason in appraisal.reasons]
 
 
 @pytest.mark.parametrize(
-    ("past_mm", "detail"),
+    ("excess_mm", "detail"),
     [
         (3.0, "The tip lies 3.0 mm beyond the target's far edge."),
         (0.01, "The tip lies less than 0.1 mm beyond the target's far edge."),
@@ -263,59 +276,62 @@ def test_a_narrow_bore_is_said() -> None:
         (-1.0, None),
     ],
 )
-def test_a_tip_beyond_the_target_is_said(past_mm: float, detail: str | None) -> None:
+def test_a_tip_beyond_the_target_is_reported(excess_mm: float, detail: str | None) -> None:
     small_scene = chest()
-    # The node ends at voxel 27, and nothing but body is behind it.
-    tip_P = at_voxel(small_scene.grid, 25, 27.5, 24) + np.array([0.0, past_mm, 0.0])
-    one = Appraiser(small_scene, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
-    assert [r.detail for r in one.reasons] == ([] if detail is None else [detail])
-    assert all(r.lack is Lack.TIP for r in one.reasons) and one.safe == (detail is None)
+    # The node ends at voxel 27, with only body behind it.
+    tip_P = at_voxel(small_scene.grid, 25, 27.5, 24) + np.array([0.0, excess_mm, 0.0])
+    appraisal = Appraiser(small_scene, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    assert [r.detail for r in appraisal.reasons] == ([] if detail is None else [detail])
+    assert all(r.lack is Lack.TIP for r in appraisal.reasons) and appraisal.safe == (detail is None)
 
 
-def test_a_tip_far_from_the_target_lacks_the_target_alone() -> None:
+def test_a_tip_far_from_the_target_lacks_the_target_and_not_the_tip() -> None:
     small_scene = chest()
     tip_P = at_voxel(small_scene.grid, 14, 40.0, 24)
-    one = Appraiser(small_scene, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
-    lacks = [r.lack for r in one.reasons]
+    appraisal = Appraiser(small_scene, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    lacks = [r.lack for r in appraisal.reasons]
     assert Lack.TARGET in lacks and Lack.TIP not in lacks
 
 
-def test_without_anything_to_keep_free_the_clearance_is_the_cap() -> None:
+def test_without_obstacles_the_clearance_is_the_cap() -> None:
     grid = grid_of((40, 40, 40), (2.0, 2.0, 2.0))
     body, node = (
         box_mask(grid.shape, ((4, 4, 4), (36, 36, 36))),
         box_mask(grid.shape, ((18, 18, 18), (22, 22, 22))),
     )
-    bare = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
-    bare = replace(bare, pose=replace(bare.pose, table=None))
-    one = Appraiser(bare, Request()).appraise(
+    scene = scene_of_masks(grid, {"body": (Role.SKIN, body), "node": (Role.TARGET, node)})
+    scene = replace(scene, pose=replace(scene.pose, table=None))
+    appraisal = Appraiser(scene, Request()).appraise(
         np.array([[40.0, -20.0, 40.0]]), np.array([[40.0, 41.0, 40.0]])
     )[0]
-    assert (one.clearance_mm, one.nearest_structure) == (CLEARANCE_CAP_MM, "") and one.clearances == ()
-    assert one.safe
+    assert (appraisal.clearance_mm, appraisal.nearest_structure) == (
+        CLEARANCE_CAP_MM,
+        "",
+    ) and appraisal.clearances == ()
+    assert appraisal.safe
 
 
-def test_more_crossings_than_there_is_room_for_find_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_buffer_of_crossings_grows_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     chest_case = small_chest("oblique")
     lines = random_lines(chest_case, 6, 11)
-    before = appraised(chest_case, lines.point, lines.outward)
+    appraisals = appraised(chest_case, lines.point, lines.outward)
     monkeypatch.setattr(crossing, "CROSSINGS", 1)
-    assert appraised(chest_case, lines.point, lines.outward) == before
-    assert max(len(one.crosses) for one in before) > 1
+    assert appraised(chest_case, lines.point, lines.outward) == appraisals
+    assert max(len(appraisal.crosses) for appraisal in appraisals) > 1
 
 
 def test_a_surface_is_crossed_where_its_triangles_are() -> None:
-    """A box that came as a mesh, and whose voxels reach farther than it does."""
+    """A box read as a mesh; its voxels extend beyond the mesh."""
     corners = np.array([[x, y, z] for x in (44.0, 56.0) for y in (22.0, 30.0) for z in (66.0, 80.0)])
     faces = [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6)]
     faces += [(0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)]
-    made = chest()
-    mask = mask_from_bool(box_mask(made.grid.shape, ((22, 11, 21), (29, 16, 28))))
+    chest_case = chest()
+    mask = mask_from_bool(box_mask(chest_case.grid.shape, ((22, 11, 21), (29, 16, 28))))
     cyst = Structure("cyst", mask, Role.PASSABLE, Surface(corners, np.array(faces)))
-    made = replace(made, structures=(*made.structures, cyst))
-    tip_P = at_voxel(made.grid, 25, 27.4, 24)
-    one = Appraiser(made, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
-    crossing = next(c for c in one.crosses if c.structure == "cyst")
+    chest_case = replace(chest_case, structures=(*chest_case.structures, cyst))
+    tip_P = at_voxel(chest_case.grid, 25, 27.4, 24)
+    appraisal = Appraiser(chest_case, Request()).appraise((tip_P - [0.0, 90.0, 0.0])[None], tip_P[None])[0]
+    crossing = next(c for c in appraisal.crosses if c.structure == "cyst")
     # Skin at y = 15.
     assert (crossing.from_mm, crossing.to_mm) == pytest.approx((7.0, 15.0))
 
@@ -327,10 +343,10 @@ def test_a_needle_without_direction_is_refused() -> None:
         Appraiser(small_scene, Request()).appraise(points + np.array([[1.0, 0.0, 0.0], [0.0] * 3]), points)
 
 
-# Small enough for the interpreter
+# Small enough to run without compiled kernels
 
 
-def tiny(*left_out: str) -> Chest:
+def tiny_chest(*left_out: str) -> Chest:
     """A body of 20 mm with two organs that overlap, and a node beside lung; a short needle with a hub."""
     grid = grid_of((14, 13, 12), (2.0, 2.0, 2.5), pose_P((10.0, 20.0, -15.0), (3.0, 4.0, 5.0)))
     parts: dict[str, tuple[Role, Box]] = {
@@ -341,8 +357,8 @@ def tiny(*left_out: str) -> Chest:
         "arm": (Role.OUTSIDE, ((0, 0, 0), (14, 1, 3))),
         "node": (Role.TARGET, ((6, 6, 5), (8, 8, 8))),
     }
-    kept = {name: part for name, part in parts.items() if name not in left_out}
-    masks = {name: (role, box_mask(grid.shape, box)) for name, (role, box) in kept.items()}
+    included = {name: part for name, part in parts.items() if name not in left_out}
+    masks = {name: (role, box_mask(grid.shape, box)) for name, (role, box) in included.items()}
     pose = PoseRequest(hub_length_mm=6.0, hub_diameter_mm=3.0)
     request = Request(
         target=TargetRequest(min_chord_mm=1.0),
@@ -355,91 +371,93 @@ def tiny(*left_out: str) -> Chest:
 
 @pytest.mark.interpreted
 @pytest.mark.parametrize("left_out", [(), ("aorta", "heart", "arm")])
-def test_a_tiny_chest_is_appraised_as_measured(left_out: tuple[str, ...]) -> None:
-    made = tiny(*left_out)
-    lines = random_lines(made, 30, 5)
-    measurer = Measurer(made.scene, made.request.needle_assembly)
-    grid = made.scene.grid
+def test_a_tiny_chest_agrees_with_measuring(left_out: tuple[str, ...]) -> None:
+    chest_case = tiny_chest(*left_out)
+    lines = random_lines(chest_case, 30, 5)
+    measurer = Measurer(chest_case.scene, chest_case.request.needle_assembly)
+    grid = chest_case.scene.grid
     reached = 0
-    appraisal = appraised(made, lines.point, lines.outward)
-    for n, one in enumerate(appraisal):
+    appraisals = appraised(chest_case, lines.point, lines.outward)
+    for n, appraisal in enumerate(appraisals):
         tip_P, outward_P = grid.to_patient(lines.point[n]), grid.vectors_to_patient(lines.outward[n])
         path = measurer.measure_from(tip_P, outward_P)
-        assert (path is None) == (one.length_mm is None)
+        assert (path is None) == (appraisal.length_mm is None)
         if path is not None:
-            same_as_measured(one, path)
+            assert_agrees_with_path(appraisal, path)
             reached += 1
     assert reached > 0
-    near = [{near.structure for near in one.clearances} for one in appraisal]
-    assert any({"aorta", "heart"} <= names for names in near) == (left_out == ())
+    near_names = [{near_names.structure for near_names in appraisal.clearances} for appraisal in appraisals]
+    assert any({"aorta", "heart"} <= names for names in near_names) == (left_out == ())
 
 
 def along_needle(tip_P: np.ndarray, outward_P: np.ndarray, first_mm: float, last_mm: float) -> np.ndarray:
-    """Points (n, 3) all along a piece of a needle, its ends among them."""
+    """Points (n, 3) along a piece of a needle, including its ends. [mm]"""
     return np.asarray(tip_P + np.linspace(first_mm, last_mm, 41)[:, None] * outward_P)
 
 
 @pytest.mark.interpreted
 @pytest.mark.parametrize("seed", range(3))
-def test_the_table_is_told_where_needle_and_hub_come_nearest_to_it(seed: int) -> None:
-    """At the tip or at the end: the planes lie any way about the patient."""
-    made = tiny()
-    request, rng = made.request, np.random.default_rng(seed)
+def test_the_table_clearance_is_that_of_the_nearest_point_of_needle_and_hub(seed: int) -> None:
+    """The nearest point is at the tip or at the end: the planes have any orientation."""
+    chest_case = tiny_chest()
+    request, rng = chest_case.request, np.random.default_rng(seed)
     normal_P = rng.normal(size=3)
     normal_P /= np.linalg.norm(normal_P)
-    lines = random_lines(made, 16, seed)
-    tips_P = made.scene.grid.to_patient(lines.point)
-    outwards_P = made.scene.grid.vectors_to_patient(lines.outward)
+    lines = random_lines(chest_case, 16, seed)
+    tips_P = chest_case.scene.grid.to_patient(lines.point)
+    outwards_P = chest_case.scene.grid.vectors_to_patient(lines.outward)
     offset = float((tips_P @ normal_P).max() + 1.0)
-    posed = replace(made.scene, pose=replace(made.scene.pose, table=TableHalfSpace(normal_P, offset)))
+    posed = replace(
+        chest_case.scene, pose=replace(chest_case.scene.pose, table=TableHalfSpace(normal_P, offset))
+    )
     length, hub = request.needle.max_length_mm, request.pose.hub_length_mm
     need, at_tip, at_end = request.clearance_of(TABLE_NAME), 0, 0
-    for n, one in enumerate(appraised(Chest(posed, request), lines.point, lines.outward)):
+    for n, appraisal in enumerate(appraised(Chest(posed, request), lines.point, lines.outward)):
         from_table = offset - along_needle(tips_P[n], outwards_P[n], 0.0, length) @ normal_P
         clearance = from_table.min() - request.needle.radius_mm
-        told = {near.structure: near.clearance_mm for near in one.clearances}
-        assert (TABLE_NAME in told) == (clearance <= max(NEAR_MM, need))
-        if TABLE_NAME in told:
-            assert told[TABLE_NAME] == pytest.approx(clearance, abs=EXACT)
+        reported = {near.structure: near.clearance_mm for near in appraisal.clearances}
+        assert (TABLE_NAME in reported) == (clearance <= max(NEAR_MM, need))
+        if TABLE_NAME in reported:
+            assert reported[TABLE_NAME] == pytest.approx(clearance, abs=EXACT)
             at_tip, at_end = at_tip + (from_table.argmin() == 0), at_end + (from_table.argmin() > 0)
-        of_hub = offset - along_needle(tips_P[n], outwards_P[n], length, length + hub) @ normal_P
-        lacks = {r.lack for r in one.reasons if r.structure == TABLE_NAME}
+        hub_distances = offset - along_needle(tips_P[n], outwards_P[n], length, length + hub) @ normal_P
+        lacks = {r.lack for r in appraisal.reasons if r.structure == TABLE_NAME}
         assert (Lack.NEEDLE in lacks) == (clearance < need)
-        assert (Lack.HUB in lacks) == (of_hub.min() - request.hub_radius_mm < need)
+        assert (Lack.HUB in lacks) == (hub_distances.min() - request.hub_radius_mm < need)
     assert at_tip and at_end
 
 
 @pytest.mark.interpreted
-def test_the_bores_wall_is_kept_by_the_tip_too() -> None:
-    """A bore so far to one side of the patient that some tips lie nearer to its wall than their hubs do."""
-    made = tiny()
-    lines = random_lines(made, 25, 7)
-    tips_P = made.scene.grid.to_patient(lines.point)
-    outwards_P = made.scene.grid.vectors_to_patient(lines.outward)
+def test_the_tip_must_keep_its_distance_from_the_bores_wall_too() -> None:
+    """A bore so far to one side that some tips are nearer to its wall than their hubs."""
+    chest_case = tiny_chest()
+    lines = random_lines(chest_case, 25, 7)
+    tips_P = chest_case.scene.grid.to_patient(lines.point)
+    outwards_P = chest_case.scene.grid.vectors_to_patient(lines.outward)
     axis_P = np.array([0.0, 0.0, 1.0])
     bore = Bore(tips_P.mean(axis=0) + np.array([26.0, 0.0, 0.0]), axis_P, 28.0)
-    posed = replace(made.scene, pose=replace(made.scene.pose, table=None, bore=bore))
-    request, nearer_at_tip = made.request, 0
+    posed = replace(chest_case.scene, pose=replace(chest_case.scene.pose, table=None, bore=bore))
+    request, nearer_at_tip = chest_case.request, 0
     end_mm = request.needle.max_length_mm + request.pose.hub_length_mm
-    for n, one in enumerate(appraised(Chest(posed, request), lines.point, lines.outward)):
-        away = along_needle(tips_P[n], outwards_P[n], 0.0, end_mm) - bore.centre_P
-        free = 28.0 - np.linalg.norm(np.cross(axis_P, away), axis=1)
-        assert (Lack.BORE in {r.lack for r in one.reasons}) == (free.min() < request.hub_radius_mm)
-        nearer_at_tip += free.argmin() == 0 and free.min() < request.hub_radius_mm <= free[-1]
+    for n, appraisal in enumerate(appraised(Chest(posed, request), lines.point, lines.outward)):
+        offsets_P = along_needle(tips_P[n], outwards_P[n], 0.0, end_mm) - bore.centre_P
+        distances = 28.0 - np.linalg.norm(np.cross(axis_P, offsets_P), axis=1)
+        assert (Lack.BORE in {r.lack for r in appraisal.reasons}) == (distances.min() < request.hub_radius_mm)
+        nearer_at_tip += distances.argmin() == 0 and distances.min() < request.hub_radius_mm <= distances[-1]
     assert nearer_at_tip > 0
 
 
 @pytest.mark.interpreted
-def test_a_tiny_chest_finds_room_for_its_crossings(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = tiny()
-    lines = random_lines(made, 4, 5)
-    before = appraised(made, lines.point, lines.outward)
+def test_the_buffer_of_crossings_grows_for_a_tiny_chest(monkeypatch: pytest.MonkeyPatch) -> None:
+    chest_case = tiny_chest()
+    lines = random_lines(chest_case, 4, 5)
+    appraisals = appraised(chest_case, lines.point, lines.outward)
     monkeypatch.setattr(crossing, "CROSSINGS", 1)
-    assert appraised(made, lines.point, lines.outward) == before
+    assert appraised(chest_case, lines.point, lines.outward) == appraisals
 
 
 @pytest.mark.interpreted
-def test_a_stretch_as_short_as_rounding_is_no_crossing() -> None:
+def test_a_stretch_within_rounding_is_no_crossing() -> None:
     sets = np.ones((2, 1, 1), np.uint16)
     sets[1] = 2
     starts, members = np.array([0, 0, 1, 2]), np.array([0, 1])
@@ -460,13 +478,15 @@ def test_a_stretch_as_short_as_rounding_is_no_crossing() -> None:
 @pytest.mark.interpreted
 @given(seed=seeds)
 @settings(max_examples=20)
-def test_every_voxels_set_is_what_it_is_in(seed: int) -> None:
+def test_every_voxel_has_the_set_of_its_structures(seed: int) -> None:
     rng = np.random.default_rng(seed)
     shape = (5, 4, 3)
     masks = [rng.random(shape) < rng.uniform(0.1, 0.9) for _ in range(rng.integers(0, 6))]
     masks = [mask for mask in masks if mask.any()]
-    made = structure_sets([Structure(f"s{n}", mask_from_bool(m)) for n, m in enumerate(masks)], shape)
-    for at in np.ndindex(*shape):
-        here = int(made.sets[at])
-        held = made.members[made.starts[here] : made.starts[here + 1]].tolist()
-        assert held == [n for n, mask in enumerate(masks) if mask[at]]
+    chest_case = structure_sets([Structure(f"s{n}", mask_from_bool(m)) for n, m in enumerate(masks)], shape)
+    for voxel in np.ndindex(*shape):
+        set_number = int(chest_case.sets[voxel])
+        members = chest_case.members[
+            chest_case.starts[set_number] : chest_case.starts[set_number + 1]
+        ].tolist()
+        assert members == [n for n, mask in enumerate(masks) if mask[voxel]]

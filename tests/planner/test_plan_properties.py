@@ -1,5 +1,5 @@
-"""What must hold of every plan: it moves with the patient, a harder question has no more answers, and nothing
-but scene and request decides it."""
+"""Properties of every plan: it moves with the patient, a harder request has no more safe lines, and it
+depends only on scene and request."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -53,13 +53,13 @@ from service.schemas.plan.file import plan_to_json, write_plan
 COARSE = SearchRequest(max_paths=4, covering_radius_mm=4.0, min_separation_mm=3.0)
 
 
-def few(count: int) -> settings:
-    """So many examples. Each is a plan, so that a failing one is not made smaller by hundreds of others."""
+def few_examples(count: int) -> settings:
+    """A small number of examples without shrinking, because each example is a plan."""
     return settings(max_examples=count, phases=(Step.generate,))
 
 
-def briefly(chest: Chest) -> Chest:
-    """The chest, with few paths asked of a coarse search."""
+def with_coarse_search(chest: Chest) -> Chest:
+    """The chest with a request for few paths from a coarse search."""
     return Chest(chest.scene, replace(chest.request, search=COARSE, seeds=SeedRequest(spacing_mm=5.0)))
 
 
@@ -69,11 +69,11 @@ def plan_of(chest: Chest) -> Plan:
 
 @cache
 def planned(name: str) -> Plan:
-    return plan_of(briefly(small_chest(name)))
+    return plan_of(with_coarse_search(small_chest(name)))
 
 
 def assert_verified(plan: Plan) -> None:
-    """Every claim held when it was recomputed."""
+    """Asserts that the verification passed every check."""
     assert plan.verification is not None
     assert [c for c in plan.verification.checks if not c.passed] == []
     assert plan.verification.passed
@@ -86,37 +86,40 @@ shifts = st.tuples(*[st.floats(-300.0, 300.0)] * 3)
 
 
 @cache
-def still(seed: int, table: bool, bore_mm: float) -> Plan:
+def unmoved_plan(seed: int, table: bool, bore_mm: float) -> Plan:
     return plan_of(moved_chest(seed, np.eye(4), table, bore_mm))
 
 
 def moved_chest(seed: int, motion: np.ndarray, table: bool, bore_mm: float) -> Chest:
-    """A chest of random organs, moved as a whole, with a table of its own or one derived below it."""
+    """A chest of random organs, moved as a whole, with a segmented table or one derived below it."""
     grid = grid_of((37, 26, 30), (1.7, 2.3, 1.9), motion)
     masks = organs(grid, seed, wrapped=seed % 2 == 0)
     if table:
         masks["table"] = (Role.OUTSIDE, slab(grid, (5, 55, 0), (60, 60, 60)))
-    own = {"table": "table"} if table else {}
-    made = briefly(posed(grid, masks, request_of(bore_diameter_mm=bore_mm, **own)))
+    pose_options = {"table": "table"} if table else {}
+    chest = with_coarse_search(posed(grid, masks, request_of(bore_diameter_mm=bore_mm, **pose_options)))
     if not table:
-        return made
-    # It is his table wherever he is turned: gravity, which does not turn with him, calls for no other.
-    pose = replace(made.scene.pose, table=None)
-    return Chest(replace(made.scene, pose=pose), made.request)
+        return chest
+    # Without a table: gravity does not rotate with the scene, so a derived table would change.
+    pose = replace(chest.scene.pose, table=None)
+    return Chest(replace(chest.scene, pose=pose), chest.request)
 
 
 def assert_moves(seed: int, motion: np.ndarray, table: bool, bore_mm: float) -> None:
-    """Where a still chest's paths run, the moved one's do, moved; all that is not a place or a direction, or
-    told from one, is the same."""
-    here, there = still(seed, table, bore_mm), plan_of(moved_chest(seed, motion, table, bore_mm))
-    assert replace(there.search, least_lung_mm=0.0) == replace(here.search, least_lung_mm=0.0)
-    assert there.search.least_lung_mm == pytest.approx(here.search.least_lung_mm, abs=1e-6)
-    assert there.blocked_by == here.blocked_by
-    assert [(w.path_ids, w.area_mm2) for w in there.windows] == [
-        (w.path_ids, w.area_mm2) for w in here.windows
+    """Asserts that the moved chest has the same plan with moved paths: only positions and directions
+    differ."""
+    plan_at_rest, moved_plan = (
+        unmoved_plan(seed, table, bore_mm),
+        plan_of(moved_chest(seed, motion, table, bore_mm)),
+    )
+    assert replace(moved_plan.search, least_lung_mm=0.0) == replace(plan_at_rest.search, least_lung_mm=0.0)
+    assert moved_plan.search.least_lung_mm == pytest.approx(plan_at_rest.search.least_lung_mm, abs=1e-6)
+    assert moved_plan.blocked_by == plan_at_rest.blocked_by
+    assert [(w.path_ids, w.area_mm2) for w in moved_plan.windows] == [
+        (w.path_ids, w.area_mm2) for w in plan_at_rest.windows
     ]
-    assert len(there.paths) == len(here.paths)
-    for p, q in zip(here.paths, there.paths, strict=True):
+    assert len(moved_plan.paths) == len(plan_at_rest.paths)
+    for p, q in zip(plan_at_rest.paths, moved_plan.paths, strict=True):
         for name in ("id", "rank", "window", "pareto", "pleural_punctures", "fissures_crossed"):
             assert getattr(q, name) == getattr(p, name)
         assert q.nearest_structure == p.nearest_structure
@@ -127,57 +130,57 @@ def assert_moves(seed: int, motion: np.ndarray, table: bool, bore_mm: float) -> 
         assert np.array(depths[1]) == pytest.approx(np.array(depths[0]), abs=1e-6)
         drops = [[(s.depth_mm, s.retraction_mm) for s in path.seeds] for path in (p, q)]
         assert np.array(drops[1]) == pytest.approx(np.array(drops[0]), abs=1e-6)
-        places = [[path.entry_mm, path.tip_mm, *(s.position_mm for s in path.seeds)] for path in (p, q)]
-        wanted = np.array(places[0]) @ motion[:3, :3].T + motion[:3, 3]
-        assert np.array(places[1]) == pytest.approx(wanted, abs=1e-6)
+        points = [[path.entry_mm, path.tip_mm, *(s.position_mm for s in path.seeds)] for path in (p, q)]
+        expected = np.array(points[0]) @ motion[:3, :3].T + motion[:3, 3]
+        assert np.array(points[1]) == pytest.approx(expected, abs=1e-6)
         assert q.direction == pytest.approx(motion[:3, :3] @ p.direction, abs=1e-8)
-    assert_verified(there)
+    assert_verified(moved_plan)
 
 
 @pytest.mark.parametrize("seed", [1, 6])
-@few(3)
+@few_examples(3)
 @given(turn=st.tuples(angles, angles, angles), shift=shifts)
 def test_moving_the_whole_scene_moves_the_plan_and_nothing_else(seed, turn, shift):
-    """With a table of its own and a bore out of reach, nothing holds the patient in place."""
+    """With a segmented table and a bore out of reach, nothing depends on the patient's position."""
     assert_moves(seed, pose_P(turn, shift), table=True, bore_mm=WIDE_BORE_MM)
 
 
-@few(3)
+@few_examples(3)
 @given(turn=angles, shift=shifts)
-def test_turning_a_patient_on_his_table_turns_the_plan_and_nothing_else(turn, shift):
-    """About the vertical: the plane of the table below him stays what it is."""
+def test_turning_a_patient_about_the_vertical_turns_the_plan_and_nothing_else(turn, shift):
+    """The plane of the table below stays the same."""
     assert_moves(3, pose_P((0.0, turn, 0.0), shift), table=False, bore_mm=WIDE_BORE_MM)
 
 
-@few(3)
+@few_examples(3)
 @given(shift=shifts)
-def test_an_origin_elsewhere_shifts_the_plan_and_nothing_else(shift):
-    """Table and bore are derived from the patient, and come with him."""
-    assert any(b.structure == "bore" for b in still(7, False, 130.0).blocked_by)
+def test_another_origin_shifts_the_plan_and_nothing_else(shift):
+    """Table and bore are derived from the patient and move too."""
+    assert any(b.structure == "bore" for b in unmoved_plan(7, False, 130.0).blocked_by)
     assert_moves(7, pose_P((0, 0, 0), shift), table=False, bore_mm=130.0)
 
 
 NUMBERS = [TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]
 
 
-def assert_no_line_gained(easy: Chest, hard: Chest) -> None:
-    """What is safe in the harder chest is safe in the easier one, with the same numbers: lines at random, all
-    that a search finds, the plan's paths."""
-    near_easy, near_hard = (search_fields(c.scene, c.request) for c in (easy, hard))
-    found = search(near_hard, COARSE.covering_radius_mm, always).lines
+def assert_no_safe_line_added(easy: Chest, hard: Chest) -> None:
+    """Asserts that every line that is safe in the harder chest is safe in the easier one with the same
+    numbers: random lines, all lines that a search finds, and the plan's paths."""
+    easy_fields, hard_fields = (search_fields(c.scene, c.request) for c in (easy, hard))
+    found = search(hard_fields, COARSE.covering_radius_mm, always).lines
     paths, grid = plan_of(hard).paths, easy.scene.grid
     tips = np.array([p.tip_mm for p in paths]).reshape(-1, 3)
     inward = np.array([p.direction for p in paths]).reshape(-1, 3)
-    some = random_lines(easy, 2000, seed=1)
+    random = random_lines(easy, 2000, seed=1)
     lines = concatenated(
         [
             Lines(found.point_B, found.outward_B),
             Lines(grid.to_box(tips), -grid.vectors_to_box(inward)),
-            some,
+            random,
         ]
     )
-    verdict, numbers = line.test_lines(near_hard, lines.point, lines.outward)
-    easy_verdict, easy_numbers = line.test_lines(near_easy, lines.point, lines.outward)
+    verdict, numbers = line.test_lines(hard_fields, lines.point, lines.outward)
+    easy_verdict, easy_numbers = line.test_lines(easy_fields, lines.point, lines.outward)
     safe = verdict == SAFE
     assert safe[: len(found) + len(paths)].all()
     assert (easy_verdict[safe] == SAFE).all()
@@ -188,105 +191,110 @@ places = st.tuples(*[st.floats(-18.0, 18.0)] * 3)
 sizes = st.tuples(*[st.floats(2.0, 6.0)] * 3)
 
 
-@few(3)
-@given(name=st.sampled_from(list(CHESTS)), place=places, size=sizes)
-def test_an_obstacle_more_adds_no_safe_line(name, place, size):
-    easy = briefly(small_chest(name))
+@few_examples(3)
+@given(name=st.sampled_from(list(CHESTS)), offset=places, size=sizes)
+def test_an_additional_obstacle_adds_no_safe_line(name, offset, size):
+    easy = with_coarse_search(small_chest(name))
     inside = easy.scene.body.layer == easy.scene.body.label
-    obstacle = inside & ellipsoid(easy.scene.grid, MIDDLE_B + place, size)
+    obstacle = inside & ellipsoid(easy.scene.grid, MIDDLE_B + offset, size)
     if obstacle.any():
-        assert_no_line_gained(easy, with_structure(easy, "obstacle", Role.FORBIDDEN, obstacle))
+        assert_no_safe_line_added(easy, with_structure(easy, "obstacle", Role.FORBIDDEN, obstacle))
 
 
-@few(3)
-@given(name=st.sampled_from(list(CHESTS)), wider=st.tuples(*[st.floats(0.0, 3.0)] * 3))
-def test_a_wider_clearance_adds_no_safe_line(name, wider):
-    easy = briefly(small_chest(name))
-    asked_for = easy.request.clearance_mm.items()
-    clearances = {key: least + by for (key, least), by in zip(asked_for, wider, strict=True)}
+@few_examples(3)
+@given(name=st.sampled_from(list(CHESTS)), increases=st.tuples(*[st.floats(0.0, 3.0)] * 3))
+def test_a_wider_clearance_adds_no_safe_line(name, increases):
+    easy = with_coarse_search(small_chest(name))
+    clearance_items = easy.request.clearance_mm.items()
+    clearances = {
+        key: clearance + increase
+        for (key, clearance), increase in zip(clearance_items, increases, strict=True)
+    }
     harder = replace(easy.request, clearance_mm=MappingProxyType(clearances))
-    assert_no_line_gained(easy, Chest(easy.scene, harder))
+    assert_no_safe_line_added(easy, Chest(easy.scene, harder))
 
 
-def differing(one: Plan, two: Plan) -> list[str]:
-    """Parts of the plans' texts that are not the same; the hash of all is left out."""
-    texts = [{key: repr(part) for key, part in plan_to_json(p).items()} for p in (one, two)]
+def differing_parts(plan: Plan, other: Plan) -> list[str]:
+    """The parts of the plans' texts that differ, without the hash of the plan."""
+    texts = [{key: repr(part) for key, part in plan_to_json(p).items()} for p in (plan, other)]
     return [key for key in texts[0] if key != "plan_sha256" and texts[0][key] != texts[1][key]]
 
 
-def in_order(chest: Chest, masks: Masks, order: list[int]) -> Chest:
-    """The chest of those masks, in another order."""
+def reordered_chest(chest: Chest, masks: Masks, order: list[int]) -> Chest:
+    """The chest of these masks in another order."""
     names = list(masks)
     return posed(chest.scene.grid, {names[n]: masks[names[n]] for n in order}, chest.request)
 
 
-@few(3)
+@few_examples(3)
 @given(order=st.permutations(range(10)))
 def test_the_order_of_structures_does_not_matter(order):
-    chest = briefly(small_chest("cut"))
+    chest = with_coarse_search(small_chest("cut"))
     masks = masks_of(chest)
     assert len(masks) == len(order)
-    one, two = planned("cut"), plan_of(in_order(chest, masks, list(order)))
-    assert differing(one, two) == []
-    assert write_plan(one) == write_plan(two)
+    original, reordered_plan = planned("cut"), plan_of(reordered_chest(chest, masks, list(order)))
+    assert differing_parts(original, reordered_plan) == []
+    assert write_plan(original) == write_plan(reordered_plan)
 
 
 def test_the_order_of_empty_and_unknown_structures_does_not_matter():
-    chest = briefly(small_chest("plain"))
-    nothing = np.zeros(chest.scene.grid.shape, bool)
+    chest = with_coarse_search(small_chest("plain"))
+    empty_mask = np.zeros(chest.scene.grid.shape, bool)
     spots = {
         n: (None, slab(chest.scene.grid, (22, 40, z), (26, 43, z + 4))) for n, z in (("b", 10), ("a", 30))
     }
-    masks = {**masks_of(chest), "rib_right_4": (None, nothing), "rib_left_4": (None, nothing), **spots}
+    masks = {**masks_of(chest), "rib_right_4": (None, empty_mask), "rib_left_4": (None, empty_mask), **spots}
     orders = list(range(len(masks))), list(reversed(range(len(masks))))
-    one, two = (plan_of(in_order(chest, masks, order)) for order in orders)
-    assert [note.split(":")[0] for note in one.notes] == [
+    original, reordered = (plan_of(reordered_chest(chest, masks, order)) for order in orders)
+    assert [note.split(":")[0] for note in original.notes] == [
         "Empty and left out",
         "a is not a known name",
         "b is not a known name",
         "Only 0.84 cm3 of aorta, 0.49 cm3 of heart, 0.1 cm3 of trachea",
         "Not in the input as lung",
     ]
-    assert differing(one, two) == []
+    assert differing_parts(original, reordered) == []
 
 
 def behind_lung(lungs: Mapping[str, tuple[Box, ...]]) -> Chest:
     """A node of 8 mm behind 14 mm of lung, and bone on its other sides."""
     grid = grid_of((60, 70, 60))
-    way = box_mask(grid.shape, ((16, 12, 16), (44, 44, 44)))
+    corridor = box_mask(grid.shape, ((16, 12, 16), (44, 44, 44)))
     masks: dict[str, tuple[Role | None, np.ndarray]] = {
         "body": (Role.SKIN, box_mask(grid.shape, ((8, 12, 8), (52, 60, 52)))),
-        "vertebrae": (Role.FORBIDDEN, box_mask(grid.shape, ((8, 18, 8), (52, 60, 52))) & ~way),
+        "vertebrae": (Role.FORBIDDEN, box_mask(grid.shape, ((8, 18, 8), (52, 60, 52))) & ~corridor),
         "node": (Role.TARGET, box_mask(grid.shape, ((26, 32, 26), (34, 40, 34)))),
     }
     masks |= {name: (Role.LUNG, box_mask(grid.shape, *boxes)) for name, boxes in lungs.items()}
     request = Request(needle=Needle(max_length_mm=80.0), pose=PoseRequest(bore_diameter_mm=1000.0))
-    return briefly(without_table(posed(grid, masks, request)))
+    return with_coarse_search(without_table(posed(grid, masks, request)))
 
 
-def test_the_order_of_lungs_that_overlap_does_not_matter():
-    """A lung given whole and by lobes, of which the needle crosses both."""
+def test_the_order_of_overlapping_lungs_does_not_matter():
+    """A lung given as a whole and by lobes; the needle crosses both lobes."""
     front, back = ((16, 18, 16), (44, 25, 44)), ((16, 25, 16), (44, 40, 44))
     lungs = {"lung_left": (front, back), "lung_upper_lobe_left": (front,), "lung_lower_lobe_left": (back,)}
-    one, two = (plan_of(behind_lung(dict(order))) for order in (lungs.items(), reversed(lungs.items())))
-    assert one.paths[0].lung_length_mm == pytest.approx(14.0, abs=0.01)
-    assert [p.fissures_crossed for p in one.paths] == [p.fissures_crossed for p in two.paths]
+    original, reordered_plan = (
+        plan_of(behind_lung(dict(order))) for order in (lungs.items(), reversed(lungs.items()))
+    )
+    assert original.paths[0].lung_length_mm == pytest.approx(14.0, abs=0.01)
+    assert [p.fissures_crossed for p in original.paths] == [p.fissures_crossed for p in reordered_plan.paths]
 
 
 @pytest.mark.parametrize("name", ["plain", "folded"])
-def test_the_same_request_gives_the_same_bytes_on_one_thread_or_many(monkeypatch, name):
-    wanted = write_plan(planned(name))
+def test_one_thread_and_many_give_the_same_bytes(monkeypatch, name):
+    expected = write_plan(planned(name))
     for threads in ("1", "3"):
         monkeypatch.setenv("SEEDPATH_THREADS", threads)
-        assert write_plan(plan_of(briefly(small_chest(name)))) == wanted
+        assert write_plan(plan_of(with_coarse_search(small_chest(name)))) == expected
 
 
-def away_from_target(chest: Chest, points_P: np.ndarray) -> np.ndarray:
+def distance_from_target(chest: Chest, points_P: np.ndarray) -> np.ndarray:
     """Distance of points from the nearest box of the target. [mm]"""
     grid, target = chest.scene.grid, chest.scene.target
     middles = (np.argwhere(target.cropped()) + target.lower) * grid.spacing_mm
-    off = np.abs(grid.to_box(points_P)[:, None] - middles) - 0.5 * grid.spacing_mm
-    return np.linalg.norm(np.maximum(0.0, off), axis=2).min(axis=1)
+    gaps = np.abs(grid.to_box(points_P)[:, None] - middles) - 0.5 * grid.spacing_mm
+    return np.linalg.norm(np.maximum(0.0, gaps), axis=2).min(axis=1)
 
 
 RANKINGS = [
@@ -296,21 +304,21 @@ RANKINGS = [
 ]
 
 
-@few(6)
+@few_examples(6)
 @given(
     name=st.sampled_from(list(CHESTS)),
-    most=st.integers(1, 12),
+    max_paths=st.integers(1, 12),
     separation=st.floats(0.0, 12.0),
     margin=st.floats(0.0, 6.0),
     spacing=st.floats(5.0, 8.0),
     ranking=st.sampled_from(RANKINGS),
 )
-def test_every_plan_keeps_what_it_promises(name, most, separation, margin, spacing, ranking):
+def test_every_plan_satisfies_its_request(name, max_paths, separation, margin, spacing, ranking):
     chest = small_chest(name)
     request = replace(
         chest.request,
         target=TargetRequest(margin_mm=margin),
-        search=SearchRequest(max_paths=most, covering_radius_mm=4.0, min_separation_mm=separation),
+        search=SearchRequest(max_paths=max_paths, covering_radius_mm=4.0, min_separation_mm=separation),
         seeds=SeedRequest(spacing_mm=spacing),
         ranking=ranking,
     )
@@ -318,24 +326,24 @@ def test_every_plan_keeps_what_it_promises(name, most, separation, margin, spaci
     assert_verified(planned)
     assert planned.outcome.status is Status.PLANNED
     assert planned.search.complete
-    assert 1 <= len(planned.paths) <= most
+    assert 1 <= len(planned.paths) <= max_paths
     assert list(planned.paths) == ranked(planned.paths, request.path_order)
     assert [p.rank for p in planned.paths] == list(range(1, len(planned.paths) + 1))
     assert sorted(p.id for p in planned.paths) == sorted(id for w in planned.windows for id in w.path_ids)
-    for one, two in combinations(planned.paths, 2):
-        apart = [
-            np.linalg.norm(np.subtract(getattr(one, e), getattr(two, e))) for e in ("entry_mm", "tip_mm")
+    for first, second in combinations(planned.paths, 2):
+        distances = [
+            np.linalg.norm(np.subtract(getattr(first, e), getattr(second, e))) for e in ("entry_mm", "tip_mm")
         ]
-        assert max(apart) >= separation
+        assert max(distances) >= separation
     for path in planned.paths:
-        along = np.linspace(-0.5, 0.5, 21)[:, None] * 4.5 * np.array(path.direction)
+        offsets = np.linspace(-0.5, 0.5, 21)[:, None] * 4.5 * np.array(path.direction)
         for seed in path.seeds:
-            assert away_from_target(chest, seed.position_mm + along).max() <= margin + 1e-6
+            assert distance_from_target(chest, seed.position_mm + offsets).max() <= margin + 1e-6
             assert 4.5 / 2 - 1e-6 <= seed.depth_mm <= path.length_mm - 4.5 / 2 + 1e-6
 
 
-def in_bone(shaft_mm: int, clearance_mm: float) -> Chest:
-    """A node of 8 mm in a hollow of a bone, and a square shaft that leads out."""
+def node_in_bone(shaft_mm: int, clearance_mm: float) -> Chest:
+    """A node of 8 mm in a hollow of a bone with a square shaft to the outside."""
     grid = grid_of((56, 56, 56))
     low, high = 28 - shaft_mm // 2, 28 + shaft_mm // 2
     hollow = box_mask(grid.shape, ((19, 19, 19), (37, 37, 37)), ((low, low, 37), (high, high, 42)))
@@ -349,11 +357,11 @@ def in_bone(shaft_mm: int, clearance_mm: float) -> Chest:
         clearance_mm=MappingProxyType({"default": 2.0, "sternum": clearance_mm}),
         pose=PoseRequest(bore_diameter_mm=1000.0),
     )
-    return briefly(without_table(posed(grid, masks, request)))
+    return with_coarse_search(without_table(posed(grid, masks, request)))
 
 
-def test_where_nothing_fits_the_plan_shows_it_and_the_change_it_names_opens_a_path():
-    chest = in_bone(shaft_mm=12, clearance_mm=6.0)
+def test_without_a_path_the_plan_shows_it_and_its_relaxation_opens_a_path():
+    chest = node_in_bone(shaft_mm=12, clearance_mm=6.0)
     planned = plan_of(chest)
     assert_verified(planned)
     assert planned.outcome.status is Status.NO_PATH
@@ -367,18 +375,22 @@ def test_where_nothing_fits_the_plan_shows_it_and_the_change_it_names_opens_a_pa
     change = planned.nearest_miss.relaxations[0]
     assert (change.setting, change.from_mm) == ("/clearance_mm/sternum", 6.0)
     assert change.to_mm < 12 / 2 - Needle().radius_mm
-    opened = plan_of(in_bone(shaft_mm=12, clearance_mm=change.to_mm))
+    opened = plan_of(node_in_bone(shaft_mm=12, clearance_mm=change.to_mm))
     assert opened.outcome.status is Status.PLANNED
     assert_verified(opened)
 
 
-def test_out_of_time_the_plan_claims_nothing_that_it_did_not_prove():
-    def hurry(progress: Progress) -> bool:
+def test_after_a_timeout_the_plan_claims_no_proof():
+    def stop_search(progress: Progress) -> bool:
         return progress.phase is not Phase.SEARCH
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("planner.search.search.PARENTS_AT_A_TIME", 500)
-        planned = plan(briefly(small_chest("plain")).scene, briefly(small_chest("plain")).request, hurry).plan
+        planned = plan(
+            with_coarse_search(small_chest("plain")).scene,
+            with_coarse_search(small_chest("plain")).request,
+            stop_search,
+        ).plan
     assert_verified(planned)
     assert not planned.search.complete
     assert planned.search.covering_radius_mm > COARSE.covering_radius_mm
