@@ -61,24 +61,26 @@ def replanned_with_loss() -> Replanned:
     return replan(ball_scene(), ball_plan(), "cd" * 32, (shifted_needle(first, 16.0),), seeds)
 
 
-def given_paths(replanned: Replanned) -> list[Path]:
-    return [p for p in replanned.plan.paths if p.aim is Aim.GIVEN]
+def given_paths(shifted_replanning: Replanned) -> list[Path]:
+    return [p for p in shifted_replanning.plan.paths if p.aim is Aim.GIVEN]
 
 
 @pytest.mark.long
-def test_needles_as_measured_are_kept(replanned):
-    assert (replanned.schema, replanned.plan_sha256) == (REPLAN_SCHEMA, "cd" * 32)
-    tips = np.array(sorted(p.tip_mm for p in given_paths(replanned)))
+def test_needles_as_measured_are_kept(shifted_replanning):
+    assert (shifted_replanning.schema, shifted_replanning.plan_sha256) == (REPLAN_SCHEMA, "cd" * 32)
+    tips = np.array(sorted(p.tip_mm for p in given_paths(shifted_replanning)))
     assert tips == pytest.approx(
         np.array(sorted(shifted_needle(p, SHIFT_MM).tip_mm for p in needles_of_plan()))
     )
-    assert replanned.plan.verification.passed
+    assert shifted_replanning.plan.verification.passed
 
 
-def test_the_changes_state_how_far_needles_moved(replanned):
+def test_the_changes_state_how_far_needles_moved(shifted_replanning):
     before = {p.id: p for p in needles_of_plan()}
-    after = {p.id: p for p in replanned.plan.paths}
-    matched = [c for c in replanned.changes.needles if c.before_id is not None and c.after_id is not None]
+    after = {p.id: p for p in shifted_replanning.plan.paths}
+    matched = [
+        c for c in shifted_replanning.changes.needles if c.before_id is not None and c.after_id is not None
+    ]
     given_changes = [c for c in matched if after[c.after_id].aim is Aim.GIVEN]
     assert {c.before_id for c in given_changes} == set(before)
     for change in matched:
@@ -89,8 +91,8 @@ def test_the_changes_state_how_far_needles_moved(replanned):
     assert all(c.tip_moved_mm == pytest.approx(SHIFT_MM) for c in given_changes)
 
 
-def test_doses_and_seeds_before_and_after_agree_with_the_plans(replanned):
-    changes, old, new = replanned.changes, ball_plan(), replanned.plan
+def test_doses_and_seeds_before_and_after_agree_with_the_plans(shifted_replanning):
+    changes, old, new = shifted_replanning.changes, ball_plan(), shifted_replanning.plan
     assert (changes.d90_before_gy, changes.d90_after_gy) == (old.dose.target.d90_gy, new.dose.target.d90_gy)
     assert changes.v100_before_percent == old.dose.target.v100_percent
     assert changes.v100_after_percent == new.dose.target.v100_percent
@@ -141,21 +143,21 @@ def test_lost_coverage_is_planned_again(shifted_replanning, replanned_with_loss)
 def test_seeds_listed_again_in_a_second_replanning_count_once(replanned_with_loss):
     first, second = needles_of_plan()[:2]
     seeds_in_place = tuple(GivenSeed(s.position_mm, s.axis) for s in second.seeds)
-    replanned = replan(
+    shifted_replanning = replan(
         ball_scene(),
         replanned_with_loss.plan,
         "ef" * 32,
         (shifted_needle(first, 16.0, id="N1"),),
         seeds_in_place,
     )
-    given_seeds = replanned.plan.request.needle_set.given_seeds
+    given_seeds = shifted_replanning.plan.request.needle_set.given_seeds
     assert [s.position_mm for s in given_seeds] == [s.position_mm for s in second.seeds]
-    all_seeds = [GivenSeed(s.position_mm, s.axis) for s in replanned.plan.needle_set.seeds]
-    _, direct_dose = Dosimetry(ball_scene(), seed_dose(replanned.plan.request.seeds), all_seeds).target(
-        ptv_of(ball_scene(), replanned.plan.request.target), 120.0
-    )
-    assert replanned.plan.dose.target.d90_gy == pytest.approx(direct_dose.d90_gy)
-    assert replanned.plan.verification.passed
+    all_seeds = [GivenSeed(s.position_mm, s.axis) for s in shifted_replanning.plan.needle_set.seeds]
+    _, direct_dose = Dosimetry(
+        ball_scene(), seed_dose(shifted_replanning.plan.request.seeds), all_seeds
+    ).target(ptv_of(ball_scene(), shifted_replanning.plan.request.target), 120.0)
+    assert shifted_replanning.plan.dose.target.d90_gy == pytest.approx(direct_dose.d90_gy)
+    assert shifted_replanning.plan.verification.passed
 
 
 def test_impossible_seeds_are_refused_before_planning():

@@ -1,4 +1,4 @@
-"""Frames: axes, boxes, and storage orders that do not matter."""
+"""Frames: axes, boxes, and independence of storage orders."""
 
 import itertools
 
@@ -24,7 +24,7 @@ SPACINGS = st.tuples(*[st.floats(0.3, 5.0)] * 3)
 
 
 def rotation(a: float, b: float, c: float) -> np.ndarray:
-    """Turns about x, y and z. [rad]"""
+    """Rotations about x, y and z. [rad]"""
     rx = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     ry = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
     rz = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
@@ -56,7 +56,7 @@ def test_a_grid_needs_voxels_on_every_axis() -> None:
         (lambda X: X.__setitem__((0, 1), 0.05), "orthogonal"),
     ],
 )
-def test_a_matrix_that_is_no_frame_is_refused(change: object, message: str) -> None:
+def test_an_invalid_matrix_is_refused(change: object, message: str) -> None:
     X = np.eye(4)
     assert callable(change)
     change(X)
@@ -64,7 +64,7 @@ def test_a_matrix_that_is_no_frame_is_refused(change: object, message: str) -> N
         Grid((4, 4, 4), X)
 
 
-def test_float32_rounding_of_an_oblique_affine_is_no_shear() -> None:
+def test_float32_rounding_of_an_oblique_affine_does_not_count_as_shear() -> None:
     X = matrix((0.7, 0.7, 5.0), rotation(0.1, 0.2, 0.3), (-200.0, 150.0, 900.0))
     assert Grid((4, 4, 4), X.astype(np.float32).astype(float)).spacing_mm == pytest.approx([0.7, 0.7, 5.0])
 
@@ -75,7 +75,7 @@ def test_ras_differs_from_lps_in_the_sign_of_x_and_y() -> None:
 
 
 @given(SPACINGS, ANGLES, ANGLES, ANGLES, st.tuples(*[st.floats(-500, 500)] * 3))
-def test_box_frame_is_the_patient_frame_turned(
+def test_the_box_frame_is_a_rotation_of_the_patient_frame(
     spacing: tuple[float, float, float],
     a: float,
     b: float,
@@ -93,11 +93,11 @@ def test_box_frame_is_the_patient_frame_turned(
 
 
 @given(SPACINGS, ANGLES, ANGLES, ANGLES, st.floats(-9e-4, 9e-4))
-def test_distances_in_the_box_frame_are_those_in_the_patient_even_where_axes_lean(
-    spacing: tuple[float, float, float], a: float, b: float, c: float, lean: float
+def test_distances_in_the_box_frame_agree_with_the_patients_for_slightly_sheared_axes(
+    spacing: tuple[float, float, float], a: float, b: float, c: float, shear: float
 ) -> None:
     X = matrix(spacing, rotation(a, b, c), (0.0, 0.0, 0.0))
-    X[:3, 1] += lean * X[:3, 0] * spacing[1] / spacing[0]
+    X[:3, 1] += shear * X[:3, 0] * spacing[1] / spacing[0]
     grid = Grid((5, 6, 7), X)
     assert pytest.approx(np.eye(3), abs=1e-12) == grid.R_PB.T @ grid.R_PB
     p_P = np.array([[30.0, -40.0, 50.0], [3.0, 4.0, -5.0]])
@@ -105,7 +105,7 @@ def test_distances_in_the_box_frame_are_those_in_the_patient_even_where_axes_lea
     assert pytest.approx(rotation(a, b, c), abs=1e-3) == grid.R_PB
 
 
-def test_a_left_handed_grid_mirrors_and_keeps_its_axes() -> None:
+def test_a_left_handed_grid_has_a_mirroring_frame_along_its_axes() -> None:
     X = matrix((2.0, 3.0, 4.0), rotation(0.1, 0.2, 0.3) @ np.diag([1.0, -1.0, 1.0]), (1.0, 2.0, 3.0))
     grid = Grid((4, 4, 4), X)
     assert np.linalg.det(grid.R_PB) == pytest.approx(-1.0)
@@ -114,7 +114,7 @@ def test_a_left_handed_grid_mirrors_and_keeps_its_axes() -> None:
 
 
 @pytest.mark.parametrize(("spacing", "fits"), [(0.049, False), (0.05, True), (20.0, True), (20.1, False)])
-def test_spacings_are_those_of_a_scanner_in_mm(spacing: float, fits: bool) -> None:
+def test_only_spacings_of_a_scanner_in_mm_are_accepted(spacing: float, fits: bool) -> None:
     X = np.diag([1.0, spacing, 1.0, 1.0])
     if fits:
         assert Grid((4, 4, 4), X).spacing_mm[1] == spacing
@@ -130,15 +130,15 @@ def test_a_grid_reaches_half_a_voxel_beyond_its_centres() -> None:
     assert grid.voxel_volume_mm3 == pytest.approx(6.0)
 
 
-def test_grids_are_the_same_only_where_shape_and_every_corner_agree() -> None:
+def test_grids_are_equal_only_if_shape_and_every_corner_agree() -> None:
     grid = Grid((100, 100, 100), np.eye(4))
-    near, far, turned = np.eye(4), np.eye(4), np.eye(4)
-    near[0, 3], far[0, 3] = 0.009, 0.011
-    # A hundredth of a millimetre off only at the far corner.
-    turned[0, 0] = 1.0 + 0.02 / 99
-    assert grid.same_as(Grid((100, 100, 100), near))
-    assert not grid.same_as(Grid((100, 100, 100), far))
-    assert not grid.same_as(Grid((100, 100, 100), turned))
+    within_tolerance, beyond_tolerance, scaled = np.eye(4), np.eye(4), np.eye(4)
+    within_tolerance[0, 3], beyond_tolerance[0, 3] = 0.009, 0.011
+    # More than a hundredth of a millimetre away only at the far corner
+    scaled[0, 0] = 1.0 + 0.02 / 99
+    assert grid.same_as(Grid((100, 100, 100), within_tolerance))
+    assert not grid.same_as(Grid((100, 100, 100), beyond_tolerance))
+    assert not grid.same_as(Grid((100, 100, 100), scaled))
     assert not grid.same_as(Grid((100, 100, 99), np.eye(4)))
 
 
@@ -167,7 +167,7 @@ def test_all_48_storage_orders_become_the_same_arrays(
 
 
 @given(SPACINGS, st.sampled_from(ORDERS), st.sampled_from(FLIPS), ANGLES, ANGLES, ANGLES)
-def test_every_value_keeps_its_place_in_the_patient(
+def test_every_value_keeps_its_position_in_the_patient(
     spacing: tuple[float, float, float],
     order: tuple[int, int, int],
     flip: tuple[bool, bool, bool],
@@ -180,17 +180,17 @@ def test_every_value_keeps_its_place_in_the_patient(
     stored = np.arange(2 * 3 * 4).reshape(2, 3, 4)
     array, grid = canonical(stored, X)
 
-    def places(values: np.ndarray, X_PV: np.ndarray) -> np.ndarray:
-        """Where each value lies, in order of the values."""
+    def positions(values: np.ndarray, X_PV: np.ndarray) -> np.ndarray:
+        """The position of each value, in order of the values. [mm]"""
         index = np.argwhere(np.ones(values.shape, bool))[np.argsort(values.ravel())]
         return np.asarray(index @ X_PV[:3, :3].T + X_PV[:3, 3])
 
-    assert places(array, grid.X_PV) == pytest.approx(places(stored, X), abs=1e-9)
+    assert positions(array, grid.X_PV) == pytest.approx(positions(stored, X), abs=1e-9)
     assert (np.diag(grid.X_PV)[:3] > 0).all()
 
 
 @given(ANGLES, ANGLES, ANGLES)
-def test_each_patient_axis_gets_another_stored_axis(a: float, b: float, c: float) -> None:
+def test_each_patient_axis_has_a_different_stored_axis(a: float, b: float, c: float) -> None:
     order, _ = canonical_axes(matrix((1, 1, 1), rotation(3 * a, 3 * b, 3 * c), (0, 0, 0)))
     assert sorted(order) == [0, 1, 2]
 
@@ -200,18 +200,18 @@ def test_each_patient_axis_gets_another_stored_axis(a: float, b: float, c: float
     st.tuples(*(st.sampled_from([1.0, -1.0]),) * 3),
     st.tuples(*(st.integers(1, 4),) * 3),
 )
-def test_what_is_written_as_stored_stands_in_canonical_order(
+def test_values_written_in_stored_order_appear_in_canonical_order(
     order: list[int], signs: tuple[float, float, float], shape: tuple[int, int, int]
 ) -> None:
-    """In all 48 orientations."""
+    """For all 48 orientations."""
     X = np.eye(4)
     X[:3, :3] = np.eye(3)[:, order] * np.array(signs) * [1.0, 2.0, 3.0]
     stored = np.random.default_rng(0).random(shape) < 0.5
     mask, grid = canonical_zeros(shape, X)
     stored_view(mask, X)[:] = stored
-    known, known_grid = canonical(stored, X)
-    assert np.array_equal(mask, known) and mask.flags.c_contiguous
-    assert grid.shape == known_grid.shape and np.array_equal(grid.X_PV, known_grid.X_PV)
+    expected, expected_grid = canonical(stored, X)
+    assert np.array_equal(mask, expected) and mask.flags.c_contiguous
+    assert grid.shape == expected_grid.shape and np.array_equal(grid.X_PV, expected_grid.X_PV)
     assert np.array_equal(canonical(stored_view(mask, X), X)[0], mask)
 
 
@@ -220,6 +220,6 @@ def test_a_volume_longer_than_any_scan_is_refused() -> None:
     for axis in range(3):
         shape = [1, 1, 1]
         shape[axis] = int(MAX_FIELD_MM) + 1
-        with pytest.raises(GridError, match="extend over 3001 mm") as refused:
+        with pytest.raises(GridError, match="extend over 3001 mm") as error:
             grid_of_file("a.nii", (shape[0], shape[1], shape[2]), np.eye(4))
-        assert refused.value.field == "a.nii"
+        assert error.value.field == "a.nii"
