@@ -20,7 +20,7 @@ SHAPE = (6, 7, 8)
 
 @st.composite
 def masks(draw: st.DrawFn) -> np.ndarray:
-    """A box, sometimes with one voxel knocked out, sometimes empty."""
+    """A box, sometimes without one voxel, sometimes empty."""
     mask = np.zeros(SHAPE, bool)
     lower = [draw(st.integers(0, n - 1)) for n in SHAPE]
     upper = [draw(st.integers(a, n)) for a, n in zip(lower, SHAPE, strict=True)]
@@ -31,15 +31,15 @@ def masks(draw: st.DrawFn) -> np.ndarray:
 
 
 @given(st.lists(masks(), max_size=12))
-def test_masks_come_out_of_layers_as_they_went_in(given_masks: list[np.ndarray]) -> None:
+def test_masks_are_recovered_from_layers_unchanged(given_masks: list[np.ndarray]) -> None:
     layers = MaskLayers(SHAPE)
     packed = [layers.add(str(n), mask) for n, mask in enumerate(given_masks)]
-    for before, after in zip(given_masks, packed, strict=True):
+    for original, packed_mask in zip(given_masks, packed, strict=True):
         unpacked = np.zeros(SHAPE, bool)
-        if after.count:
-            after.paint(unpacked, True)
-        assert (unpacked == before).all()
-        assert after.count == np.count_nonzero(before)
+        if packed_mask.count:
+            packed_mask.paint(unpacked, True)
+        assert (unpacked == original).all()
+        assert packed_mask.count == np.count_nonzero(original)
 
 
 def test_disjoint_masks_share_a_layer_and_overlapping_ones_do_not() -> None:
@@ -51,8 +51,8 @@ def test_disjoint_masks_share_a_layer_and_overlapping_ones_do_not() -> None:
     assert third.layer is not first.layer
 
 
-def test_a_place_is_looked_for_in_the_last_layers() -> None:
-    """Else a thousand masks that overlap each other would each be held against a thousand layers."""
+def test_a_free_layer_is_searched_among_the_last_ones_only() -> None:
+    """Otherwise, each of a thousand overlapping masks would be compared with a thousand layers."""
     layers = MaskLayers((2, 1, 1))
     first, last = np.array([[[True]], [[False]]]), np.array([[[False]], [[True]]])
     packed = [layers.add(str(n), first) for n in range(_LAYERS_SEARCHED + 3)]
@@ -76,13 +76,13 @@ def test_a_mask_of_another_shape_is_refused() -> None:
         MaskLayers(SHAPE).add("heart", np.zeros((2, 2, 2), bool))
 
 
-def test_labels_that_no_voxel_holds_give_empty_masks() -> None:
+def test_labels_without_voxels_give_empty_masks() -> None:
     layer = np.zeros(SHAPE, np.uint8)
     layer[1, 2, 3] = 4
-    found = masks_from_labels(layer, [2, 4, 9])
-    assert [found[n].count for n in (2, 4, 9)] == [0, 1, 0]
-    assert (found[4].lower, found[4].upper) == ((1, 2, 3), (2, 3, 4))
-    assert found[4].slices == (slice(1, 2), slice(2, 3), slice(3, 4))
+    masks_by_label = masks_from_labels(layer, [2, 4, 9])
+    assert [masks_by_label[n].count for n in (2, 4, 9)] == [0, 1, 0]
+    assert (masks_by_label[4].lower, masks_by_label[4].upper) == ((1, 2, 3), (2, 3, 4))
+    assert masks_by_label[4].slices == (slice(1, 2), slice(2, 3), slice(3, 4))
     assert masks_from_labels(layer, []) == {}
     assert masks_from_labels(layer, [0])[0].count == 0
 
@@ -92,9 +92,9 @@ def test_a_bounding_box_is_the_smallest(mask: np.ndarray) -> None:
     if not mask.any():
         return
     lower, upper = bounding_box(mask)
-    where = np.argwhere(mask)
-    assert lower == tuple(where.min(axis=0))
-    assert upper == tuple(where.max(axis=0) + 1)
+    indices = np.argwhere(mask)
+    assert lower == tuple(indices.min(axis=0))
+    assert upper == tuple(indices.max(axis=0) + 1)
 
 
 def test_a_role_is_changed_on_a_copy() -> None:

@@ -1,4 +1,5 @@
-"""Exact families decide a role: no unknown word opens a way, and other tools' names of lung are known."""
+"""Exact families decide a role: an unknown word never makes a structure passable, and other tools' lung names
+are known."""
 
 import pytest
 from hypothesis import assume, given
@@ -47,7 +48,7 @@ def test_names_of_nodes_and_gross_volumes_are_targets(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NO_TARGETS)
-def test_a_name_that_only_begins_like_a_target_is_forbidden(name: str) -> None:
+def test_a_name_that_only_starts_like_a_target_is_forbidden(name: str) -> None:
     assert role_of(name) is Role.FORBIDDEN
 
 
@@ -56,28 +57,28 @@ PASSABLE = ["muscle", "pleural_effusion", "torso_fat", "mediastinum", "autochtho
 
 
 @given(st.sampled_from([*TARGETS, "gtv", "lesion", "tumor", "target", "node"]), WORDS, st.booleans())
-def test_one_unknown_word_takes_the_target_from_any_name(name: str, word: str, first: bool) -> None:
-    # A word that alone, or beside a node, is known may well be part of a target's name.
+def test_one_unknown_word_makes_any_target_name_forbidden(name: str, word: str, first: bool) -> None:
+    # A word that is known alone or with a node may be part of a target's name.
     assume(not is_known(word) and not is_known(f"node_{word}"))
-    worse = f"{word}_{name}" if first else f"{name}_{word}"
-    assert role_of(worse) is Role.FORBIDDEN
+    extended_name = f"{word}_{name}" if first else f"{name}_{word}"
+    assert role_of(extended_name) is Role.FORBIDDEN
 
 
 @given(st.sampled_from([*PASSABLE, "Lung_L", "lung", "LUL", "upper_lobe_left"]), WORDS)
-def test_one_unknown_word_makes_no_way_through_anything(name: str, word: str) -> None:
+def test_one_unknown_word_makes_any_passable_name_forbidden(name: str, word: str) -> None:
     assume(not is_known(word) and not is_known(f"node_{word}") and not is_known(f"lung_{word}"))
     assert role_of(f"{name}_{word}") is Role.FORBIDDEN
 
 
-@pytest.mark.parametrize(("side", "which", "name"), [(*k, n) for k, names in LOBES.items() for n in names])
-def test_lobes_are_known_as_other_tools_name_them(side: str, which: str, name: str) -> None:
+@pytest.mark.parametrize(("side", "part", "name"), [(*k, n) for k, names in LOBES.items() for n in names])
+def test_lobe_names_of_other_tools_are_known(side: str, part: str, name: str) -> None:
     assert role_of(name) is Role.LUNG
-    assert lobe_of(name) == f"{side} {which} lobe"
+    assert lobe_of(name) == f"{side} {part} lobe"
     assert lung_side(name) == side
 
 
 @pytest.mark.parametrize(("side", "name"), [(k, n) for k, names in LUNGS.items() for n in names])
-def test_lungs_are_known_as_other_tools_name_them(side: str | None, name: str) -> None:
+def test_lung_names_of_other_tools_are_known(side: str | None, name: str) -> None:
     assert role_of(name) is Role.LUNG
     assert lung_side(name) == side
     lacks = lung_lacking(expected_missing({name: role_of(name)}))
@@ -85,7 +86,7 @@ def test_lungs_are_known_as_other_tools_name_them(side: str | None, name: str) -
 
 
 @given(st.tuples(*(st.sampled_from(names) for names in LOBES.values())))
-def test_five_lobes_are_the_whole_lung_however_they_are_named(names: tuple[str, ...]) -> None:
+def test_five_lobes_with_any_known_names_are_the_whole_lung(names: tuple[str, ...]) -> None:
     assert lung_lacking(expected_missing({name: role_of(name) for name in names})) == ()
 
 
@@ -94,7 +95,7 @@ def test_couches_and_tables_are_outside(name: str) -> None:
     assert (role_of(name), is_known(name)) == (Role.OUTSIDE, True)
 
 
-def test_lung_that_something_else_was_cut_out_of_is_not_guessed() -> None:
+def test_a_lung_without_an_unknown_part_has_no_guessed_role() -> None:
     assert role_of("Lungs_GTV") is Role.FORBIDDEN
     assert role_of("Heart-PTV") is Role.FORBIDDEN
     assert role_of("Body-PTV") is Role.FORBIDDEN
@@ -107,7 +108,7 @@ def test_lung_that_something_else_was_cut_out_of_is_not_guessed() -> None:
         *("lung_vessels-GTV", "PTV-GTV", "lesion-GTV", "node_4R-PTV", "Lungs-GTV-PTV", "lung_effusion-CTV"),
     ],
 )
-def test_what_a_target_was_cut_out_of_is_no_target(name: str) -> None:
+def test_a_structure_without_its_target_is_no_target(name: str) -> None:
     assert (role_of(name), is_known(name)) == (Role.FORBIDDEN, False)
 
 

@@ -1,4 +1,4 @@
-"""Roles and landmarks by name: every published class, the safe side for all else."""
+"""Roles and landmarks by name: every published class, and the safe role for all other names."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_names_have_their_role(role: Role, names: list[str]) -> None:
 @pytest.mark.parametrize(
     "name", ["", "structure 7", "nodeless", "targeted_biopsy_clip", "lung_right_upper", "aneurysm", "9"]
 )
-def test_a_name_nobody_knows_is_forbidden_and_said_to_be_unknown(name: str) -> None:
+def test_an_unknown_name_is_forbidden_and_reported_as_unknown(name: str) -> None:
     assert role_of(name) is Role.FORBIDDEN
     assert not is_known(name)
 
@@ -97,7 +97,7 @@ def test_ribs_sides_and_lobes_are_read_from_names() -> None:
     ]
 
 
-def test_vertebrae_and_sternum_are_told_from_their_neighbours() -> None:
+def test_vertebrae_and_sternum_are_distinguished_from_similar_names() -> None:
     assert all(
         is_vertebra(n) for n in ("vertebrae_T4", "vertebrae", "vertebra T5", "spine", "vertebrae_body")
     )

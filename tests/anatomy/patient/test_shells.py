@@ -1,4 +1,4 @@
-"""A skin that is a shell is taken where filling closes it, and refused where it stays open."""
+"""A shell-shaped skin is accepted if filling closes it, and refused if it stays open."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def shell_of(body: np.ndarray) -> np.ndarray:
     return body & ~ndimage.binary_erosion(body, np.ones((3, 3, 1)), border_value=1)
 
 
-def made(**masks: np.ndarray) -> Scene:
+def scene_with(**masks: np.ndarray) -> Scene:
     organs = {
         "lung_left": ((X - 54) / 10) ** 2 + ((Y - 30) / 14) ** 2 <= 1,
         "lung_right": ((X - 26) / 10) ** 2 + ((Y - 30) / 14) ** 2 <= 1,
@@ -34,30 +34,32 @@ def made(**masks: np.ndarray) -> Scene:
     return scene(Segmentation(grid_of(SHAPE, (4.0, 4.0, 4.0)), parts, ()))
 
 
-def test_a_whole_shell_is_the_body_that_it_encloses() -> None:
-    assert np.array_equal(made(skin=shell_of(trunk(34))).body.cropped(), made(body=trunk(34)).body.cropped())
+def test_a_closed_shell_is_the_body_that_it_encloses() -> None:
+    assert np.array_equal(
+        scene_with(skin=shell_of(trunk(34))).body.cropped(), scene_with(body=trunk(34)).body.cropped()
+    )
 
 
 def test_a_shell_that_the_field_of_view_opens_is_refused() -> None:
     with pytest.raises(StructureError, match="it is an open shell in 100 % of its slices"):
-        made(skin=shell_of(trunk(50)))
+        scene_with(skin=shell_of(trunk(50)))
 
 
-def test_a_body_that_the_field_of_view_cuts_is_taken() -> None:
-    assert made(body=trunk(50)).body.count == np.count_nonzero(trunk(50))
+def test_a_body_cut_by_the_field_of_view_is_accepted() -> None:
+    assert scene_with(body=trunk(50)).body.count == np.count_nonzero(trunk(50))
 
 
-def test_a_body_without_its_lungs_is_taken() -> None:
-    """A label map whose body is what no other label took."""
+def test_a_body_without_its_lungs_is_accepted() -> None:
+    """In a label map, the body contains only voxels without another label."""
     lungs = (((X - 54) / 10) ** 2 + ((Y - 30) / 14) ** 2 <= 1) | (
         ((X - 26) / 10) ** 2 + ((Y - 30) / 14) ** 2 <= 1
     )
-    assert made(body=trunk(34) & ~lungs).body.count == np.count_nonzero(trunk(34))
+    assert scene_with(body=trunk(34) & ~lungs).body.count == np.count_nonzero(trunk(34))
 
 
-def test_organs_that_hold_little_of_what_was_drawn_are_no_body() -> None:
+def test_organs_with_little_of_the_drawn_body_are_no_body() -> None:
     arms = (abs(abs(X - 40) - 34) < 5) & (Y < 40) & (Z < 12)
     lungs = {"lung_left": trunk(20) & (X >= 40), "lung_right": trunk(20) & (X < 40)}
     node = (abs(X - 6) < 2) & (abs(Y - 6) < 2) & (abs(Z - 6) < 2)
     with pytest.raises(StructureError, match=r"its largest part, .* holds 0 % of what was drawn as body"):
-        made(body=arms, node_4R=node, **lungs)
+        scene_with(body=arms, node_4R=node, **lungs)

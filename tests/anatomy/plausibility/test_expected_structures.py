@@ -1,4 +1,4 @@
-"""What every chest has and an input lacks is named: by side, by part and by number."""
+"""Structures of every chest that an input lacks are named by side, part and number."""
 
 import json
 from itertools import combinations
@@ -30,14 +30,14 @@ def without(*words: str) -> list[str]:
     return [name for name in FULL if not any(word in name for word in words)]
 
 
-def test_an_empty_input_lacks_every_group_and_a_full_one_none() -> None:
+def test_an_empty_input_lacks_every_group_and_a_complete_one_none() -> None:
     assert missing([])[:3] == ("lung", "heart", "aorta")
     assert len(missing([])) == 18
     assert missing(FULL) == ()
 
 
 @pytest.mark.parametrize(
-    ("case", "lacks"),
+    ("case", "expected"),
     [
         (
             "chest_ct",
@@ -52,18 +52,18 @@ def test_an_empty_input_lacks_every_group_and_a_full_one_none() -> None:
         ),
     ],
 )
-def test_what_the_real_cases_lack_is_named_and_no_more(case: str, lacks: str, reference: Path) -> None:
+def test_missing_structures_of_the_real_cases_are_named(case: str, expected: str, reference: Path) -> None:
     table = json.loads((reference / "label_names" / f"{case}.json").read_text(encoding="utf-8"))
-    assert list(missing([name for label, name in table.items() if label != "0"])) == lacks.split()
+    assert list(missing([name for label, name in table.items() if label != "0"])) == expected.split()
 
 
-def test_what_the_built_in_thorax_lacks_is_named() -> None:
+def test_missing_structures_of_the_built_in_thorax_are_named() -> None:
     names = list(solids())
     assert missing(names) == ("subclavian_artery_right", "subclavian_vein", "intercostal_vessels")
 
 
 @pytest.mark.parametrize(
-    ("names", "lacks"),
+    ("names", "expected"),
     [
         (without("lung"), ("lung",)),
         (without("lung_upper_lobe_right", "lung_middle", "lung_lower_lobe_right"), ("lung_right",)),
@@ -75,7 +75,8 @@ def test_what_the_built_in_thorax_lacks_is_named() -> None:
         ([*without("rib"), "ribs_left"], ("ribs_right",)),
         ([*without("rib"), "ribs"], ()),
         (without("rib_left_4", "rib_right_4"), ("rib_4",)),
-        # The tenth is the last that a chest scan must show; the eleventh lacks as the twelfth is there.
+        # The tenth is the last rib that a chest scan must show; the eleventh is missing because the twelfth
+        # is there.
         (without("rib_left_11"), ("rib_left_11",)),
         (without("rib_left_11", "rib_left_12", "rib_right_11", "rib_right_12"), ()),
         (without("subclavian_artery_right"), ("subclavian_artery_right",)),
@@ -97,30 +98,30 @@ def test_what_the_built_in_thorax_lacks_is_named() -> None:
         ),
     ],
 )
-def test_each_side_part_and_number_stands_for_itself(names: list[str], lacks: tuple[str, ...]) -> None:
-    assert tuple(sorted(missing(names))) == tuple(sorted(lacks))
+def test_each_missing_side_part_and_number_is_named(names: list[str], expected: tuple[str, ...]) -> None:
+    assert tuple(sorted(missing(names))) == tuple(sorted(expected))
 
 
 @given(st.sets(st.sampled_from(LOBES)))
-def test_lung_is_whole_only_with_every_lobe(lobes: set[str]) -> None:
-    lacks = lung_lacking(missing([*without("lung"), *lobes]))
-    assert (lacks == ()) == (lobes == set(LOBES))
-    assert set(lacks) <= LUNG_NAMES
-    # Each side that lacks anything is in some name, and no other.
+def test_lung_is_complete_only_with_every_lobe(lobes: set[str]) -> None:
+    expected = lung_lacking(missing([*without("lung"), *lobes]))
+    assert (expected == ()) == (lobes == set(LOBES))
+    assert set(expected) <= LUNG_NAMES
+    # A side is named exactly if it lacks a lobe.
     for side in ("left", "right"):
         other = "left" if side == "right" else "right"
-        here = any(other not in name for name in lacks)
-        assert here == (not {lobe for lobe in LOBES if side in lobe} <= lobes)
+        is_missing = any(other not in name for name in expected)
+        assert is_missing == (not {lobe for lobe in LOBES if side in lobe} <= lobes)
 
 
 @given(st.sets(st.integers(1, 12)), st.sets(st.integers(1, 12)))
-def test_every_rib_that_a_chest_scan_shows_is_there_or_named(left: set[int], right: set[int]) -> None:
+def test_every_rib_of_a_chest_scan_is_present_or_named_as_missing(left: set[int], right: set[int]) -> None:
     ribs = [f"rib_left_{n}" for n in left] + [f"rib_right_{n}" for n in right]
-    lacks = missing([*without("rib"), *ribs])
-    for side, there in (("left", left), ("right", right)):
-        named = {n for name in lacks for n in numbers_of(name, side)}
-        assert set(CHEST_RIBS) <= there | named
-        assert not there & named
+    expected = missing([*without("rib"), *ribs])
+    for side, present in (("left", left), ("right", right)):
+        missing_numbers = {n for name in expected for n in numbers_of(name, side)}
+        assert set(CHEST_RIBS) <= present | missing_numbers
+        assert not present & missing_numbers
 
 
 def numbers_of(name: str, side: str) -> set[int]:
@@ -131,18 +132,25 @@ def numbers_of(name: str, side: str) -> set[int]:
     return set(range(numbers[0], numbers[-1] + 1)) if numbers else set(range(1, 13))
 
 
-@pytest.mark.parametrize(("one", "two"), [*combinations(["lung_left", "lung_right", "rib_left_3"], 2)])
-def test_no_name_lacks_less_than_what_holds_it_too(one: str, two: str) -> None:
-    assert set(missing([one, two])) <= {*missing([one]), *missing([two]), "ribs_left_1_to_2", "lung_left"}
+@pytest.mark.parametrize(
+    ("name", "other_name"), [*combinations(["lung_left", "lung_right", "rib_left_3"], 2)]
+)
+def test_adding_a_structure_never_adds_missing_ones(name: str, other_name: str) -> None:
+    assert set(missing([name, other_name])) <= {
+        *missing([name]),
+        *missing([other_name]),
+        "ribs_left_1_to_2",
+        "lung_left",
+    }
 
 
-def test_lung_counts_where_it_is_taken_as_lung_or_kept_clear_of() -> None:
+def test_lung_counts_as_present_if_its_role_is_lung_or_forbidden() -> None:
     roles = {name: role_of(name) for name in FULL}
     right = {name: Role.PASSABLE for name in LOBES if "right" in name}
     assert expected_missing({**roles, **right}) == ("lung_right",)
     assert expected_missing({**roles, **dict.fromkeys(right, Role.FORBIDDEN)}) == ()
-    # What a request calls lung is lung, of the side that its name says.
-    bare = {name: role for name, role in roles.items() if "lung" not in name}
-    assert expected_missing({**bare, "pulmo dexter": Role.LUNG}) == ()
-    assert expected_missing({**bare, "pulmo_R": Role.LUNG}) == ("lung_left",)
-    assert expected_missing({**bare, "lung_covid_infiltrate": Role.LUNG}) == ("lung",)
+    # A structure that a request calls lung is lung, on the side that its name states.
+    without_lung = {name: role for name, role in roles.items() if "lung" not in name}
+    assert expected_missing({**without_lung, "pulmo dexter": Role.LUNG}) == ()
+    assert expected_missing({**without_lung, "pulmo_R": Role.LUNG}) == ("lung_left",)
+    assert expected_missing({**without_lung, "lung_covid_infiltrate": Role.LUNG}) == ("lung",)

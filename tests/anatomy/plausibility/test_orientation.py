@@ -1,4 +1,4 @@
-"""A patient who is mirrored or turned is refused: his organs do not lie as their names say."""
+"""A mirrored or rotated patient is refused: the organs' positions contradict their names."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ PATIENT: dict[str, Box] = {
 
 
 def patient(axes: str = "", left_out: tuple[str, ...] = (), renamed: dict[str, str] | None = None):
-    """The patient stored in reverse along the axes named, while the grid says otherwise."""
+    """The patient stored in reverse along these axes, with the grid unchanged."""
     reverse = tuple(slice(None, None, -1 if axis in axes else 1) for axis in "xyz")
     names = renamed or {}
     layers = MaskLayers(SHAPE)
@@ -48,7 +48,7 @@ def notes(segmentation: Segmentation) -> list[str]:
     return [note for note in scene(segmentation).notes if "It is not true that" in note]
 
 
-def test_a_patient_the_right_way_is_taken_without_a_word() -> None:
+def test_a_correctly_oriented_patient_has_no_note() -> None:
     assert notes(patient()) == []
 
 
@@ -68,39 +68,39 @@ def test_a_patient_the_right_way_is_taken_without_a_word() -> None:
     ],
 )
 def test_a_rotated_or_mirrored_patient_is_refused(axes: str, example: str, cause: str) -> None:
-    with pytest.raises(FrameMismatch, match=cause) as refused:
+    with pytest.raises(FrameMismatch, match=cause) as error:
         scene(patient(axes))
-    assert example in refused.value.value
+    assert example in error.value.value
 
 
 @given(st.sets(st.sampled_from(sorted(PATIENT.keys() - {"body", "node_4R"})), max_size=30))
-def test_whatever_lacks_the_right_way_is_never_refused(left_out: set[str]) -> None:
+def test_a_correctly_oriented_patient_is_accepted_with_any_missing_structures(left_out: set[str]) -> None:
     if PATIENT.keys() - left_out - {"body", "node_4R"}:
         assert notes(patient(left_out=tuple(left_out))) == []
 
 
-def test_lungs_alone_tell_a_mirrored_patient() -> None:
+def test_lungs_alone_reveal_a_mirrored_patient() -> None:
     others = tuple(PATIENT.keys() - {"body", "node_4R", "lung_left", "lung_right"})
     with pytest.raises(FrameMismatch, match="lung_left lies to the left of lung_right"):
         scene(patient("x", others))
 
 
-def test_one_pair_of_names_swapped_among_many_is_noted() -> None:
+def test_one_exchanged_pair_of_names_among_many_is_noted() -> None:
     swapped = patient(renamed={"rib_left_4": "rib_right_4", "rib_right_4": "rib_left_4"})
     assert "It is not true that rib_left_4 lies to the left of rib_right_4: check their names." in notes(
         swapped
     )
 
 
-def test_vertebrae_numbered_from_below_are_refused() -> None:
-    turned = {f"vertebrae_T{n}": f"vertebrae_T{13 - n}" for n in range(1, 13)}
+def test_vertebrae_numbered_upwards_are_refused() -> None:
+    renamed = {f"vertebrae_T{n}": f"vertebrae_T{13 - n}" for n in range(1, 13)}
     ribs = tuple(name for name in PATIENT if name.startswith("rib"))
     with pytest.raises(FrameMismatch, match="numbers are in reverse"):
-        scene(patient(left_out=ribs, renamed=turned))
+        scene(patient(left_out=ribs, renamed=renamed))
 
 
-def test_the_front_of_a_rib_below_the_back_of_the_next_tells_nothing() -> None:
-    """A small field of view shows just these: ribs slope."""
+def test_pieces_of_sloping_ribs_are_not_compared() -> None:
+    """A small field of view may show the front of one rib below the back of the next, because ribs slope."""
     pieces = {
         f"rib_{side}_{number}": ((i, j, k), (i + 3, j + 4, k + 2))
         for side, i in (("left", 66), ("right", 8))
@@ -113,42 +113,42 @@ def test_the_front_of_a_rib_below_the_back_of_the_next_tells_nothing() -> None:
     assert notes(Segmentation(GRID, parts, ())) == []
 
 
-@pytest.mark.parametrize("rest", [((14, 20, 20), (15, 21, 21)), ((14, 20, 20), (15, 22, 22))])
-def test_a_crumb_of_an_organ_says_nothing_of_sides(rest: Box) -> None:
-    """Of a lung that was taken out, a network left one voxel in the other: no patient is mirrored by it."""
+@pytest.mark.parametrize("piece", [((14, 20, 20), (15, 21, 21)), ((14, 20, 20), (15, 22, 22))])
+def test_a_tiny_piece_of_an_organ_does_not_show_its_side(piece: Box) -> None:
+    """For a removed lung, a network left one voxel in the other lung: the patient is not mirrored."""
     others = {
         name: box for name, box in PATIENT.items() if name in ("body", "heart", "node_4R", "lung_right")
     }
     layers = MaskLayers(SHAPE)
-    boxes = {**others, "lung_left": rest}
+    boxes = {**others, "lung_left": piece}
     parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
     assert notes(Segmentation(GRID, parts, ())) == []
 
 
-def test_a_stomach_in_the_chest_is_no_patient_upside_down() -> None:
-    """It stands for an oesophagus that was taken out."""
-    kept = ("body", "heart", "lung_left", "lung_right", "node_4R")
+def test_a_stomach_in_the_chest_does_not_mean_upside_down() -> None:
+    """The stomach replaces a removed oesophagus."""
+    names = ("body", "heart", "lung_left", "lung_right", "node_4R")
     layers = MaskLayers(SHAPE)
-    boxes = {**{name: PATIENT[name] for name in kept}, "stomach": ((34, 38, 40), (42, 46, 58))}
+    boxes = {**{name: PATIENT[name] for name in names}, "stomach": ((34, 38, 40), (42, 46, 58))}
     parts = tuple(Structure(name, layers.add(name, box_mask(SHAPE, box))) for name, box in boxes.items())
     assert notes(Segmentation(GRID, parts, ())) == []
 
 
-def test_situs_inversus_is_taken() -> None:
-    """Organs lie mirrored; ribs, lungs and spine lie as their sides say, whatever shape a lung has."""
+def test_situs_inversus_is_accepted() -> None:
+    """Organs are mirrored; ribs, lungs and spine agree with their sides for any lung shape."""
     i, j, k = np.indices(SHAPE)
-    more = {
+    more_masks = {
         "heart_atrium_left": (abs(i - 30) < 3) & (abs(j - 30) < 3) & (abs(k - 20) < 3),
         "heart_atrium_right": (abs(i - 50) < 3) & (abs(j - 25) < 3) & (abs(k - 20) < 3),
         "lung_upper_lobe_left": (abs(i - 20) < 5) & (abs(j - 30) < 5) & (abs(k - 35) < 5),
         "lung_upper_lobe_right": (abs(i - 58) < 5) & (abs(j - 30) < 5) & (abs(k - 35) < 5),
     }
-    whole = patient()
-    parts = tuple(Structure(name, mask_from_bool(mask)) for name, mask in more.items())
-    assert notes(Segmentation(GRID, (*whole.structures, *parts), ())) == []
+    segmentation = patient()
+    parts = tuple(Structure(name, mask_from_bool(mask)) for name, mask in more_masks.items())
+    assert notes(Segmentation(GRID, (*segmentation.structures, *parts), ())) == []
 
 
-def test_the_frame_is_the_patient_s_and_not_the_grid_s() -> None:
+def test_orientation_is_judged_in_the_patient_frame() -> None:
     """Voxels stored in reverse under an affine that says so are the same patient."""
     stored = patient("xy")
     X_PV = np.diag([-4.0, -4.0, 4.0, 1.0])
@@ -156,8 +156,8 @@ def test_the_frame_is_the_patient_s_and_not_the_grid_s() -> None:
     assert notes(Segmentation(Grid(SHAPE, X_PV), stored.structures, ())) == []
 
 
-def test_the_built_in_thorax_is_the_right_way_and_its_mirror_image_is_not() -> None:
-    made = thorax()
-    mirror = np.diag([-1.0, 1.0, 1.0, 1.0]) @ made.grid.X_PV
+def test_the_built_in_thorax_is_accepted_and_its_mirror_image_is_refused() -> None:
+    segmentation = thorax()
+    mirror = np.diag([-1.0, 1.0, 1.0, 1.0]) @ segmentation.grid.X_PV
     with pytest.raises(FrameMismatch, match="is mirrored"):
-        scene(Segmentation(Grid(made.grid.shape, mirror), made.structures, ()), ("node_4R",))
+        scene(Segmentation(Grid(segmentation.grid.shape, mirror), segmentation.structures, ()), ("node_4R",))

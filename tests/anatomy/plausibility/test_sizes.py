@@ -1,4 +1,5 @@
-"""Sizes: a patient in cm, m or inches is refused by the likely unit; small patients and crumbs are not."""
+"""Sizes: a patient in cm, m or inches is refused with the likely unit; small patients and tiny pieces are
+not."""
 
 from pathlib import Path
 
@@ -27,10 +28,10 @@ ADULT_MM = {
     "lung_left": (50, 70, 120),
     "aorta": (14, 14, 110),
 }
-"""Half axes of ellipsoids, about those of an adult's organs in a chest CT."""
+"""Half axes of ellipsoids, similar to an adult's organs in a chest CT. [mm]"""
 
 NEWBORN_MM = {"body": (48, 40, 50), "heart": (20, 18, 20), "lung_left": (17, 24, 40), "aorta": (5, 5, 35)}
-"""About those of a newborn's."""
+"""Half axes of ellipsoids, similar to a newborn's organs. [mm]"""
 
 UNITS = {"cm": 10.0, "inches": 25.4, "m": 1000.0}
 
@@ -43,9 +44,11 @@ def grid_of(spacing_mm: float, size: int = 40) -> Grid:
 def patient(half_axes: dict[str, tuple[float, float, float]], size: int = 40) -> tuple[Structure, ...]:
     """Organs as ellipsoids in a box that holds the body, in `size` voxels along each axis."""
     step = 2.2 * max(max(axes) for axes in half_axes.values()) / size
-    at = (np.indices((size,) * 3) - (size - 1) / 2) * step
+    coordinates = (np.indices((size,) * 3) - (size - 1) / 2) * step
     return tuple(
-        Structure(name, mask_from_bool(sum((a / h) ** 2 for a, h in zip(at, axes, strict=True)) <= 1.0))
+        Structure(
+            name, mask_from_bool(sum((a / h) ** 2 for a, h in zip(coordinates, axes, strict=True)) <= 1.0)
+        )
         for name, axes in half_axes.items()
     )
 
@@ -54,46 +57,50 @@ def spacing_of(half_axes: dict[str, tuple[float, float, float]], size: int = 40)
     return 2.2 * max(max(axes) for axes in half_axes.values()) / size
 
 
-@pytest.mark.parametrize("who", [ADULT_MM, NEWBORN_MM], ids=["adult", "newborn"])
+@pytest.mark.parametrize("half_axes", [ADULT_MM, NEWBORN_MM], ids=["adult", "newborn"])
 @pytest.mark.parametrize("with_body", [True, False])
-def test_patients_in_mm_are_let_be(who: dict[str, tuple[float, float, float]], with_body: bool) -> None:
-    structures = [s for s in patient(who) if with_body or s.name != "body"]
-    refuse_unlikely_voxels(structures, grid_of(spacing_of(who)))
+def test_patients_in_mm_are_accepted(
+    half_axes: dict[str, tuple[float, float, float]], with_body: bool
+) -> None:
+    structures = [s for s in patient(half_axes) if with_body or s.name != "body"]
+    refuse_unlikely_voxels(structures, grid_of(spacing_of(half_axes)))
 
 
 @pytest.mark.parametrize(("unit", "length_mm"), UNITS.items())
 @pytest.mark.parametrize("with_body", [True, False])
-def test_an_adult_in_another_unit_is_refused_by_it(unit: str, length_mm: float, with_body: bool) -> None:
+def test_an_adult_in_another_unit_is_refused_with_the_unit(
+    unit: str, length_mm: float, with_body: bool
+) -> None:
     structures = [s for s in patient(ADULT_MM) if with_body or s.name != "body"]
-    # Grids finer than is read as one are refused by their spacing.
+    # Finer grids would already be refused by their spacing.
     grid = grid_of(1.0)
     object.__setattr__(grid, "X_PV", np.diag([spacing_of(ADULT_MM) / length_mm] * 3 + [1.0]))
     with pytest.raises(StructureError, match=f"likely in {unit}: write it in mm"):
         refuse_unlikely_voxels(structures, grid)
 
 
-def test_a_field_of_view_of_one_slice_is_let_be() -> None:
+def test_a_field_of_view_of_one_slice_is_accepted() -> None:
     structures = patient(ADULT_MM)
-    cut = [
+    slices = [
         Structure(s.name, mask_from_bool(np.ascontiguousarray(s.mask.layer[:, :, 20:21] == s.mask.label)))
         for s in structures
     ]
-    refuse_unlikely_voxels(cut, Grid((40, 40, 1), grid_of(spacing_of(ADULT_MM)).X_PV))
+    refuse_unlikely_voxels(slices, Grid((40, 40, 1), grid_of(spacing_of(ADULT_MM)).X_PV))
 
 
-def test_a_crumb_at_the_edge_and_a_role_that_is_asked_for() -> None:
+def test_a_tiny_piece_at_the_edge_is_accepted_except_as_skin() -> None:
     heart, lung = (s for s in patient(ADULT_MM) if s.name in ("heart", "lung_left"))
-    crumb = np.zeros((40, 40, 40), bool)
-    crumb[0, 20, 20] = True
+    piece = np.zeros((40, 40, 40), bool)
+    piece[0, 20, 20] = True
     grid = grid_of(spacing_of(ADULT_MM))
-    refuse_unlikely_voxels((heart, lung, Structure("aorta", mask_from_bool(crumb))), grid)
+    refuse_unlikely_voxels((heart, lung, Structure("aorta", mask_from_bool(piece))), grid)
     with pytest.raises(StructureError):
-        refuse_unlikely_voxels((Structure("outline", mask_from_bool(crumb), Role.SKIN), heart), grid)
+        refuse_unlikely_voxels((Structure("outline", mask_from_bool(piece), Role.SKIN), heart), grid)
 
 
-def test_the_built_in_thorax_is_let_be() -> None:
-    made = thorax()
-    refuse_unlikely_voxels(made.structures, made.grid)
+def test_the_built_in_thorax_has_plausible_sizes() -> None:
+    segmentation = thorax()
+    refuse_unlikely_voxels(segmentation.structures, segmentation.grid)
 
 
 def folder_of(tmp_path: Path, length_mm: float, only: str | None = None) -> Path:
@@ -106,12 +113,12 @@ def folder_of(tmp_path: Path, length_mm: float, only: str | None = None) -> Path
 
 @pytest.mark.parametrize(("unit", "length_mm"), [("cm", 10.0), ("inches", 25.4)])
 @pytest.mark.parametrize("only", [None, *ADULT_MM])
-def test_a_surface_in_another_unit_is_refused_by_it(
+def test_a_surface_in_another_unit_is_refused_with_the_unit(
     tmp_path: Path, unit: str, length_mm: float, only: str | None
 ) -> None:
-    with pytest.raises(SurfaceError, match=f"likely in .*{unit}") as refused:
+    with pytest.raises(SurfaceError, match=f"likely in .*{unit}") as error:
         read(folder_of(tmp_path, length_mm, only))
-    assert refused.value.field == f"{only or 'body'}.stl"
+    assert error.value.field == f"{only or 'body'}.stl"
 
 
 PLACES_MM = {
@@ -120,13 +127,13 @@ PLACES_MM = {
     "lung_left": (80, 0, -600),
     "aorta": (20, 45, -600),
 }
-"""About where an adult's organs lie in a scan whose origin is far below it."""
+"""Approximate positions of an adult's organs in a scan with a distant origin. [mm]"""
 
 
 def placed_folder(
     tmp_path: Path, organs: dict[str, tuple[float, float, float]], in_cm: tuple[str, ...] = ()
 ) -> Path:
-    """Ellipsoids of these half axes at their places, some of them written in cm."""
+    """Ellipsoids with these half axes at their positions, some of them written in cm."""
     for name, axes in organs.items():
         ball = trimesh.creation.icosphere(subdivisions=2)
         ball.apply_scale(axes)
@@ -137,22 +144,22 @@ def placed_folder(
 
 
 @pytest.mark.parametrize(
-    ("name", "axes", "said"),
+    ("name", "axes", "expected"),
     [
         ("aorta", (5, 5, 5), "0.51 cm3 of aorta"),
         ("lung_left", (14, 14, 14), "11 cm3 of lung_left"),
     ],
 )
-def test_what_was_cropped_or_cut_out_is_a_remnant(
-    tmp_path: Path, name: str, axes: tuple[float, float, float], said: str
+def test_a_cropped_organ_is_a_remnant(
+    tmp_path: Path, name: str, axes: tuple[float, float, float], expected: str
 ) -> None:
-    """An obstacle, told, and named among what lacks."""
+    """A remnant is an obstacle, is noted, and counts as missing."""
     organs = {**ADULT_MM, name: axes}
     folder = placed_folder(tmp_path, organs)
     trimesh.creation.icosphere(radius=9).apply_translation((0, 0, -550)).export(folder / "node.stl")
     full_scene = scene(read(folder)[0])
     [note] = [note for note in full_scene.notes if "remnant" in note]
-    assert note.startswith(f"Only {said}: taken as a remnant")
+    assert note.startswith(f"Only {expected}: taken as a remnant")
     assert name.removesuffix("_left") in full_scene.missing
     assert (
         full_scene.structure(name).role in (Role.FORBIDDEN, Role.LUNG)
@@ -163,10 +170,10 @@ def test_what_was_cropped_or_cut_out_is_a_remnant(
 
 @pytest.mark.parametrize("name", [name for name in ADULT_MM if name != "body"])
 def test_one_organ_in_cm_far_from_the_origin_is_no_remnant(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SurfaceError, match="likely in cm: write it in mm") as refused:
+    with pytest.raises(SurfaceError, match="likely in cm: write it in mm") as error:
         read(placed_folder(tmp_path, ADULT_MM, (name,)))
-    assert refused.value.field == f"{name}.stl"
-    assert f"call it {name}_remnant" in refused.value.remedy and "remove" not in refused.value.remedy
+    assert error.value.field == f"{name}.stl"
+    assert f"call it {name}_remnant" in error.value.remedy and "remove" not in error.value.remedy
     assert role_of(f"{name}_remnant") is Role.FORBIDDEN and not is_expected(f"{name}_remnant", Role.FORBIDDEN)
 
 
@@ -175,42 +182,43 @@ def test_most_organs_in_cm_are_refused_beside_a_body_in_mm(tmp_path: Path) -> No
         read(placed_folder(tmp_path, ADULT_MM, ("heart", "lung_left", "aorta")))
 
 
-def crumbs(*names: str) -> tuple[Structure, ...]:
+def tiny_pieces(*names: str) -> tuple[Structure, ...]:
     """Structures of one voxel of 8 mm3 each, with the roles that their names imply."""
-    made = []
+    structures = []
     for n, name in enumerate(names):
         mask = np.zeros((40, 40, 40), bool)
         mask[n, n, n] = True
-        made.append(Structure(name, mask_from_bool(mask), role_of(name)))
-    return tuple(made)
+        structures.append(Structure(name, mask_from_bool(mask), role_of(name)))
+    return tuple(structures)
 
 
-def test_a_crumb_stands_for_no_organ() -> None:
+def test_a_tiny_piece_does_not_count_as_an_organ() -> None:
     names = ("lung_left", "lung_upper_lobe_right", "aorta", "pulmonary_vein", "rib_left_4", "vertebrae_T5")
-    found = remnants_of(crumbs(*names), grid_of(2.0))
-    assert tuple(one.name for one in found) == names
-    assert all(one.volume_cm3 == pytest.approx(0.008) for one in found)
-    # What no chest need have is no remnant, and what a request calls lung is measured as lung.
-    assert remnants_of(crumbs("kidney_left", "node", "lung_covid_infiltrate"), grid_of(2.0)) == ()
+    remnants = remnants_of(tiny_pieces(*names), grid_of(2.0))
+    assert tuple(remnant.name for remnant in remnants) == names
+    assert all(remnant.volume_cm3 == pytest.approx(0.008) for remnant in remnants)
+    # Structures that not every chest has are no remnants, and a structure that a request calls lung counts as
+    # lung.
+    assert remnants_of(tiny_pieces("kidney_left", "node", "lung_covid_infiltrate"), grid_of(2.0)) == ()
     mask = np.zeros((40, 40, 40), bool)
     mask[:10, :10, :10] = True
-    # But no limit for an organ that need not be there is known to be met by a crumb of it.
-    assert too_small_of(crumbs("brachial_plexus_left", "stomach"), grid_of(2.0)) == {
+    # A tiny piece of any organ is too small to show that a limit for the organ is met.
+    assert too_small_of(tiny_pieces("brachial_plexus_left", "stomach"), grid_of(2.0)) == {
         "brachial_plexus_left",
         "stomach",
     }
-    called = Structure("pulmo", mask_from_bool(mask), Role.LUNG)
-    assert [one.name for one in remnants_of([called], grid_of(2.0))] == ["pulmo"]
-    assert remnants_of([called], grid_of(3.0)) == ()
+    named_lung = Structure("pulmo", mask_from_bool(mask), Role.LUNG)
+    assert [remnant.name for remnant in remnants_of([named_lung], grid_of(2.0))] == ["pulmo"]
+    assert remnants_of([named_lung], grid_of(3.0)) == ()
 
 
-def test_surfaces_in_m_bound_no_volume_or_are_refused(tmp_path: Path) -> None:
+def test_surfaces_in_metres_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SurfaceError, match="in mm"):
         read(folder_of(tmp_path, 1000.0))
 
 
-def test_a_target_of_which_a_part_holds_no_voxel_is_refused(tmp_path: Path) -> None:
-    """It would not be treated. Voxels of 5 mm; the small ball lies between their centres."""
+def test_a_target_with_a_part_without_voxels_is_refused(tmp_path: Path) -> None:
+    """The part would not be treated. Voxels have 5 mm; the small ball lies between their centres."""
     masks = tmp_path / "masks"
     masks.mkdir()
     body = np.zeros((40, 40, 40), np.uint8)
