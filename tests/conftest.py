@@ -25,6 +25,8 @@ TRACED = ("anatomy", "planner")
 """Folders of tests in which coverage is measured. Tracing takes a fifth of a test's time."""
 WAITING = ("service", "system")
 """Folders of tests that mostly wait for processes."""
+READING = "repository"
+"""Folder of tests that read files, and need no compiled kernel."""
 
 # The same examples in every run, and no clock: a slow machine must not fail a true property.
 settings.register_profile(
@@ -49,8 +51,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    compiled_once.wait()
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if _top(item.path) != READING:
+        compiled_once.wait()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -79,14 +82,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _top(item.path) not in TRACED:
             item.add_marker(pytest.mark.no_cover)
-    # Files that wait for processes and files that compute take turns, so that no core is idle. Files of
-    # verification come first, because some take longest: all workers end at about the same time.
+    # Files that need no kernels come first, while kernels are compiled. Then files that wait for processes
+    # and files that compute take turns, so that no core is idle. Of the latter those of verification come
+    # first, because some take longest: all workers end at about the same time.
     files = list(dict.fromkeys(item.path for item in items))
     waiting = [file for file in files if _top(file) in WAITING]
-    computing = [file for file in files if _top(file) not in WAITING]
+    computing = [file for file in files if _top(file) in TRACED]
     computing.sort(key=lambda file: "verify" not in file.parts)
     turn = {file: n / len(group) for group in (waiting, computing) for n, file in enumerate(group)}
-    items.sort(key=lambda item: turn[item.path])
+    items.sort(key=lambda item: turn.get(item.path, -1.0))
 
 
 def _top(file: Path) -> str:

@@ -2,7 +2,8 @@
 
 numba keeps what it compiles on disk, in a folder that is empty after every change of a source. Without this,
 each worker compiles the same kernels, for about a minute. The process that compiles them holds a lock; a
-worker waits for the lock before its first test. However that process ends, it lets go of the lock.
+worker waits for the lock before its first test that calls kernels. The lock is released however that process
+ends.
 
 As a program, compiles them: a plan of the small chest and an appraisal of its needles call nearly all. What
 they do not call is compiled by the first test that does.
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from checkout import TESTS
@@ -38,8 +40,9 @@ def compiling() -> Iterator[None]:
         process.wait()
 
 
+@cache
 def wait() -> None:
-    """Wait until they are compiled. Returns at once where nobody started that."""
+    """Wait until they are compiled, once. Returns at once where nobody started that."""
     name = os.environ.get(LOCK)
     if name is not None:
         with Path(name).open() as file:
