@@ -23,9 +23,8 @@ NEXT_TO_SEED_MM = 6.0
 """Voxels within this distance of a seed's centre, plus half a diagonal, are included too [U]."""
 REACH_MM, STEP_MM = 60.0, 4.0
 """Margin of the lattice around the outermost seeds, and its step [U]."""
-FALL_MM = 18.0
-"""Beyond the lattice dose falls to 1/e over about this distance: from 2/r and the slope of g at 8 cm, for
-I-125 [U]."""
+ROUGH = 0.1
+"""How far logarithms of interpolated doses are off at most, away from seeds [U]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +40,10 @@ class DoseField:
         return self.first_B + STEP_MM * (np.array(self.log_dose.shape) - 1)
 
     def at(self, points_B: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
-        """Interpolated between nodes, and extrapolated beyond the lattice with FALL_MM."""
+        """Interpolated between nodes. Beyond the lattice it is that of the lattice's nearest place, which is
+        higher: every seed is nearer to that place."""
         nearest_B = np.clip(points_B, self.first_B, self.last_B)
-        inside = map_coordinates(self.log_dose, ((nearest_B - self.first_B) / STEP_MM).T, order=1)
-        return np.asarray(inside - np.linalg.norm(points_B - nearest_B, axis=1) / FALL_MM)
+        return np.asarray(map_coordinates(self.log_dose, ((nearest_B - self.first_B) / STEP_MM).T, order=1))
 
 
 def dose_field_of(seeds: SeedDoses, grid: Grid) -> DoseField:
@@ -68,25 +67,22 @@ def hottest_part(mask: VoxelMask, grid: Grid, seeds: SeedDoses, field: DoseField
     voxel_count = int(np.ceil(HOT_CC * MM3_PER_CC / grid.voxel_volume_mm3))
     if len(index) <= voxel_count:
         return mask
-    index = _in_reach(index, grid, field, 2 * voxel_count)
     points_B = index * grid.spacing_mm
     estimated = field.at(points_B)
-    # Beyond the lattice, it does not show which of two places is hotter.
     beyond = (np.clip(points_B, field.first_B, field.last_B) != points_B).any(axis=1)
-    doses = seeds.doses(grid.to_patient(points_B[beyond]))
-    estimated[beyond] = np.log(np.maximum(doses, np.finfo(float).tiny))
-    hot = estimated >= np.partition(estimated, len(index) - voxel_count)[len(index) - voxel_count]
+    # Beyond the lattice an estimate is only an upper bound: where that is hot enough, the dose is computed.
+    unsure = beyond & (estimated >= _highest(estimated[~beyond], voxel_count) - ROUGH)
+    estimated[beyond] = -np.inf
+    doses = seeds.doses(grid.to_patient(points_B[unsure]))
+    estimated[unsure] = np.log(np.maximum(doses, np.finfo(float).tiny))
+    hot = estimated >= _highest(estimated, voxel_count)
     hot |= _next_to_seeds(points_B, grid, seeds)
     return _mask(mask, index[hot])
 
 
-def _in_reach(
-    index: Int[np.ndarray, "n 3"], grid: Grid, field: DoseField, enough: int
-) -> Int[np.ndarray, "m 3"]:
-    """The voxels in the lattice, if there are enough of them, or all voxels."""
-    points_B = index * grid.spacing_mm
-    inside = ((points_B >= field.first_B) & (points_B <= field.last_B)).all(axis=1)
-    return index[inside] if int(inside.sum()) >= enough else index
+def _highest(values: Float[np.ndarray, " n"], count: int) -> float:
+    """The least of the `count` highest values; minus infinity where there are fewer."""
+    return float(np.partition(values, -count)[-count]) if len(values) >= count else -np.inf
 
 
 def _next_to_seeds(points_B: Float[np.ndarray, "n 3"], grid: Grid, seeds: SeedDoses) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What verification reckons doses and volumes with, part by part, each against another way to the number."""
 
+import itertools
 from dataclasses import replace
 from math import inf
 
@@ -218,6 +219,33 @@ def test_the_hottest_part_of_an_organ_far_from_seeds_contains_its_hottest_voxels
     index = np.argwhere(as_bool(mask, grid.shape))
     doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
     assert as_bool(part, grid.shape)[tuple(index[np.argsort(-doses)[:32]].T)].all()
+    assert part.count < mask.count
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_hottest_part_may_lie_beyond_the_lattice_while_much_of_the_organ_lies_in_its_corners(
+    seed: int,
+) -> None:
+    """A corner of the lattice's box is farther from the seeds than places beyond its faces."""
+    grid = grid_of((60, 60, 60), (3.0, 3.0, 3.0))
+    middle_P = grid.to_patient(np.full(3, 90.0))
+    placed = [
+        replace(s, position_mm=tuple((middle_P + np.array(s.position_mm)).tolist()))
+        for s in random_seeds(seed, 5)
+    ]
+    seeds = seed_doses(AMERSHAM_6711, 0.8, placed)
+    field = dose_field_of(seeds, grid)
+    first, last = np.ceil(field.first_B / 3.0).astype(int), np.floor(field.last_B / 3.0).astype(int)
+    beyond = int(last[0]) + 1
+    starts = itertools.product(*zip(first, last - 4, strict=True))
+    corners = [(start, tuple(n + 5 for n in start)) for start in starts]
+    mask = mask_from_bool(box_mask(grid.shape, *corners, ((beyond, 25, 25), (60, 36, 36))))
+    part = hottest_part(mask, grid, seeds, field)
+    index = np.argwhere(as_bool(mask, grid.shape))
+    doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
+    hottest = index[np.argsort(-doses)[: int(np.ceil(2000.0 / grid.voxel_volume_mm3))]]
+    assert (hottest[:, 0] >= beyond).all(), "the case is as its name says"
+    assert as_bool(part, grid.shape)[tuple(hottest.T)].all()
     assert part.count < mask.count
 
 
