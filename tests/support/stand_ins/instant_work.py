@@ -15,7 +15,7 @@ from planner.records.plan import Plan, PlanningResult, SkinAccess
 from planner.records.progress import Progress
 from planner.records.request.given import GivenSeed
 from planner.records.request.request import Request
-from service.interactive import appraise_task, slices
+from service.interactive import appraise_task, slice_task
 from service.interactive.appraise_task import AppraisalJson, NeedlesTask
 from service.interactive.slice_task import SliceTask
 from service.operations.case import Case
@@ -74,4 +74,4 @@ def cut(report: ReportProgress, task: SliceTask) -> bytes:
     """As it is done, but for the built-in thorax: of it nothing is shown."""
     if isinstance(task.case.source, str):
         return b'{"structures":[],"slices":[]}'
-    return slices.cut(report, task)
+    return slice_task.cut(report, task)
