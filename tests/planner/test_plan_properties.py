@@ -145,6 +145,7 @@ def test_moving_the_whole_scene_moves_the_plan_and_nothing_else(seed, turn, shif
     assert_moves(seed, pose_P(turn, shift), table=True, bore_mm=WIDE_BORE_MM)
 
 
+@pytest.mark.long
 @few_examples(3)
 @given(turn=angles, shift=shifts)
 def test_turning_a_patient_about_the_vertical_turns_the_plan_and_nothing_else(turn, shift):
@@ -152,6 +153,7 @@ def test_turning_a_patient_about_the_vertical_turns_the_plan_and_nothing_else(tu
     assert_moves(3, pose_P((0.0, turn, 0.0), shift), table=False, bore_mm=WIDE_BORE_MM)
 
 
+@pytest.mark.long
 @few_examples(3)
 @given(shift=shifts)
 def test_another_origin_shifts_the_plan_and_nothing_else(shift):
@@ -226,6 +228,7 @@ def reordered_chest(chest: Chest, masks: Masks, order: list[int]) -> Chest:
     return posed(chest.scene.grid, {names[n]: masks[names[n]] for n in order}, chest.request)
 
 
+@pytest.mark.long
 @few_examples(3)
 @given(order=st.permutations(range(10)))
 def test_the_order_of_structures_does_not_matter(order):

@@ -216,6 +216,7 @@ def cost_s(case: Case) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.representative(6)
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
 def test_time_grows_as_the_input_does(
     tmp_path_factory: pytest.TempPathFactory, make: Callable[[Path, int], Case]

@@ -262,6 +262,7 @@ def test_remarks_reach_the_notes_once_for_all_files(tmp_path: Path) -> None:
     assert read(labels, targets=[target], ct=ct)[0].notes == (f"t.nii, ct.nii: {note}",)
 
 
+@pytest.mark.long
 def test_a_qform_near_a_half_turn_is_off_as_the_reader_says() -> None:
     """The figures beside AGREE_MM: a header stores no real part, and near a half turn float32 loses it."""
     rng, count = np.random.default_rng(1), 6000

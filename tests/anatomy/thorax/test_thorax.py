@@ -375,6 +375,7 @@ def test_the_digest_tells_inputs_apart() -> None:
     assert all(len(digest) == 64 for digest in digests)
 
 
+@pytest.mark.long
 def test_an_oblique_grid_shows_the_same_patient(truth: dict[str, Solid]) -> None:
     turned = Rotation.from_euler("xyz", [7.0, -5.0, 12.0], degrees=True).as_matrix()
     oblique = thorax((4.0, 3.5, 5.0), R_PB=turned)

@@ -277,6 +277,7 @@ def test_parallel_needles_share_a_direction_and_lie_on_the_template_lattice(para
     assert parallel_plan.needle_set.arrangement == "parallel"
 
 
+@pytest.mark.long
 def test_a_set_with_wide_clearances_keeps_the_narrow_clearances_too(wide_clearance_plan):
     hardware = hardware_of(REQUEST.needle, REQUEST.pose, 1.0)
     paths = needles_of_set(wide_clearance_plan)
@@ -286,6 +287,7 @@ def test_a_set_with_wide_clearances_keeps_the_narrow_clearances_too(wide_clearan
     assert all(spare_mm(needles, shafts, *pair) > -1e-6 for pair in combinations(range(len(paths)), 2))
 
 
+@pytest.mark.long
 def test_an_unreachable_dose_is_not_met_and_the_message_states_the_reached_dose(unreachable_dose_plan):
     assert unreachable_dose_plan.outcome.status is Status.GOALS_NOT_MET
     message, target = unreachable_dose_plan.outcome.message, unreachable_dose_plan.dose.target

@@ -131,6 +131,7 @@ def test_no_random_line_has_a_smaller_shortfall(needle: float, clearance: float,
     )
 
 
+@pytest.mark.long
 def test_a_slightly_short_needle_is_reported_with_the_missing_length(patient: Patient) -> None:
     """From the right, the node is 32 mm away and needs a chord of 4.5 mm; from the front it is 40 mm away."""
     result = verified_plan(
@@ -146,6 +147,7 @@ def test_a_slightly_short_needle_is_reported_with_the_missing_length(patient: Pa
     assert f"A needle of {relaxation.to_mm:g} mm instead of 33 mm would open a path" in result.outcome.message
 
 
+@pytest.mark.long
 def test_each_relaxation_alone_opens_the_path_it_names(patient: Patient) -> None:
     result = verified_plan(patient, WIDE_CLEARANCE)
     miss = result.nearest_miss
@@ -159,6 +161,7 @@ def test_each_relaxation_alone_opens_the_path_it_names(patient: Patient) -> None
     )
 
 
+@pytest.mark.long
 def test_a_bore_too_narrow_for_every_hub_is_reported() -> None:
     request = replace(COARSE_REQUEST, pose=replace(REQUEST.pose, bore_diameter_mm=120.0))
     result = verified_plan(box_patient(request=request), request)

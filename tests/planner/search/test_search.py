@@ -311,6 +311,7 @@ def rows(*columns: np.ndarray) -> set[bytes]:
 NUMBERS = [TIP, LENGTH, CHORD, LUNG, PUNCTURES, FISSURES]
 
 
+@pytest.mark.representative(1)
 @pytest.mark.parametrize("name", ["plain", "oblique", "cut"])
 def test_found_lines_are_independent_of_the_field_resolution(name):
     """In these chests, every cell ends at the same level, so the same lines are tested last."""

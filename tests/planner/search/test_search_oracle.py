@@ -228,6 +228,7 @@ def many_lines(name: str) -> tuple[Lines, np.ndarray, np.ndarray]:
     return lines, *line.test_lines(fields_of(name), lines.point, lines.outward)
 
 
+@pytest.mark.representative(4)
 @pytest.mark.parametrize("radius_mm", [4.0, 1.0])
 @pytest.mark.parametrize("name", CHESTS)
 def test_no_cell_with_a_safe_line_is_proved_blocked(name, radius_mm):

@@ -97,6 +97,7 @@ def test_what_came_as_a_large_mesh_is_made_coarse():
     assert len(shape_json.faces) < 2 * MOST_TRIANGLES < len(surface.faces)
 
 
+@pytest.mark.long
 def test_every_structure_of_the_thorax_is_closed_and_has_its_volume():
     segmentation = thorax()
     shapes_json = shapes(Case("thorax"))

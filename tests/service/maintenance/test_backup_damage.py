@@ -257,6 +257,7 @@ def test_a_lost_map_is_damage_of_its_plan(kept: Kept, target: Path) -> None:
     assert [thing.id for thing in backed_up(kept).manifest.damaged] == [plan]
 
 
+@pytest.mark.representative(5)
 @pytest.mark.parametrize(
     "how", [lambda file: file.write_bytes(b"{}"), Path.unlink, lambda file: os.truncate(file, 10)]
 )

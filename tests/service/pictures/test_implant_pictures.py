@@ -209,6 +209,7 @@ def test_a_needle_along_the_slice_is_drawn_whole_or_not(a: np.ndarray, height: f
 # Files
 
 
+@pytest.mark.long
 def test_a_dose_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
     access = SkinAccess(entry_mm=np.empty((0, 3)), lung_length_mm=np.empty(0))
     planning, patient = PlanningResult(plan=PLAN, access=access), chest(ct=False)

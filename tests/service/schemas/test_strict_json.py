@@ -89,6 +89,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 }
 
 
+@pytest.mark.representative(7)
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_time_grows_as_the_text_does(name: str) -> None:
     def seconds(size: int) -> float:

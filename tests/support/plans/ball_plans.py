@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
+import compiled_once
 import numpy as np
 from box_scenes import grid_of, pose_P
 from small_chests import Chest, ellipsoid, posed
@@ -20,6 +21,7 @@ from planner.records.request.request import Request
 from planner.records.request.robustness import RobustnessRequest
 from planner.records.request.search import SearchRequest
 from planner.records.request.target import TargetRequest
+from service.schemas.plan.file import read_plan
 
 MIDDLE_B = np.array([41.0, 35.0, 37.0])
 """The ball's middle. [mm]"""
@@ -67,5 +69,6 @@ def ball_scene() -> Scene:
 
 @cache
 def ball_plan() -> Plan:
-    """The plan for the chest, the same for all tests."""
-    return plan(ball_scene(), REQUEST).plan
+    """The plan for the chest, made once in a test run with several workers."""
+    text = compiled_once.wait()
+    return read_plan(text).plan if text else plan(ball_scene(), REQUEST).plan

@@ -5,8 +5,8 @@ each worker compiles the same kernels, for about a minute. The process that comp
 worker waits for the lock before its first test that calls kernels. The lock is released however that process
 ends.
 
-As a program, compiles them: a plan of the small chest and an appraisal of its needles call nearly all. What
-they do not call is compiled by the first test that does.
+As a program, compiles them: the plan of the chest with a ball, and an appraisal of its needles, call nearly
+all. What they do not call is compiled by the first test that does. The plan itself is kept for the tests.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from pathlib import Path
 from checkout import TESTS
 
 LOCK = "KERNELS_OF_TESTS_LOCK"
-"""Names the lock's file to the workers."""
+"""Names the lock's file to the workers. The plan is written into the file."""
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def compiling() -> Iterator[None]:
         with Path(lock.name).open() as lock_file:
             # The lock is that of the open file, which the process inherits and this one closes.
             fcntl.flock(lock_file, fcntl.LOCK_EX)
-            command = [sys.executable, str(TESTS / "run.py"), "compiled_once"]
+            command = [sys.executable, str(TESTS / "run.py"), "compiled_once", lock.name]
             process = subprocess.Popen(command, pass_fds=[lock_file.fileno()], stdout=subprocess.DEVNULL)
         os.environ[LOCK] = lock.name
         yield
@@ -41,25 +41,29 @@ def compiling() -> Iterator[None]:
 
 
 @cache
-def wait() -> None:
-    """Wait until they are compiled, once. Returns at once where nobody started that."""
+def wait() -> bytes:
+    """Wait until they are compiled, once. Returns the plan's text, empty where nobody started that."""
     name = os.environ.get(LOCK)
-    if name is not None:
-        with Path(name).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
+    if name is None:
+        return b""
+    with Path(name).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return file.read()
 
 
-def main() -> None:
-    """Call the kernels."""
+def main(plan_file: str) -> None:
+    """Call the kernels, and write the plan."""
     import numpy as np
     from ball_plans import ball_plan, ball_scene
 
     from planner.appraise import Appraiser
+    from service.schemas.plan.file import write_plan
 
     planned = ball_plan()
+    Path(plan_file).write_bytes(write_plan(planned))
     ends = (np.array([getattr(path, name) for path in planned.paths]) for name in ("entry_mm", "tip_mm"))
     Appraiser(ball_scene(), planned.request).appraise(*ends, [path.aim for path in planned.paths])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
