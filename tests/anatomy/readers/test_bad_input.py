@@ -1,4 +1,4 @@
-"""Bad input: each kind of damage has its own sentence, with the file, what was found, and the remedy."""
+"""Bad input: each kind of damage has its own message with the file, the finding and the remedy."""
 
 import gzip
 import json
@@ -27,7 +27,7 @@ Refused = type[AnatomyError]
 
 
 def patched(path: Path, offset: int, content: bytes) -> Path:
-    """The NIfTI file with some bytes replaced, packed again where it was."""
+    """The NIfTI file with some bytes replaced, compressed again if it was."""
     packed = path.name.endswith(".gz")
     raw = bytearray(gzip.decompress(path.read_bytes()) if packed else path.read_bytes())
     raw[offset : offset + len(content)] = content
@@ -50,7 +50,7 @@ def labels(
     return write_nifti(
         tmp_path / f"labels{suffix}",
         body_labels() if values is None else values,
-        **kwargs,  # type: ignore[arg-type]  # passed on as given
+        **kwargs,  # type: ignore[arg-type]  # passed on unchanged
     )
 
 
@@ -60,13 +60,13 @@ def qform_only(tmp_path: Path, version: int = 1) -> Path:
     return patched(labels(tmp_path, version=version), codes, struct.pack(form, 1, 0))
 
 
-def cut(path: Path, share: float) -> Path:
+def truncated(path: Path, share: float) -> Path:
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     return path
 
 
-def changed(label: float) -> np.ndarray:
+def labels_with_value(label: float) -> np.ndarray:
     values = body_labels().astype(float)
     values[3, 3, 3] = label
     return values
@@ -75,10 +75,10 @@ def changed(label: float) -> np.ndarray:
 SHORTS = struct.Struct("<8h")
 
 VOLUMES: list[tuple[str, Callable[[Path], Path], Refused, str]] = [
-    ("cut short, packed", lambda t: cut(labels(t), 0.7), ReadError, "cut short"),
-    ("cut short", lambda t: cut(labels(t, suffix=".nii"), 0.7), ReadError, "voxels are cut short"),
-    ("cut in the header", lambda t: cut(labels(t, suffix=".nii"), 0.2), ReadError, "NIfTI"),
-    ("empty", lambda t: cut(labels(t, suffix=".nii"), 0.0), ReadError, "NIfTI"),
+    ("cut short, packed", lambda t: truncated(labels(t), 0.7), ReadError, "cut short"),
+    ("cut short", lambda t: truncated(labels(t, suffix=".nii"), 0.7), ReadError, "voxels are cut short"),
+    ("cut in the header", lambda t: truncated(labels(t, suffix=".nii"), 0.2), ReadError, "NIfTI"),
+    ("empty", lambda t: truncated(labels(t, suffix=".nii"), 0.0), ReadError, "NIfTI"),
     ("wrong magic", lambda t: patched(labels(t), 344, b"xxx\0"), ReadError, "does not begin as a NIfTI"),
     ("header of a pair", lambda t: patched(labels(t), 344, b"ni1\0"), ReadError, "single-file"),
     ("NaN in the affine", lambda t: patched(labels(t), 280, nan_affine()), GridError, "NaN"),
@@ -117,27 +117,37 @@ VOLUMES: list[tuple[str, Callable[[Path], Path], Refused, str]] = [
         ReadError,
         "labels",
     ),
-    ("a fraction", lambda t: labels(t, changed(1.5)), ReadError, "1.5, which is not a whole number"),
-    ("a negative label", lambda t: labels(t, changed(-3)), ReadError, "negative value -3"),
-    ("a huge label", lambda t: labels(t, changed(70_000)), ReadError, "70000"),
-    ("NaN voxels", lambda t: labels(t, changed(np.nan)), ReadError, "NaN"),
-    ("a label without a name", lambda t: labels(t, changed(7)), ReadError, "without a name: 7"),
-    ("a label beyond the table", lambda t: labels(t, changed(259)), ReadError, "without a name: 259"),
+    (
+        "a fraction",
+        lambda t: labels(t, labels_with_value(1.5)),
+        ReadError,
+        "1.5, which is not a whole number",
+    ),
+    ("a negative label", lambda t: labels(t, labels_with_value(-3)), ReadError, "negative value -3"),
+    ("a huge label", lambda t: labels(t, labels_with_value(70_000)), ReadError, "70000"),
+    ("NaN voxels", lambda t: labels(t, labels_with_value(np.nan)), ReadError, "NaN"),
+    ("a label without a name", lambda t: labels(t, labels_with_value(7)), ReadError, "without a name: 7"),
+    (
+        "a label beyond the table",
+        lambda t: labels(t, labels_with_value(259)),
+        ReadError,
+        "without a name: 259",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("make", "error", "message"), [v[1:] for v in VOLUMES], ids=[v[0] for v in VOLUMES])
-def test_damaged_label_maps(
+def test_damaged_label_maps_are_refused(
     tmp_path: Path, names: Path, make: Callable[[Path], Path], error: Refused, message: str
 ) -> None:
-    with pytest.raises(error, match=message) as refused:
+    with pytest.raises(error, match=message) as refusal:
         read(make(tmp_path), names=names)
-    assert refused.value.remedy
-    assert refused.value.field.startswith("labels.nii")
-    assert str(tmp_path) not in str(refused.value)
+    assert refusal.value.remedy
+    assert refusal.value.field.startswith("labels.nii")
+    assert str(tmp_path) not in str(refusal.value)
 
 
-def test_a_qform_alone_is_enough(tmp_path: Path, names: Path) -> None:
+def test_a_qform_alone_is_accepted(tmp_path: Path, names: Path) -> None:
     by_sform, _ = read(labels(tmp_path), names=names)
     for version in (1, 2):
         by_qform, _ = read(qform_only(tmp_path, version=version), names=names)
@@ -175,20 +185,20 @@ def test_a_qform_alone_is_enough(tmp_path: Path, names: Path) -> None:
         (json.dumps({str(n): f"s{n}" for n in range(1, MAX_STRUCTURES + 2)}).encode(), "structures"),
     ],
 )
-def test_bad_names_tables(tmp_path: Path, content: bytes, message: str) -> None:
+def test_bad_names_tables_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     table = tmp_path / "table.json"
     table.write_bytes(content)
-    with pytest.raises(ReadError, match=message) as refused:
+    with pytest.raises(ReadError, match=message) as error:
         read(labels(tmp_path), names=table)
-    assert refused.value.field == "table.json"
-    assert len(str(refused.value)) < 1000
+    assert error.value.field == "table.json"
+    assert len(str(error.value)) < 1000
 
 
-def test_a_label_map_without_names_says_how_to_give_them(tmp_path: Path) -> None:
+def test_a_label_map_without_names_is_refused_with_a_remedy(tmp_path: Path) -> None:
     for file in (labels(tmp_path), labels(tmp_path, extension=b"<CaretExtension></CaretExtension>")):
-        with pytest.raises(ReadError, match=r"by names\.$") as refused:
+        with pytest.raises(ReadError, match=r"by names\.$") as error:
             read(file)
-        assert refused.value.text_by(lambda companion: f"<{companion}>").endswith("by <names>.")
+        assert error.value.text_by(lambda companion: f"<{companion}>").endswith("by <names>.")
 
 
 @pytest.mark.parametrize(
@@ -201,12 +211,12 @@ def test_a_label_map_without_names_says_how_to_give_them(tmp_path: Path) -> None
         (label_table().replace(b"UTF-8", b"UTF-x"), "damaged"),
     ],
 )
-def test_bad_embedded_names(tmp_path: Path, table: bytes, message: str) -> None:
+def test_bad_embedded_names_are_refused(tmp_path: Path, table: bytes, message: str) -> None:
     with pytest.raises(ReadError, match=message):
         read(labels(tmp_path, extension=table))
 
 
-def test_paths_that_are_not_there(tmp_path: Path, names: Path) -> None:
+def test_missing_paths_are_refused(tmp_path: Path, names: Path) -> None:
     volume = labels(tmp_path)
     for given_paths in (
         {"path": tmp_path / "gone.nii.gz"},
@@ -218,7 +228,7 @@ def test_paths_that_are_not_there(tmp_path: Path, names: Path) -> None:
             read(**given_paths)  # type: ignore[arg-type]  # keyword arguments of several types
 
 
-def test_inputs_of_no_kind(tmp_path: Path, names: Path) -> None:
+def test_unsupported_inputs_are_refused(tmp_path: Path, names: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("hello", encoding="utf-8")
     with pytest.raises(ReadError, match="format is not supported"):
@@ -242,12 +252,12 @@ def test_inputs_of_no_kind(tmp_path: Path, names: Path) -> None:
     with pytest.raises(ReadError, match="CT is read from NIfTI"):
         read(volume, names=names, ct=segmentation)
     with pytest.raises(ReadError, match="NaN"):
-        read(volume, names=names, ct=write_nifti(tmp_path / "ct.nii", changed(np.nan)))
+        read(volume, names=names, ct=write_nifti(tmp_path / "ct.nii", labels_with_value(np.nan)))
 
 
 @pytest.mark.parametrize("bits", [0x7FA00000, 0x7FC00000])
-def test_a_mask_of_no_numbers_is_refused_without_a_warning(tmp_path: Path, bits: int) -> None:
-    """One sort of NaN signals where it is looked at, the other does not (IEEE 754, 6.2)."""
+def test_a_mask_of_nan_is_refused_without_a_warning(tmp_path: Path, bits: int) -> None:
+    """A signalling NaN and a quiet NaN (IEEE 754, 6.2)."""
     values = np.zeros((4, 4, 4), np.uint32)
     values[1, 1, 1] = bits
     target = write_nifti(tmp_path / "gtv.nii", values.view(np.float32))
@@ -255,7 +265,7 @@ def test_a_mask_of_no_numbers_is_refused_without_a_warning(tmp_path: Path, bits:
         read_mask(target)
 
 
-def test_folders_of_no_kind_or_of_two(tmp_path: Path) -> None:
+def test_folders_of_an_unsupported_or_mixed_kind_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "case"
     folder.mkdir()
     with pytest.raises(ReadError, match="nothing that is read"):
@@ -279,7 +289,7 @@ def test_folders_of_no_kind_or_of_two(tmp_path: Path) -> None:
         (-1024 * np.ones((12, 10, 8), np.int16), "negative"),
     ],
 )
-def test_what_is_no_mask(tmp_path: Path, values: np.ndarray, message: str) -> None:
+def test_files_that_are_no_mask_are_refused(tmp_path: Path, values: np.ndarray, message: str) -> None:
     folder = tmp_path / "masks"
     folder.mkdir()
     write_nifti(folder / "aorta.nii.gz", values)
@@ -287,7 +297,7 @@ def test_what_is_no_mask(tmp_path: Path, values: np.ndarray, message: str) -> No
         read(folder)
 
 
-def test_two_files_of_one_structure(tmp_path: Path) -> None:
+def test_two_files_of_one_structure_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "masks"
     folder.mkdir()
     for file in ("heart.nii", "heart.nii.gz"):
@@ -345,19 +355,19 @@ NRRDS: list[tuple[bytes, bytes, str]] = [
 
 
 @pytest.mark.parametrize(("old", "new", "message"), NRRDS)
-def test_damaged_segmentations(tmp_path: Path, old: bytes, new: bytes, message: str) -> None:
+def test_damaged_segmentations_are_refused(tmp_path: Path, old: bytes, new: bytes, message: str) -> None:
     path = write_seg_nrrd(tmp_path / "case.seg.nrrd", body_labels(), SEGMENTS)
     with pytest.raises(AnatomyError, match=message):
         read(rewritten(path, old, new))
 
 
-def test_segmentations_without_segments_or_end(tmp_path: Path) -> None:
+def test_segmentations_without_segments_or_end_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="names no segment"):
         read(write_seg_nrrd(tmp_path / "a.nrrd", body_labels(), []))
     with pytest.raises(ReadError, match="cut short"):
-        read(cut(write_seg_nrrd(tmp_path / "b.seg.nrrd", body_labels(), SEGMENTS), 0.95))
+        read(truncated(write_seg_nrrd(tmp_path / "b.seg.nrrd", body_labels(), SEGMENTS), 0.95))
     with pytest.raises(ReadError, match="NRRD header"):
-        read(cut(write_seg_nrrd(tmp_path / "c.seg.nrrd", body_labels(), SEGMENTS), 0.1))
+        read(truncated(write_seg_nrrd(tmp_path / "c.seg.nrrd", body_labels(), SEGMENTS), 0.1))
     with pytest.raises(ReadError, match="dimension 5, but 3 sizes"):
         read(
             rewritten(
@@ -377,9 +387,9 @@ def write_ball(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".stl", ".obj", ".ply"])
-def test_damaged_meshes(tmp_path: Path, suffix: str) -> None:
+def test_damaged_meshes_are_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(AnatomyError, match="heart"):
-        read(cut(write_ball(tmp_path / f"heart{suffix}"), 0.6))
+        read(truncated(write_ball(tmp_path / f"heart{suffix}"), 0.6))
     (tmp_path / f"lung{suffix}").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\0" * 20)
     with pytest.raises(ReadError, match=r"lung.*(no|cut short)"):
         read(tmp_path / f"lung{suffix}")
@@ -388,7 +398,7 @@ def test_damaged_meshes(tmp_path: Path, suffix: str) -> None:
         read(tmp_path / f"cord{suffix}")
 
 
-def test_a_mesh_that_promises_more_than_it_holds(tmp_path: Path) -> None:
+def test_a_mesh_with_fewer_elements_than_stated_is_refused(tmp_path: Path) -> None:
     path = write_ball(tmp_path / "heart.stl")
     content = bytearray(path.read_bytes())
     content[80:84] = struct.pack("<I", 2**32 - 1)
@@ -409,7 +419,7 @@ def test_open_meshes_name_their_file(tmp_path: Path) -> None:
 
 
 def write_balls(folder: Path, **centres_mm: tuple[float, float, float]) -> Path:
-    """Closed balls of 10 mm radius, one a file."""
+    """Closed balls of 10 mm radius, one in each file."""
     folder.mkdir()
     for name, centre in centres_mm.items():
         ball = trimesh.creation.icosphere(subdivisions=2, radius=10)
@@ -425,7 +435,7 @@ def test_surfaces_too_large_for_a_patient_name_their_file(tmp_path: Path) -> Non
             read(folder)
 
 
-def test_surfaces_too_far_apart_name_the_one_that_is_away(tmp_path: Path) -> None:
+def test_surfaces_too_far_apart_name_the_distant_one(tmp_path: Path) -> None:
     folder = write_balls(tmp_path / "meshes", body=(0, 0, 0), heart=(30, 0, 0), node_4R=(9000, 0, 0))
     with pytest.raises(FrameMismatch, match=r"node_4R\.stl: the surface lies 8970 mm .*from one scan"):
         read(folder)
@@ -446,13 +456,13 @@ def test_a_ply_header_without_a_mesh_is_refused(tmp_path: Path, content: bytes) 
         read(tmp_path / "heart.ply")
 
 
-def test_points_are_no_surface(tmp_path: Path) -> None:
+def test_points_without_faces_are_refused(tmp_path: Path) -> None:
     (tmp_path / "heart.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\n", encoding="utf-8")
     with pytest.raises(AnatomyError, match=r"heart\.obj"):
         read(tmp_path / "heart.obj")
 
 
-# --- anything at all
+# --- random damage
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -460,7 +470,7 @@ def test_points_are_no_surface(tmp_path: Path) -> None:
     st.sampled_from(["labels.nii", "labels.nii.gz", "case.seg.nrrd", "heart.stl", "heart.ply", "heart.obj"]),
     st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=6),
 )
-def test_random_damage_is_read_or_refused_never_worse(
+def test_random_damage_is_read_or_refused_without_other_errors(
     tmp_path: Path, file: str, damage: list[tuple[float, bytes]]
 ) -> None:
     path = tmp_path / file
@@ -471,23 +481,23 @@ def test_random_damage_is_read_or_refused_never_worse(
     else:
         write_ball(path)
     raw = bytearray(path.read_bytes())
-    for where, content in damage:
-        # Headers are where damage matters most: a cube root of the file's length up.
-        offset = int(where**3 * (len(raw) - 1))
+    for position, content in damage:
+        # Damage matters most in headers, so offsets are cubed towards the start of the file.
+        offset = int(position**3 * (len(raw) - 1))
         raw[offset : offset + len(content)] = content
     path.write_bytes(bytes(raw))
     try:
         segmentation, _ = read(path)
-    except AnatomyError as refused:
-        assert refused.remedy
+    except AnatomyError as error:
+        assert error.remedy
     else:
         assert segmentation.structures
 
 
-# --- scenes that are read but make no sense
+# --- readable inputs without a valid scene
 
 
-def test_an_input_of_nothing_but_the_target_is_refused(tmp_path: Path) -> None:
+def test_an_input_with_only_the_target_is_refused(tmp_path: Path) -> None:
     mask = np.zeros((12, 10, 8), np.uint8)
     mask[4:7, 4:7, 3:6] = 1
     segmentation, targets = read(
@@ -499,13 +509,13 @@ def test_an_input_of_nothing_but_the_target_is_refused(tmp_path: Path) -> None:
         scene(segmentation, targets)
 
 
-def made(values: np.ndarray, table: dict[str, str], tmp_path: Path) -> Segmentation:
+def segmentation_of(values: np.ndarray, table: dict[str, str], tmp_path: Path) -> Segmentation:
     path = write_nifti(tmp_path / "labels.nii.gz", values.astype(np.uint8), OBLIQUE)
     return read(path, names=write_names(tmp_path / "labels.json", table))[0]
 
 
-def apart() -> np.ndarray:
-    """The small body with its heart and node, and two smaller organs in the air beside it."""
+def labels_with_organs_outside() -> np.ndarray:
+    """The small body with its heart and node, and two smaller organs in the air beside it, as labels."""
     values = np.zeros((30, 10, 8), np.uint8)
     values[:12] = body_labels()
     values[14:16, 2:4, 2:4] = 4
@@ -513,25 +523,25 @@ def apart() -> np.ndarray:
     return values
 
 
-APART = {**NAMES, "4": "aorta", "5": "lung_left"}
+NAMES_WITH_ORGANS_OUTSIDE = {**NAMES, "4": "aorta", "5": "lung_left"}
 
 
 def test_organs_outside_the_body_are_named_in_a_note(tmp_path: Path) -> None:
-    notes = scene(made(apart(), APART, tmp_path)).notes
+    notes = scene(segmentation_of(labels_with_organs_outside(), NAMES_WITH_ORGANS_OUTSIDE, tmp_path)).notes
     outside = [n for n in notes if "completely outside the body" in n]
     assert [n.split(" lies")[0] for n in outside] == ["aorta", "lung_left"]
     assert all("LPS or RAS" in n and "mm, not cm" in n for n in outside)
-    inside = scene(made(body_labels(), NAMES, tmp_path))
+    inside = scene(segmentation_of(body_labels(), NAMES, tmp_path))
     assert not any("outside" in note for note in inside.notes)
 
 
-def test_a_body_beside_all_organs_is_refused(tmp_path: Path) -> None:
-    values = apart()
+def test_a_body_without_any_organ_inside_is_refused(tmp_path: Path) -> None:
+    values = labels_with_organs_outside()
     values[values == 2] = 1
     with pytest.raises(
         FrameMismatch, match=r"all forbidden and lung .*: aorta, lung_left\. .*LPS or RAS.*cm"
     ):
-        scene(made(values, APART, tmp_path))
+        scene(segmentation_of(values, NAMES_WITH_ORGANS_OUTSIDE, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -560,36 +570,36 @@ def test_a_body_beside_all_organs_is_refused(tmp_path: Path) -> None:
         ((), {"body": "outside"}, DERIVE, "roles/body", "the whole body"),
     ],
 )
-def test_what_is_asked_of_structures_must_fit_them(
+def test_requested_targets_roles_and_tables_must_fit_the_structures(
     tmp_path: Path, targets: tuple[str, ...], roles: dict[str, str], table: str, field: str, message: str
 ) -> None:
-    segmentation = made(body_labels(), NAMES, tmp_path)
-    with pytest.raises(StructureError, match=message) as refused:
+    segmentation = segmentation_of(body_labels(), NAMES, tmp_path)
+    with pytest.raises(StructureError, match=message) as error:
         scene(segmentation, targets, roles, PoseInput(table=table))
-    assert refused.value.field == field
+    assert error.value.field == field
 
 
-def test_what_only_repeats_itself_is_no_contradiction(tmp_path: Path) -> None:
-    segmentation = made(body_labels(), NAMES, tmp_path)
+def test_consistent_requests_for_one_structure_are_accepted(tmp_path: Path) -> None:
+    segmentation = segmentation_of(body_labels(), NAMES, tmp_path)
     roles = {"node_4R": "target", "heart": "outside", "body": "skin"}
-    posed = scene(segmentation, ("node_4R",), roles, PoseInput(table="heart"))
-    assert posed.structure("heart").role is Role.OUTSIDE
-    assert posed.structure("node_4R").role is Role.TARGET
-    # A node that is not treated is no target, whatever its name says.
-    aside = {"node_4R": "forbidden", "heart": "target"}
-    assert scene(segmentation, (), aside).structure("node_4R").role is Role.FORBIDDEN
+    full_scene = scene(segmentation, ("node_4R",), roles, PoseInput(table="heart"))
+    assert full_scene.structure("heart").role is Role.OUTSIDE
+    assert full_scene.structure("node_4R").role is Role.TARGET
+    # A node that is not treated is no target, despite its name.
+    other_roles = {"node_4R": "forbidden", "heart": "target"}
+    assert scene(segmentation, (), other_roles).structure("node_4R").role is Role.FORBIDDEN
 
 
-def test_a_target_without_voxels_is_told_from_one_that_is_not_there(tmp_path: Path, names: Path) -> None:
+def test_an_empty_target_has_another_message_than_a_missing_one(tmp_path: Path, names: Path) -> None:
     empty = write_nifti(tmp_path / "gtv.nii.gz", np.zeros((12, 10, 8), np.uint8))
     with pytest.raises(StructureError, match=r"gtv\.nii\.gz: the target is empty"):
         read(labels(tmp_path), names=names, targets=[empty])
     with pytest.raises(StructureError, match=r"target/structure: 'gtv' is empty"):
-        scene(made(body_labels(), {**NAMES, "4": "gtv"}, tmp_path), ("gtv",))
+        scene(segmentation_of(body_labels(), {**NAMES, "4": "gtv"}, tmp_path), ("gtv",))
 
 
 @pytest.mark.parametrize(
-    ("values", "seen"),
+    ("values", "description"),
     [
         (body_labels(), "4 different values, from 0 to 3"),
         ((body_labels() == 2).astype(np.float32), "2 different values, from 0 to 1"),
@@ -597,26 +607,28 @@ def test_a_target_without_voxels_is_told_from_one_that_is_not_there(tmp_path: Pa
         (np.linspace(0, 1, 960).reshape(12, 10, 8), "2 different values, from 0 to 1"),
     ],
 )
-def test_labels_are_no_ct(tmp_path: Path, names: Path, values: np.ndarray, seen: str) -> None:
+def test_labels_as_a_ct_are_refused(
+    tmp_path: Path, names: Path, values: np.ndarray, description: str
+) -> None:
     ct = write_nifti(tmp_path / "ct.nii.gz", values)
-    with pytest.raises(ReadError, match=rf"ct\.nii\.gz: it holds {seen}.*Hounsfield"):
+    with pytest.raises(ReadError, match=rf"ct\.nii\.gz: it holds {description}.*Hounsfield"):
         read(labels(tmp_path), names=names, ct=ct)
 
 
-def test_a_ct_of_few_values_is_one_where_there_is_air(tmp_path: Path, names: Path) -> None:
+def test_a_ct_of_few_values_is_accepted_if_it_contains_air(tmp_path: Path, names: Path) -> None:
     ct = write_nifti(tmp_path / "ct.nii.gz", np.where(body_labels() > 0, 40, -1000).astype(np.int16))
     assert read(labels(tmp_path), names=names, ct=ct)[0].ct_hu is not None
 
 
 @pytest.mark.parametrize("count", [0, 1, 39, 40, 41, 2000])
-def test_a_suggestion_lists_no_more_than_can_be_read(count: int) -> None:
+def test_a_suggestion_lists_a_limited_number_of_names(count: int) -> None:
     known = [f"structure_{n}" for n in range(count)]
-    said = did_you_mean("structure_x", known)
-    assert len(said) < 1000
-    assert said.endswith(f"and {count - MAX_LISTED} more.") == (count > MAX_LISTED)
+    text = did_you_mean("structure_x", known)
+    assert len(text) < 1000
+    assert text.endswith(f"and {count - MAX_LISTED} more.") == (count > MAX_LISTED)
 
 
-def test_a_suggestion_lets_case_be() -> None:
+def test_a_suggestion_ignores_case() -> None:
     assert did_you_mean("AORTA", ["aorta", "heart"]).startswith("Did you mean 'aorta'? Known: aorta, heart.")
     assert did_you_mean("nodes", ["node", "node_5", "nodus"]).startswith(
         "Did you mean 'node', 'nodus' or 'node_5'?"

@@ -1,4 +1,4 @@
-"""Bytes: what is damaged or cut is never read as something else; what only looks odd is read."""
+"""Bytes: damaged or truncated content is never read as something else; unusual but valid content is read."""
 
 import gzip
 import random
@@ -22,7 +22,7 @@ TABLE = {1: "body", 2: "heart", 3: "node_4R"}
 
 
 def noise() -> np.ndarray:
-    """Labels that hardly shrink, so that most of a packed file is voxels."""
+    """Labels that are hardly compressible, so that most of a compressed file is voxels."""
     return np.random.default_rng(0).integers(0, 4, (12, 10, 8)).astype(np.uint8)
 
 
@@ -30,45 +30,45 @@ def counts(path: Path) -> list[int]:
     return [s.mask.count for s in read(path)[0].structures]
 
 
-def packed(path: Path, raw: bytes) -> Path:
+def written(path: Path, raw: bytes) -> Path:
     path.write_bytes(raw)
     return path
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> Path:
+def label_map(tmp_path: Path) -> Path:
     return write_nifti(tmp_path / "labels.nii.gz", noise(), extension=label_table())
 
 
 @pytest.mark.parametrize("level", [0, 1, 9])
-def test_no_flipped_bit_changes_what_is_read(whole: Path, level: int) -> None:
-    content = gzip.compress(gzip.decompress(whole.read_bytes()), level)
-    whole.write_bytes(content)
-    true, _, _ = read_labels(whole, TABLE)
-    rng, refused = random.Random(level), 0
+def test_no_flipped_bit_changes_what_is_read(label_map: Path, level: int) -> None:
+    content = gzip.compress(gzip.decompress(label_map.read_bytes()), level)
+    label_map.write_bytes(content)
+    expected, _, _ = read_labels(label_map, TABLE)
+    rng, refused_count = random.Random(level), 0
     for _ in range(300):
         bit = rng.randrange(8 * len(content))
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
-        whole.write_bytes(bytes(damaged))
+        label_map.write_bytes(bytes(damaged))
         try:
-            labels, _, _ = read_labels(whole, TABLE)
-            assert (labels == true).all()  # a bit of the packing's own header: its time, its system
+            labels, _, _ = read_labels(label_map, TABLE)
+            assert (labels == expected).all()  # a bit of the gzip header, such as its time or system
         except AnatomyError:
-            refused += 1
-    assert refused > 280
+            refused_count += 1
+    assert refused_count > 280
 
 
-def test_a_file_without_its_last_bytes_is_cut_short(whole: Path) -> None:
-    content = whole.read_bytes()
+def test_a_file_without_its_last_bytes_is_refused_as_cut_short(label_map: Path) -> None:
+    content = label_map.read_bytes()
     for missing in (1, 4, 8, 9, 20):
-        whole.write_bytes(content[:-missing])
+        label_map.write_bytes(content[:-missing])
         with pytest.raises(ReadError, match="cut short"):
-            read(whole)
+            read(label_map)
 
 
-def test_several_members_and_padding_are_one_content(whole: Path) -> None:
-    true, raw = counts(whole), gzip.decompress(whole.read_bytes())
+def test_several_gzip_members_and_padding_are_one_content(label_map: Path) -> None:
+    expected, raw = counts(label_map), gzip.decompress(label_map.read_bytes())
     parts = gzip.compress(raw[:700]) + gzip.compress(raw[700:])
     for content in (
         parts,
@@ -76,67 +76,67 @@ def test_several_members_and_padding_are_one_content(whole: Path) -> None:
         gzip.compress(raw) + gzip.compress(b""),
         gzip.compress(raw + bytes(99)),
     ):
-        assert counts(packed(whole, content)) == true
-    assert counts(packed(whole.with_name("plain.nii"), raw + bytes(512))) == true
+        assert counts(written(label_map, content)) == expected
+    assert counts(written(label_map.with_name("plain.nii"), raw + bytes(512))) == expected
 
 
 @pytest.mark.parametrize("foreign", [b"x", b"\0\0x", b"\x1f\x8b", b"\r\n"])
-def test_foreign_bytes_at_the_end_are_refused(whole: Path, foreign: bytes) -> None:
-    content = whole.read_bytes()
+def test_foreign_bytes_at_the_end_are_refused(label_map: Path, foreign: bytes) -> None:
+    content = label_map.read_bytes()
     raw = gzip.decompress(content)
     with pytest.raises(ReadError, match=r"damaged|cut short"):
-        read(packed(whole, content + foreign))
+        read(written(label_map, content + foreign))
     for path, longer in (
-        (whole, gzip.compress(raw + foreign)),
-        (whole.with_name("plain.nii"), raw + foreign),
+        (label_map, gzip.compress(raw + foreign)),
+        (label_map.with_name("plain.nii"), raw + foreign),
     ):
         with pytest.raises(ReadError, match="continues after its voxels"):
-            read(packed(path, longer))
+            read(written(path, longer))
 
 
-def test_a_packed_bomb_is_unpacked_no_further_than_padding(whole: Path) -> None:
-    raw = gzip.decompress(whole.read_bytes())
-    assert counts(packed(whole, gzip.compress(raw + bytes(MAX_PADDING_BYTES))))
+def test_a_decompression_bomb_is_decompressed_only_as_far_as_padding(label_map: Path) -> None:
+    raw = gzip.decompress(label_map.read_bytes())
+    assert counts(written(label_map, gzip.compress(raw + bytes(MAX_PADDING_BYTES))))
     with pytest.raises(ReadError, match="continues after its voxels"):
-        read(packed(whole, gzip.compress(raw + bytes(50 * MAX_PADDING_BYTES))))
+        read(written(label_map, gzip.compress(raw + bytes(50 * MAX_PADDING_BYTES))))
 
 
-def test_damage_is_told_and_not_what_it_did(whole: Path) -> None:
-    content = bytearray(gzip.compress(gzip.decompress(whole.read_bytes()), 0))
+def test_damage_is_reported_before_its_consequences(label_map: Path) -> None:
+    content = bytearray(gzip.compress(gzip.decompress(label_map.read_bytes()), 0))
     content[-100] = 77
     with pytest.raises(ReadError, match="CRC"):
-        read(packed(whole, bytes(content)))
-    # Where its check sum holds, it is the label that is wrong: ten bytes of header, five of a stored block.
-    sound = bytearray(content)
-    stored = sound[15:-8]
-    sound[-8:] = struct.pack("<2I", zlib.crc32(stored), len(stored))
+        read(written(label_map, bytes(content)))
+    # With a correct checksum, the label is wrong instead; ten bytes are header, five start a stored block.
+    valid = bytearray(content)
+    stored = valid[15:-8]
+    valid[-8:] = struct.pack("<2I", zlib.crc32(stored), len(stored))
     with pytest.raises(ReadError, match="without a name: 77"):
-        read(packed(whole, bytes(sound)))
+        read(written(label_map, bytes(valid)))
 
 
-def test_every_kind_of_nifti_input_is_read_to_its_end(whole: Path, tmp_path: Path) -> None:
+def test_every_kind_of_nifti_input_is_checked_to_its_end(label_map: Path, tmp_path: Path) -> None:
     def damaged(path: Path, values: np.ndarray) -> Path:
         raw = gzip.decompress(write_nifti(path, values).read_bytes())
-        return packed(path, gzip.compress(raw)[:-8] + bytes(8))
+        return written(path, gzip.compress(raw)[:-8] + bytes(8))
 
     masks = tmp_path / "masks"
     masks.mkdir()
     mask = (noise() == 2).astype(np.uint8)
     damaged(masks / "heart.nii.gz", mask)
-    for given in (
+    for inputs in (
         {"path": masks},
-        {"path": whole, "targets": [damaged(tmp_path / "t.nii.gz", mask)]},
-        {"path": whole, "ct": damaged(tmp_path / "ct.nii.gz", 500 * noise().astype(np.int16) - 1000)},
+        {"path": label_map, "targets": [damaged(tmp_path / "t.nii.gz", mask)]},
+        {"path": label_map, "ct": damaged(tmp_path / "ct.nii.gz", 500 * noise().astype(np.int16) - 1000)},
     ):
         with pytest.raises(ReadError, match="damaged"):
-            read(**given)  # type: ignore[arg-type]  # keyword arguments of several types
+            read(**inputs)  # type: ignore[arg-type]  # keyword arguments of several types
 
 
-def test_a_kind_is_told_from_the_first_bytes_alone(whole: Path) -> None:
-    content = whole.read_bytes()
-    assert is_nifti(packed(whole, content[:-8] + bytes(8)))
-    assert not is_nifti(packed(whole, b"\x1f\x8b" + bytes(20)))
-    assert not is_nifti(packed(whole, b""))
+def test_the_kind_is_detected_from_the_first_bytes_only(label_map: Path) -> None:
+    content = label_map.read_bytes()
+    assert is_nifti(written(label_map, content[:-8] + bytes(8)))
+    assert not is_nifti(written(label_map, b"\x1f\x8b" + bytes(20)))
+    assert not is_nifti(written(label_map, b""))
 
 
 @pytest.mark.parametrize("slab_bytes", [1, 8 * 12 * 10, 8 * 12 * 10 * 3, 2**25])
@@ -146,9 +146,9 @@ def test_slabs_of_any_size_give_the_same_labels(
     path = write_nifti(tmp_path / "labels.nii.gz", noise())
     monkeypatch.setattr(nifti_io, "_SLAB_BYTES", slab_bytes)
     labels, grid, _ = read_labels(path, TABLE)
-    true = nib.as_closest_canonical(nib.load(path))
+    expected = nib.as_closest_canonical(nib.load(path))
     # nibabel's canonical order runs right and anterior, ours left and posterior.
-    assert (labels == np.asarray(true.dataobj)[::-1, ::-1]).all()
+    assert (labels == np.asarray(expected.dataobj)[::-1, ::-1]).all()
     assert grid.shape == (12, 10, 8)
 
 
@@ -157,7 +157,7 @@ def test_slabs_of_any_size_give_the_same_labels(
 @pytest.mark.parametrize(
     ("slope", "inter"), [(None, None), (2.0, 0.0), (0.5, -100.0), (0.0, 7.0), (np.nan, 0.0)]
 )
-def test_values_are_scaled_as_nibabel_scales_them(
+def test_values_are_scaled_as_in_nibabel(
     tmp_path: Path,
     dtype: str,
     order: str,
@@ -177,16 +177,16 @@ def test_values_are_scaled_as_nibabel_scales_them(
         raw = bytearray(path.read_bytes())
         raw[112:120] = struct.pack(f"{order}2f", slope, inter)
         path.write_bytes(bytes(raw))
-    true = np.rint(nib.as_closest_canonical(nib.load(path)).get_fdata())[::-1, ::-1]
+    expected = np.rint(nib.as_closest_canonical(nib.load(path)).get_fdata())[::-1, ::-1]
     monkeypatch.setattr(ct_values, "FEW_VALUES", 0)
     ct_hu, _, _ = nifti_io.read_ct(path)
-    assert (ct_hu == np.clip(true, -(2**15), 2**15 - 1)).all()
+    assert (ct_hu == np.clip(expected, -(2**15), 2**15 - 1)).all()
 
 
 def field(path: Path, offset: int, form: str, value: float) -> Path:
     raw = bytearray(path.read_bytes())
     struct.pack_into(form, raw, offset, value)
-    return packed(path, bytes(raw))
+    return written(path, bytes(raw))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def field(path: Path, offset: int, form: str, value: float) -> Path:
         (352, "<i", -16, "extension is said to have -16 bytes"),
     ],
 )
-def test_header_fields_that_describe_no_file(
+def test_invalid_header_fields_are_refused(
     tmp_path: Path, offset: int, form: str, value: float, message: str
 ) -> None:
     path = write_nifti(tmp_path / "labels.nii", noise(), extension=label_table())
@@ -216,7 +216,7 @@ def test_header_fields_that_describe_no_file(
         read(field(path, offset, form, value))
 
 
-def test_scaling_to_nowhere_is_refused(tmp_path: Path) -> None:
+def test_infinite_scaling_is_refused(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "labels.nii", noise(), extension=label_table())
     field(path, 112, "<f", 1.0)
     with pytest.raises(ReadError, match="scaled by 1 x"):

@@ -1,4 +1,4 @@
-"""Costs: twice the input takes about twice the time, of every kind and along whichever size it grows."""
+"""Costs: for every kind of input, reading time grows linearly with every size."""
 
 import contextlib
 import gzip
@@ -34,22 +34,22 @@ from service.exports.stl import write_stl
 from service.operations.case import Case
 from service.operations.describe_case import describe_case
 
-MORE = 4
-"""Times the input that costs are compared with."""
+FACTOR = 4
+"""Factor between the two input sizes that are compared."""
 
 MOST_RATIO = 7.0
-"""Of their costs: what is quadratic takes sixteen times as much, what is linear four times."""
+"""Largest ratio of their costs: quadratic reading would take sixteen times as long, linear four times."""
 
-LEAST_S = 0.02
-"""Of processor time is added to both, since less is not measured. What is quadratic and takes 14 ms for the
-smaller input is found."""
+ADDED_S = 0.02
+"""Processor time added to both, because shorter times are not measurable. Quadratic reading is detected if
+the smaller input takes 14 ms or more."""
 
 SPACE = ("(0.05,0,0)", "(0,0.05,0)", "(0,0,0.05)")
 GRID = np.diag([3.0, 3.0, 3.0, 1.0])
 
 
 def nrrd(path: Path, sizes: tuple[int, ...], axes: tuple[str, ...], labels: list[int], data: bytes) -> Case:
-    """A .seg.nrrd of uint16, whose segments lie in its first layer."""
+    """A .seg.nrrd file of uint16 with all segments in its first layer."""
     head = [
         *("NRRD0004", "type: ushort", f"dimension: {len(sizes)}", "space: lps", "encoding: gzip"),
         *(f"sizes: {' '.join(map(str, sizes))}", f"space directions: {' '.join(axes)}"),
@@ -62,7 +62,7 @@ def nrrd(path: Path, sizes: tuple[int, ...], axes: tuple[str, ...], labels: list
 
 
 def layers_first(folder: Path, count: int) -> Case:
-    """Slices of one voxel, each of 250 layers."""
+    """Slices of one voxel, each with 250 layers."""
     return nrrd(folder / "a.seg.nrrd", (250, 1, 1, count), ("none", *SPACE), [1], bytes(500 * count))
 
 
@@ -70,12 +70,12 @@ def layers_last(folder: Path, count: int) -> Case:
     return nrrd(folder / "a.seg.nrrd", (count, 1, 1, 250), (*SPACE, "none"), [1], bytes(500 * count))
 
 
-def narrow(folder: Path, count: int) -> Case:
+def single_column(folder: Path, count: int) -> Case:
     return nrrd(folder / "a.seg.nrrd", (1, 1, count), SPACE, [1], bytes(2 * count))
 
 
 def segments_everywhere(folder: Path, count: int) -> Case:
-    """Each segment has a voxel at both ends of the volume, so that its box is all of it."""
+    """Each segment has a voxel at both ends of the volume, so its box is the whole volume."""
     voxels = np.zeros(100 * 100 * 60, "<u2")
     voxels[:count] = voxels[-count:] = np.arange(count) + 1
     labels = [n + 1 for n in range(count)]
@@ -111,7 +111,7 @@ def mask_files(folder: Path, count: int) -> Case:
 
 
 def masks_that_overlap(folder: Path, count: int) -> Case:
-    """Each needs a layer of its own."""
+    """Overlapping masks, each of which needs its own layer."""
     (folder / "masks").mkdir()
     content = write_nifti(folder / "m.nii.gz", np.ones((64, 64, 64), np.uint8), GRID).read_bytes()
     for n in range(count):
@@ -124,37 +124,40 @@ SIDES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
 
 
 def tetrahedra(count: int, inward: Callable[[int], bool] = lambda n: False) -> Surface:
-    """Loose ones, 3 mm apart, some of them inside out."""
-    across = int(np.ceil(np.cbrt(count)))
+    """Separate tetrahedra, 3 mm apart, some of them inside out."""
+    side_count = int(np.ceil(np.cbrt(count)))
     n = np.arange(count)
-    places = 3.0 * np.stack([n % across, n // across % across, n // across**2], axis=1)
-    vertices_P = (TETRAHEDRON + places[:, None]).reshape(-1, 3)
+    positions = 3.0 * np.stack([n % side_count, n // side_count % side_count, n // side_count**2], axis=1)
+    vertices_P = (TETRAHEDRON + positions[:, None]).reshape(-1, 3)
     faces = np.stack([(SIDES[:, ::-1] if inward(k) else SIDES) + 4 * k for k in range(count)]).reshape(-1, 3)
     return Surface(vertices_P, faces)
 
 
-def loose(folder: Path, count: int) -> Case:
+def loose_tetrahedra(folder: Path, count: int) -> Case:
     (folder / "body.stl").write_bytes(write_stl(tetrahedra(count), "loose"))
     return Case(folder / "body.stl")
 
 
-def loose_and_inward(folder: Path, count: int) -> Case:
+def loose_tetrahedra_some_inward(folder: Path, count: int) -> Case:
     (folder / "body.stl").write_bytes(write_stl(tetrahedra(count, lambda n: n % 2 == 1), "loose"))
     return Case(folder / "body.stl")
 
 
-def crumbs(folder: Path, count: int) -> Case:
-    """A target of parts, of which some hold no voxel centre."""
+def target_in_parts(folder: Path, count: int) -> Case:
+    """A target in many parts, some of which contain no voxel centre."""
     (folder / "node_4R.stl").write_bytes(write_stl(tetrahedra(count), "crumbs"))
     return Case(folder / "node_4R.stl")
 
 
 def wavefront(folder: Path, count: int, begin: str) -> Case:
-    """Tetrahedra in an OBJ, each after a line of its own."""
-    made = tetrahedra(count)
-    lines = [f"v {x} {y} {z}" for x, y, z in made.vertices_P]
+    """Tetrahedra in an OBJ file, each after a line that starts with `begin`."""
+    surface = tetrahedra(count)
+    lines = [f"v {x} {y} {z}" for x, y, z in surface.vertices_P]
     for n in range(count):
-        lines += [f"{begin}{n}", *(f"f {a + 1} {b + 1} {c + 1}" for a, b, c in made.faces[4 * n : 4 * n + 4])]
+        lines += [
+            f"{begin}{n}",
+            *(f"f {a + 1} {b + 1} {c + 1}" for a, b, c in surface.faces[4 * n : 4 * n + 4]),
+        ]
     (folder / "body.obj").write_text("\n".join(lines))
     return Case(folder / "body.obj")
 
@@ -188,7 +191,7 @@ def solids(folder: Path, count: int) -> Case:
 KINDS: dict[Callable[[Path, int], Case], int] = {
     layers_first: 14_000,
     layers_last: 14_000,
-    narrow: 14_000,
+    single_column: 14_000,
     segments_everywhere: 300,
     names: 500,
     embedded_names: 500,
@@ -196,50 +199,52 @@ KINDS: dict[Callable[[Path, int], Case], int] = {
     header_fields: 500,
     mask_files: 75,
     masks_that_overlap: 40,
-    loose: 4000,
-    loose_and_inward: 2000,
-    crumbs: 1000,
+    loose_tetrahedra: 4000,
+    loose_tetrahedra_some_inward: 2000,
+    target_in_parts: 1000,
     groups: 1500,
     objects: 1500,
     materials: 3000,
     solids: 200,
 }
-"""How each kind is made, and a size of which MORE is within what is read: 60,000 voxels of 0.05 mm, and 2000
-structures."""
+"""For each kind of input, a size of which FACTOR times is within the limits: 60,000 voxels of 0.05 mm, and
+2000 structures."""
 
 
 def cost_s(case: Case) -> float:
     """Processor time to read a case, or to refuse it."""
-    begun = time.process_time()
+    start_s = time.process_time()
     with contextlib.suppress(AnatomyError):
         describe_case(case)
-    return time.process_time() - begun
+    return time.process_time() - start_s
 
 
 @pytest.mark.representative(6)
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
-def test_time_grows_as_the_input_does(
+def test_time_grows_linearly_with_the_input(
     tmp_path_factory: pytest.TempPathFactory, make: Callable[[Path, int], Case]
 ) -> None:
     count = KINDS[make]
-    small, large = (make(tmp_path_factory.mktemp("case"), n * count) for n in (1, MORE))
-    cost_s(small)  # what is compiled and loaded is not measured
+    small, large = (make(tmp_path_factory.mktemp("case"), n * count) for n in (1, FACTOR))
+    cost_s(small)  # compiles and loads code before measuring
     least_s = [math.inf, math.inf]
-    # The machine may be busy for a while: the least of a few, where once is not enough.
+    # The machine may be busy: repeat, and use the least time.
     for _ in range(3):
-        least_s = [min(before, cost_s(case)) for before, case in zip(least_s, (small, large), strict=True)]
-        if least_s[1] + LEAST_S < MOST_RATIO * (least_s[0] + LEAST_S):
+        least_s = [
+            min(previous, cost_s(case)) for previous, case in zip(least_s, (small, large), strict=True)
+        ]
+        if least_s[1] + ADDED_S < MOST_RATIO * (least_s[0] + ADDED_S):
             return
-    pytest.fail(f"{MORE} times the input took {least_s[1]:.3f} s, and the input {least_s[0]:.3f} s")
+    pytest.fail(f"{FACTOR} times the input took {least_s[1]:.3f} s, and the input {least_s[0]:.3f} s")
 
 
-def test_loose_parts_are_read_however_many_they_are() -> None:
+def test_any_number_of_loose_parts_is_read() -> None:
     assert len(orient_outward("body.stl", tetrahedra(30_000)).faces) == 4 * 30_000
 
 
 @pytest.mark.parametrize("visits", [BODY_BASE_VISITS, 100])
-def test_what_is_asked_of_loose_parts_is_bounded(visits: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By how often it is asked, and by the bodies that each is compared with."""
+def test_comparisons_of_loose_parts_are_limited(visits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit counts queries and the bodies that each is compared with."""
     monkeypatch.setattr(surface_bodies, "BODY_BASE_VISITS", visits)
     monkeypatch.setattr(surface_bodies, "MAX_VISITS", 50 * (visits + 100))
     assert len(orient_outward("body.stl", tetrahedra(100, lambda n: n % 2 == 1)).faces) == 400
@@ -247,7 +252,7 @@ def test_what_is_asked_of_loose_parts_is_bounded(visits: int, monkeypatch: pytes
         orient_outward("body.stl", tetrahedra(150, lambda n: n % 2 == 1))
 
 
-def test_bodies_that_are_too_entangled_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_with_too_many_overlaps_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     shells = nested([1.0, 2.0, 3.0, 4.0], (True, False, True, False))
     orient_outward("body.stl", shells)
     monkeypatch.setattr(surface_bodies, "MAX_VISITS", 2 * SAMPLES_PER_SIDE**3)
@@ -255,32 +260,34 @@ def test_bodies_that_are_too_entangled_are_refused(monkeypatch: pytest.MonkeyPat
         orient_outward("body.stl", shells)
 
 
-def test_materials_of_an_obj_change_nothing(tmp_path: Path) -> None:
-    places = []
+def test_materials_in_an_obj_file_are_ignored(tmp_path: Path) -> None:
+    triangle_sets = []
     for begin in ("usemtl part", "# usemtl part", "# part", "usemtl a\\\n b"):
         path = wavefront(tmp_path, 5, begin).source
         assert isinstance(path, Path)
-        found = read_surface(path)
-        places.append(sorted(map(tuple, found.vertices_P[found.faces].reshape(-1, 9).round(6).tolist())))
-    assert len(places[0]) == 20 and all(place == places[0] for place in places)
+        surface = read_surface(path)
+        triangle_sets.append(
+            sorted(map(tuple, surface.vertices_P[surface.faces].reshape(-1, 9).round(6).tolist()))
+        )
+    assert len(triangle_sets[0]) == 20 and all(place == triangle_sets[0] for place in triangle_sets)
 
 
-# The same answers as by asking every body about every other
+# Comparison with an implementation that compares all pairs of bodies
 
 
 def nested(sizes: list[float], inward: tuple[bool, ...], places: list[float] | None = None) -> Surface:
-    """Tetrahedra about one point, or moved from it along a slanted line."""
+    """Tetrahedra around one point, or shifted from it along an oblique line."""
     middle = TETRAHEDRON.mean(axis=0)
-    moved = np.zeros(len(sizes)) if places is None else np.array(places)
+    shifts = np.zeros(len(sizes)) if places is None else np.array(places)
     vertices_P = [
-        (TETRAHEDRON - middle) * size + at * np.array([3.0, 2.0, 1.0])
-        for size, at in zip(sizes, moved, strict=True)
+        (TETRAHEDRON - middle) * size + shift * np.array([3.0, 2.0, 1.0])
+        for size, shift in zip(sizes, shifts, strict=True)
     ]
-    faces = [(SIDES[:, ::-1] if turned else SIDES) + 4 * n for n, turned in enumerate(inward)]
+    faces = [(SIDES[:, ::-1] if is_inward else SIDES) + 4 * n for n, is_inward in enumerate(inward)]
     return Surface(np.concatenate(vertices_P), np.concatenate(faces))
 
 
-def state_of(surface: Surface) -> list[np.ndarray]:
+def faces_of_parts(surface: Surface) -> list[np.ndarray]:
     """The faces of each tetrahedron."""
     return list(surface.faces.reshape(-1, 4, 3))
 
@@ -290,35 +297,35 @@ def volume(surface: Surface, faces: np.ndarray) -> float:
     return float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6.0
 
 
-def share_within(surface: Surface, own: np.ndarray, others: np.ndarray) -> float:
-    """Of a body's volume in all the others, none of which is left out."""
+def share_within(surface: Surface, part_faces: np.ndarray, others: np.ndarray) -> float:
+    """Fraction of a body's volume inside the others."""
     if len(others) == 0:
         return 0.0
-    own_P = surface.vertices_P[np.unique(own)]
-    p = (surface.vertices_P - own_P.min(axis=0)) / np.ptp(own_P, axis=0) * SAMPLES_PER_SIDE - 0.5
-    held, around = (np.zeros((SAMPLES_PER_SIDE,) * 3, bool) for _ in range(2))
-    fill_centres(p, own, held)
-    fill_centres(p, others, around)
-    return int((held & around).sum()) / max(int(held.sum()), 1)
+    part_P = surface.vertices_P[np.unique(part_faces)]
+    p = (surface.vertices_P - part_P.min(axis=0)) / np.ptp(part_P, axis=0) * SAMPLES_PER_SIDE - 0.5
+    inside_part, inside_others = (np.zeros((SAMPLES_PER_SIDE,) * 3, bool) for _ in range(2))
+    fill_centres(p, part_faces, inside_part)
+    fill_centres(p, others, inside_others)
+    return int((inside_part & inside_others).sum()) / max(int(inside_part.sum()), 1)
 
 
 def naively_outward(surface: Surface) -> np.ndarray:
-    parts = state_of(surface)
+    parts = faces_of_parts(surface)
     volumes = [volume(surface, part) for part in parts]
     if all(v < 0.0 for v in volumes):
         return surface.faces[:, ::-1]
-    turned = []
+    outward_parts = []
     for part, v in zip(parts, volumes, strict=True):
-        larger = [other for other, w in zip(parts, volumes, strict=True) if v < 0.0 and w > -v]
+        larger = [part_faces for part_faces, w in zip(parts, volumes, strict=True) if v < 0.0 and w > -v]
         others = np.concatenate(larger) if larger else np.zeros((0, 3), np.int64)
-        turned.append(
+        outward_parts.append(
             part[:, ::-1] if v < 0.0 and share_within(surface, part, others) <= CAVITY_SHARE else part
         )
-    return np.concatenate(turned)
+    return np.concatenate(outward_parts)
 
 
 def naively_without_voxels(surface: Surface, grid: Grid) -> int:
-    parts, p_V = state_of(surface), grid.to_box(surface.vertices_P) / grid.spacing_mm
+    parts, p_V = faces_of_parts(surface), grid.to_box(surface.vertices_P) / grid.spacing_mm
     volumes = [volume(surface, part) for part in parts]
 
     def is_bare(part: np.ndarray) -> bool:
@@ -327,12 +334,12 @@ def naively_without_voxels(surface: Surface, grid: Grid) -> int:
         return not held.any()
 
     bare = [v >= 0.0 and is_bare(part) for part, v in zip(parts, volumes, strict=True)]
-    told = [not b for b in bare]
+    kept = [not b for b in bare]
     for n in sorted(np.flatnonzero(bare), key=lambda n: -volumes[n]):
-        others = [part for part, t in zip(parts, told, strict=True) if t]
-        among = np.concatenate(others) if others else np.zeros((0, 3), np.int64)
-        told[n] = share_within(surface, parts[n], among) < 1.0 - ROUNDING
-    return sum(t and b for t, b in zip(told, bare, strict=True))
+        others = [part for part, t in zip(parts, kept, strict=True) if t]
+        other_faces = np.concatenate(others) if others else np.zeros((0, 3), np.int64)
+        kept[n] = share_within(surface, parts[n], other_faces) < 1.0 - ROUNDING
+    return sum(t and b for t, b in zip(kept, bare, strict=True))
 
 
 SOLIDS = st.lists(st.tuples(st.floats(0.3, 6.0), st.booleans(), st.floats(-3.0, 3.0)), min_size=1, max_size=6)
@@ -340,29 +347,29 @@ SOLIDS = st.lists(st.tuples(st.floats(0.3, 6.0), st.booleans(), st.floats(-3.0, 
 
 @settings(max_examples=60, deadline=None)
 @given(SOLIDS)
-def test_bodies_are_told_as_by_asking_each_about_all(solids: list[tuple[float, bool, float]]) -> None:
-    sizes, inward, places = (list(column) for column in zip(*solids, strict=True))
-    made = nested(sizes, tuple(inward), places)
-    assert np.array_equal(orient_outward("body.stl", made).faces, naively_outward(made))
+def test_bodies_agree_with_the_comparison_of_all_pairs(solids: list[tuple[float, bool, float]]) -> None:
+    sizes, inward, shifts = (list(column) for column in zip(*solids, strict=True))
+    surface = nested(sizes, tuple(inward), shifts)
+    assert np.array_equal(orient_outward("body.stl", surface).faces, naively_outward(surface))
     X_PV = np.diag([2.0, 2.0, 2.0, 1.0])
     X_PV[:3, 3] = -20.3
     grid = Grid((21, 21, 21), X_PV)
-    assert bodies_without_voxels("body.stl", made, grid) == naively_without_voxels(made, grid)
+    assert bodies_without_voxels("body.stl", surface, grid) == naively_without_voxels(surface, grid)
 
 
 @given(st.data())
-def test_labels_are_counted_together_as_each_by_itself(data: st.DataObject) -> None:
+def test_counting_labels_together_agrees_with_counting_each(data: st.DataObject) -> None:
     shape = data.draw(st.tuples(*(st.integers(1, 6),) * 3))
     labels = data.draw(st.lists(st.integers(0, 300), min_size=1, max_size=int(np.prod(shape))))
     order = data.draw(st.sampled_from("CF"))
     layer = np.zeros(shape, np.uint16, order=order)
     layer.flat[: len(labels)] = labels
-    wanted = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=9, unique=True))
-    for label, mask in masks_from_labels(layer, wanted).items():
+    requested = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=9, unique=True))
+    for label, mask in masks_from_labels(layer, requested).items():
         assert mask.count == int((layer == label).sum()) == int(mask.cropped().sum()), label
 
 
-def test_a_surface_of_loose_parts_is_read_whole() -> None:
+def test_a_surface_of_loose_parts_is_read_completely() -> None:
     checked = checked_surface(
         "body", *(lambda s: (s.vertices_P, s.faces))(tetrahedra(50, lambda n: n % 3 == 0))
     )

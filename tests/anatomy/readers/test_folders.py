@@ -1,4 +1,4 @@
-"""Folders: what lies beside the masks is refused, noted, or passed over by rule; nothing vanishes unsaid."""
+"""Folders: other files beside the masks are refused, noted or ignored by rule."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def masks(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_desktops_and_tools_add_is_passed_over_without_a_word(masks: Path) -> None:
+def test_files_of_desktops_and_tools_are_ignored_without_a_note(masks: Path) -> None:
     for name in (".DS_Store", "._heart.nii.gz", "Thumbs.db", "desktop.ini", "statistics.json", "plan.json"):
         (masks / name).write_bytes(b"\0\5\x16\7")
     (masks / "__MACOSX").mkdir()
@@ -44,7 +44,7 @@ def test_other_files_and_folders_are_noted(masks: Path) -> None:
     assert read(masks)[0].notes[0].endswith("z05.bin and 14 more.")
 
 
-def test_a_link_is_followed_and_one_to_nothing_refused(masks: Path, tmp_path: Path) -> None:
+def test_a_link_is_followed_and_a_broken_one_refused(masks: Path, tmp_path: Path) -> None:
     write_nifti(tmp_path / "elsewhere.nii.gz", (body_labels() == 3).astype(np.uint8))
     (masks / "node_4R.nii.gz").symlink_to(tmp_path / "elsewhere.nii.gz")
     assert read(masks)[0].names() == ("body", "heart", "node_4R")
@@ -64,7 +64,7 @@ def test_an_unfinished_download_is_refused(masks: Path, stem: str, suffix: str) 
         read(masks)
 
 
-def test_a_folder_called_as_a_mask_is_refused(masks: Path) -> None:
+def test_a_folder_with_the_name_of_a_mask_is_refused(masks: Path) -> None:
     (masks / "aorta.nii.gz").mkdir()
     with pytest.raises(ReadError, match=r"aorta\.nii\.gz: it is a folder with the name of an input"):
         read(masks)
@@ -81,7 +81,7 @@ def test_surfaces_have_the_same_rules(tmp_path: Path) -> None:
         read(folder)
 
 
-def test_a_folder_without_input_says_what_it_holds(tmp_path: Path) -> None:
+def test_a_folder_without_input_is_refused_with_its_content(tmp_path: Path) -> None:
     folder = tmp_path / "case"
     (folder / "masks").mkdir(parents=True)
     (folder / "labels.txt").write_bytes(b"x")

@@ -1,4 +1,4 @@
-"""Label maps and the tables that name them: the file's own, one that is given, or both."""
+"""Label maps and their tables of names: embedded, given separately, or both."""
 
 import struct
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_xml_is_read_as_xml(tmp_path: Path, content: bytes) -> None:
     assert set(names_in((0, content), folder=tmp_path)) == set(NAMES.values())
 
 
-def test_letters_beyond_ascii_stay(tmp_path: Path) -> None:
+def test_non_ascii_letters_are_kept(tmp_path: Path) -> None:
     table = {"1": "Körper", "2": "心臓", "3": "Knoten_größe"}
     assert names_in((0, label_table(table)), folder=tmp_path) == tuple(table.values())
     names = write_names(tmp_path / "labels.json", table)
@@ -61,7 +61,7 @@ def test_letters_beyond_ascii_stay(tmp_path: Path) -> None:
     )
 
 
-def test_tables_of_several_extensions_are_one_and_may_not_contradict(tmp_path: Path) -> None:
+def test_tables_of_several_extensions_are_merged_and_must_agree(tmp_path: Path) -> None:
     first, second = label_table({"1": "body", "2": "heart"}), label_table({"2": "heart", "3": "node_4R"})
     assert names_in((0, first), (30, second), folder=tmp_path) == tuple(NAMES.values())
     with pytest.raises(ReadError, match="label 2 is named twice"):
@@ -76,9 +76,9 @@ def test_extensions_are_found_in_either_byte_order(tmp_path: Path, order: str) -
     raw = (tmp_path / "labels.nii").read_bytes()
     content = label_table() + bytes(-(len(label_table()) + 8) % 16)
     extension = struct.pack(f"{order}2i", len(content) + 8, 30) + content
-    whole = bytearray(raw[:348] + b"\1\0\0\0" + extension + raw[352:])
-    struct.pack_into(f"{order}f", whole, 108, 352 + len(extension))
-    (tmp_path / "labels.nii").write_bytes(bytes(whole))
+    content_bytes = bytearray(raw[:348] + b"\1\0\0\0" + extension + raw[352:])
+    struct.pack_into(f"{order}f", content_bytes, 108, 352 + len(extension))
+    (tmp_path / "labels.nii").write_bytes(bytes(content_bytes))
     assert read(tmp_path / "labels.nii")[0].names() == tuple(NAMES.values())
 
 
@@ -86,12 +86,12 @@ def table(tmp_path: Path, names: dict[str, object]) -> Path:
     return write_names(tmp_path / "table.json", names)
 
 
-def test_a_given_table_that_agrees_or_says_more_needs_no_word(tmp_path: Path) -> None:
+def test_a_given_table_that_agrees_or_adds_names_needs_no_note(tmp_path: Path) -> None:
     labels = with_extensions(tmp_path / "labels.nii.gz", (0, label_table({"1": "body", "9": "aorta"})))
     assert read(labels, names=table(tmp_path, NAMES))[0].notes == ()
 
 
-def test_another_name_for_a_label_is_noted(tmp_path: Path) -> None:
+def test_a_different_name_for_a_label_is_noted(tmp_path: Path) -> None:
     labels = with_extensions(tmp_path / "labels.nii.gz", (0, label_table()))
     segmentation, _ = read(labels, names=table(tmp_path, {**NAMES, "2": "Herz", "3": "gtv", "8": "liver"}))
     assert segmentation.names() == ("body", "Herz", "gtv", "liver")
@@ -107,12 +107,12 @@ def test_a_table_of_another_file_is_refused(tmp_path: Path) -> None:
         ReadError, match=r"table\.json: it names label 2 'node_4R', which is label 3 in labels"
     ):
         read(labels, names=table(tmp_path, {"1": "body", "2": "node_4R", "3": "heart"}))
-    # Counted from another number: each organ would have its neighbour's name.
+    # With labels shifted by one, each organ would have its neighbour's name.
     with pytest.raises(ReadError, match="it names label 1 'heart', which is label 2"):
         read(labels, names=table(tmp_path, {"1": "heart", "2": "node_4R", "3": "liver"}))
 
 
-def test_a_damaged_table_of_the_file_is_noted_where_it_is_not_needed(tmp_path: Path) -> None:
+def test_a_damaged_embedded_table_is_noted_if_it_is_not_needed(tmp_path: Path) -> None:
     labels = with_extensions(tmp_path / "labels.nii.gz", (0, label_table()[:-40]))
     segmentation, _ = read(labels, names=table(tmp_path, NAMES))
     assert segmentation.notes == (
@@ -163,14 +163,14 @@ def test_label_0_may_have_the_names_of_background(tmp_path: Path, background: st
 
 
 @pytest.mark.parametrize("organ", ORGANS_AT_0)
-def test_no_other_name_stands_at_label_0_in_any_script(tmp_path: Path, organ: str) -> None:
+def test_label_0_may_have_no_other_name_in_any_script(tmp_path: Path, organ: str) -> None:
     path = table(tmp_path, {"0": organ, "1": "one", "2": "two"})
     with pytest.raises(ReadError, match=r"it names label 0 .*counted from 0\?"):
         read_names(path)
 
 
 @given(st.text(max_size=6))
-def test_what_holds_no_letter_and_no_digit_of_any_script_is_an_empty_name(text: str) -> None:
+def test_text_without_letters_and_digits_counts_as_an_empty_name(text: str) -> None:
     assert names_background("".join(c for c in text if not c.isalnum()))
 
 
@@ -183,7 +183,7 @@ def test_a_table_counted_from_0_is_refused(tmp_path: Path) -> None:
         names_in((0, label_table({"0": "body", "1": "heart", "2": "x"})), folder=tmp_path)
 
 
-def test_a_name_is_short_enough_to_be_one(tmp_path: Path) -> None:
+def test_a_name_has_at_most_200_characters(tmp_path: Path) -> None:
     labels = write_nifti(tmp_path / "labels.nii", body_labels())
     read(labels, names=table(tmp_path, {**NAMES, "4": "a" * 200}))
     with pytest.raises(ReadError, match="label 4 has no printable name of up to 200"):

@@ -1,4 +1,4 @@
-"""Which axes a mesh file's numbers are in: what the file states, what is asked, and what is refused."""
+"""The axes of a mesh file's numbers: the file's statement, the request, and refusals."""
 
 import argparse
 import io
@@ -43,33 +43,33 @@ TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 KINDS = ("stl", "stl_ascii", "obj", "ply", "ply_ascii")
 
 
-def mesh(kind: str, says: str | None, axes: MeshAxes, radius: float = 40.0) -> bytes:
-    """A ball about HEART_P in a file of that kind, whose numbers are in `axes`, and which says `says`."""
+def mesh(kind: str, statement: str | None, axes: MeshAxes, radius: float = 40.0) -> bytes:
+    """A ball around HEART_P in a file of this kind, with numbers in `axes` and the comment `statement`."""
     ball = trimesh.creation.icosphere(subdivisions=2, radius=radius).apply_translation(HEART_P)
     if axes is RAS:
         ball.apply_transform(TURN)
-    words = b"" if says is None else says.encode()
+    comment = b"" if statement is None else statement.encode()
     if kind == "stl":
-        return words.ljust(80, b"\0") + ball.export(file_type="stl")[80:]
+        return comment.ljust(80, b"\0") + ball.export(file_type="stl")[80:]
     if kind == "stl_ascii":
-        return b"solid " + words + b"\n" + ball.export(file_type="stl_ascii").encode().partition(b"\n")[2]
+        return b"solid " + comment + b"\n" + ball.export(file_type="stl_ascii").encode().partition(b"\n")[2]
     if kind == "obj":
-        return b"# " + words + b"\n" + ball.export(file_type="obj", header="").encode()
+        return b"# " + comment + b"\n" + ball.export(file_type="obj", header="").encode()
     encoding = "ascii" if kind == "ply_ascii" else "binary"
     content = ball.export(file_type="ply", encoding=encoding)
-    head, _, rest = content.partition(b"\nelement vertex")
-    return head + b"\ncomment " + words + b"\nelement vertex" + rest
+    head, _, tail = content.partition(b"\nelement vertex")
+    return head + b"\ncomment " + comment + b"\nelement vertex" + tail
 
 
-def write(path: Path, kind: str, says: str | None, axes: MeshAxes, radius: float = 40.0) -> Path:
+def write(path: Path, kind: str, statement: str | None, axes: MeshAxes, radius: float = 40.0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path = path.with_suffix("." + kind.partition("_")[0])
-    path.write_bytes(mesh(kind, says, axes, radius))
+    path.write_bytes(mesh(kind, statement, axes, radius))
     return path
 
 
-def middle_P(case: Path, structure: str = "heart", **more: object) -> np.ndarray:
-    segmentation, _ = read(case, **more)  # type: ignore[arg-type]
+def middle_P(case: Path, structure: str = "heart", **options: object) -> np.ndarray:
+    segmentation, _ = read(case, **options)  # type: ignore[arg-type]
     surface = next(s.surface for s in segmentation.structures if s.name == structure)
     assert surface is not None
     return np.asarray(surface.vertices_P.mean(axis=0))
@@ -77,7 +77,7 @@ def middle_P(case: Path, structure: str = "heart", **more: object) -> np.ndarray
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "says",
+    "statement",
     [
         "3D Slicer output. SPACE=RAS",
         "space = ras",
@@ -87,8 +87,8 @@ def middle_P(case: Path, structure: str = "heart", **more: object) -> np.ndarray
         "coordinate system: right-anterior-superior",
     ],
 )
-def test_a_file_that_says_ras_is_read_so(tmp_path: Path, kind: str, says: str) -> None:
-    file = write(tmp_path / "heart", kind, says, RAS)
+def test_a_file_that_states_ras_is_read_as_ras(tmp_path: Path, kind: str, statement: str) -> None:
+    file = write(tmp_path / "heart", kind, statement, RAS)
     assert middle_P(file) == pytest.approx(HEART_P, abs=1e-4)
     segmentation, _ = read(file)
     assert segmentation.notes == (f"Surfaces read as RAS, as their files say: {file.name}.",)
@@ -96,29 +96,29 @@ def test_a_file_that_says_ras_is_read_so(tmp_path: Path, kind: str, says: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_says_lps_or_nothing_is_read_as_lps(tmp_path: Path, kind: str) -> None:
-    says = write(tmp_path / "says" / "heart", kind, "SPACE=LPS", LPS)
-    silent = write(tmp_path / "silent" / "heart", kind, "color space = RGB, namespace=ras", LPS)
-    assert middle_P(says) == pytest.approx(HEART_P, abs=1e-4)
-    assert middle_P(silent) == pytest.approx(HEART_P, abs=1e-4)
-    assert read(says)[0].notes == (f"Surfaces read as LPS, as their files say: {says.name}.",)
-    (note,) = read(silent)[0].notes
+def test_a_file_that_states_lps_or_nothing_is_read_as_lps(tmp_path: Path, kind: str) -> None:
+    stating = write(tmp_path / "says" / "heart", kind, "SPACE=LPS", LPS)
+    without_statement = write(tmp_path / "silent" / "heart", kind, "color space = RGB, namespace=ras", LPS)
+    assert middle_P(stating) == pytest.approx(HEART_P, abs=1e-4)
+    assert middle_P(without_statement) == pytest.approx(HEART_P, abs=1e-4)
+    assert read(stating)[0].notes == (f"Surfaces read as LPS, as their files say: {stating.name}.",)
+    (note,) = read(without_statement)[0].notes
     assert "because nothing says otherwise" in note and "180 degrees" in note
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_asked_is_for_files_that_say_nothing(tmp_path: Path, kind: str) -> None:
+def test_requested_axes_apply_to_files_without_a_statement(tmp_path: Path, kind: str) -> None:
     file = write(tmp_path / "heart", kind, None, RAS)
     assert middle_P(file, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
     assert read(file, mesh_axes=RAS)[0].notes == (f"Surfaces read as RAS, as requested: {file.name}.",)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_asked_does_not_overrule_a_file(tmp_path: Path, kind: str) -> None:
+def test_requested_axes_do_not_override_a_file(tmp_path: Path, kind: str) -> None:
     file = write(tmp_path / "heart", kind, "SPACE=RAS", RAS)
-    with pytest.raises(FrameMismatch, match="SPACE=RAS, but LPS is requested") as refused:
+    with pytest.raises(FrameMismatch, match="SPACE=RAS, but LPS is requested") as error:
         read(file, mesh_axes=LPS)
-    assert refused.value.field == file.name
+    assert error.value.field == file.name
     assert middle_P(file, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
 
 
@@ -134,16 +134,16 @@ def test_files_of_a_folder_are_each_read_by_their_own_statement(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("as_target", [False, True])
-def test_a_file_that_says_nothing_beside_one_in_ras_is_refused(tmp_path: Path, as_target: bool) -> None:
+def test_a_file_without_a_statement_beside_one_in_ras_is_refused(tmp_path: Path, as_target: bool) -> None:
     write(tmp_path / "f" / "body", "stl", "SPACE=RAS", RAS, radius=90.0)
-    silent = write(tmp_path / ("t" if as_target else "f") / "gtv", "obj", None, RAS, radius=10.0)
-    targets = [silent] if as_target else []
+    without_statement = write(tmp_path / ("t" if as_target else "f") / "gtv", "obj", None, RAS, radius=10.0)
+    targets = [without_statement] if as_target else []
     with pytest.raises(FrameMismatch, match=r"does not say .* body.stl says RAS"):
         read(tmp_path / "f", targets=targets)
     assert middle_P(tmp_path / "f", "gtv", targets=targets, mesh_axes=RAS) == pytest.approx(HEART_P, abs=1e-4)
 
 
-def test_axes_are_for_surfaces(tmp_path: Path) -> None:
+def test_requested_axes_need_surfaces(tmp_path: Path) -> None:
     write_phantom(tmp_path)
     with pytest.raises(ReadError, match="no surface"):
         read(tmp_path / "labels.nii.gz", names=tmp_path / "labels.json", mesh_axes=RAS)
@@ -152,7 +152,7 @@ def test_axes_are_for_surfaces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_statements_that_cannot_be_followed_are_refused(kind: str) -> None:
+def test_contradictory_or_unsupported_statements_are_refused(kind: str) -> None:
     suffix = kind.partition("_")[0]
     with pytest.raises(ReadError, match="both"):
         stated_axes("a", suffix, mesh(kind, "SPACE=RAS SPACE=LPS", RAS))
@@ -175,24 +175,26 @@ def test_any_bytes_state_axes_or_none(content: bytes, kind: str) -> None:
 @given(
     st.dictionaries(st.integers(0, 30), st.sampled_from([None, LPS, RAS])), st.sampled_from([None, *MeshAxes])
 )
-def test_no_file_is_read_against_what_is_said_of_it(
-    stated: dict[int, MeshAxes | None], asked: MeshAxes | None
+def test_no_file_is_read_against_its_statement_or_the_request(
+    stated: dict[int, MeshAxes | None], requested: MeshAxes | None
 ) -> None:
     files = {Path(f"{n}.stl"): axes for n, axes in stated.items()}
     try:
-        axes, notes = resolve_axes(files, asked)
+        axes, notes = resolve_axes(files, requested)
     except FrameMismatch:
-        assert RAS in files.values() if asked is None else len({*files.values(), asked} - {None}) == 2
+        assert RAS in files.values() if requested is None else len({*files.values(), requested} - {None}) == 2
         return
     assert set(axes) == set(files) and bool(notes) == bool(files)
-    assert all(axes[file] is (own or asked or LPS) for file, own in files.items())
+    assert all(
+        axes[file] is (stated_axes_of_file or requested or LPS) for file, stated_axes_of_file in files.items()
+    )
 
 
-def test_a_plan_is_not_held_against_its_surfaces_in_other_axes() -> None:
-    made = [InputDigest("heart.stl", "a", "ras")]
-    refuse_left_out(made, made, ())
+def test_a_plan_is_not_compared_with_surfaces_in_other_axes() -> None:
+    inputs = [InputDigest("heart.stl", "a", "ras")]
+    refuse_left_out(inputs, inputs, ())
     with pytest.raises(ReadError, match=r"in RAS, and it is read as LPS. Give mesh_axes ras"):
-        refuse_left_out(made, [InputDigest("heart.stl", "a", "lps")], ())
+        refuse_left_out(inputs, [InputDigest("heart.stl", "a", "lps")], ())
 
 
 def test_axes_of_a_cohort(tmp_path: Path) -> None:
@@ -217,7 +219,7 @@ def test_the_command_line_takes_axes(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(("text", "axes"), [("RAS", "ras"), (" Lps\n", "lps"), ("las", None), ("", None)])
-def test_one_reading_of_axes_that_are_asked_for(
+def test_requested_axes_are_parsed_in_one_way(
     text: str, axes: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert parse_axes(text) == axes
@@ -241,39 +243,44 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
 
 
-def zipped(says: str | None) -> bytes:
+def zipped(statement: str | None) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("body.stl", mesh("stl", says, RAS, radius=90.0))
-        archive.writestr("heart.stl", mesh("stl", says, RAS))
+        archive.writestr("body.stl", mesh("stl", statement, RAS, radius=90.0))
+        archive.writestr("heart.stl", mesh("stl", statement, RAS))
     return buffer.getvalue()
 
 
-def test_an_upload_says_its_axes_and_is_another_case_in_others(client: httpx.Client) -> None:
+def test_an_upload_states_its_axes_and_other_axes_give_another_case(client: httpx.Client) -> None:
     files = {"file": ("x.zip", zipped(None))}
-    silent = client.post("/v1/cases", files=files).json()
+    without_axes = client.post("/v1/cases", files=files).json()
     ras = client.post("/v1/cases", files=files, data={"mesh_axes": "RAS\n"}).json()
-    assert silent["id"] != ras["id"]
-    assert [[i["axes"] for i in made["inputs"]] for made in (silent, ras)] == [["lps"] * 2, ["ras"] * 2]
+    assert without_axes["id"] != ras["id"]
+    assert [[i["axes"] for i in created["inputs"]] for created in (without_axes, ras)] == [
+        ["lps"] * 2,
+        ["ras"] * 2,
+    ]
     assert "as requested" in ras["notes"][0]
-    # What the store makes of it later is what was uploaded.
+    # The stored case has the uploaded axes too.
     shapes = client.get(f"/v1/cases/{ras['id']}/shapes").json()["shapes"]
     heart = next(s for s in shapes if s["structure"] == "heart")
     assert np.mean(heart["vertices_mm"], axis=0) == pytest.approx(HEART_P, abs=0.1)
 
 
-def test_an_upload_whose_axes_cannot_be_used(client: httpx.Client) -> None:
+def test_an_upload_with_unusable_axes_is_refused(client: httpx.Client) -> None:
     files = {"file": ("x.zip", zipped("SPACE=RAS"))}
-    wrong = client.post("/v1/cases", files=files, data={"mesh_axes": "lsp"})
-    assert wrong.status_code == 400 and wrong.json()["errors"][0]["pointer"] == "/mesh_axes"
-    against = client.post("/v1/cases", files=files, data={"mesh_axes": "lps"})
-    assert against.status_code == 422 and "the part 'mesh_axes'" in json.dumps(against.json())
-    twice = [("mesh_axes", (None, b"ras")), ("mesh_axes", (None, b"ras"))]
-    assert client.post("/v1/cases", files=[*files.items(), *twice]).status_code == 400
+    unknown_axes = client.post("/v1/cases", files=files, data={"mesh_axes": "lsp"})
+    assert unknown_axes.status_code == 400 and unknown_axes.json()["errors"][0]["pointer"] == "/mesh_axes"
+    contradicting_axes = client.post("/v1/cases", files=files, data={"mesh_axes": "lps"})
+    assert contradicting_axes.status_code == 422 and "the part 'mesh_axes'" in json.dumps(
+        contradicting_axes.json()
+    )
+    repeated_field = [("mesh_axes", (None, b"ras")), ("mesh_axes", (None, b"ras"))]
+    assert client.post("/v1/cases", files=[*files.items(), *repeated_field]).status_code == 400
 
 
 @pytest.mark.parametrize("number", ["1e309", "nan", "9" * 400])
-def test_an_index_that_is_no_integer_is_refused_not_cast(tmp_path: Path, number: str) -> None:
+def test_an_index_that_is_no_integer_is_refused(tmp_path: Path, number: str) -> None:
     content = mesh("ply_ascii", None, LPS)
     head, _, _ = content.rstrip().rpartition(b" ")
     file = tmp_path / "heart.ply"
@@ -283,13 +290,13 @@ def test_an_index_that_is_no_integer_is_refused_not_cast(tmp_path: Path, number:
         read(file)
 
 
-def test_a_facets_own_normal_may_be_none(tmp_path: Path) -> None:
+def test_a_facets_normal_may_be_nan(tmp_path: Path) -> None:
     content = re.sub(rb"facet normal [^\n]*", b"facet normal nan nan nan", mesh("stl_ascii", None, LPS))
     (tmp_path / "heart.stl").write_bytes(content)
     assert np.allclose(middle_P(tmp_path / "heart.stl"), HEART_P)
 
 
-def test_a_damaged_file_is_told_by_its_error_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_file_gives_an_error_and_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = mesh("stl_ascii", None, LPS).replace(b"facet normal ", b"facet normal x", 1)
     (tmp_path / "heart.stl").write_bytes(content)
     with suppress(ReadError):

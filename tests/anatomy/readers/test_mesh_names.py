@@ -1,4 +1,4 @@
-"""Names of meshes: what a segmentation's own name adds to each file is left out, and nothing else."""
+"""Names of meshes: a common prefix from the segmentation's name is removed, and nothing else."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from anatomy.structures import Role
 
 def names(*stems: str) -> list[str]:
     files = [Path(f"{stem}.stl") for stem in stems]
-    found, notes = mesh_names(files)
-    assert list(found) == files
-    assert bool(notes) is (list(found.values()) != list(stems))
-    return list(found.values())
+    names_by_file, notes = mesh_names(files)
+    assert list(names_by_file) == files
+    assert bool(notes) is (list(names_by_file.values()) != list(stems))
+    return list(names_by_file.values())
 
 
-@pytest.mark.parametrize("before", ["Segmentation_", "CT_chest_Segmentation_2_", "s_"])
-def test_the_name_of_the_segmentation_is_left_out(before: str) -> None:
+@pytest.mark.parametrize("prefix", ["Segmentation_", "CT_chest_Segmentation_2_", "s_"])
+def test_the_name_of_the_segmentation_is_removed(prefix: str) -> None:
     organs = ["body", "Superior Vena Cava", "lung_upper_lobe_left", "Segment_1"]
-    assert names(*(before + organ for organ in organs)) == organs
+    assert names(*(prefix + organ for organ in organs)) == organs
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def test_the_name_of_the_segmentation_is_left_out(before: str) -> None:
         (),
     ],
 )
-def test_names_stay_where_that_makes_none_known(stems: tuple[str, ...]) -> None:
+def test_names_are_kept_if_the_removal_gives_no_known_name(stems: tuple[str, ...]) -> None:
     assert names(*stems) == list(stems)
 
 
-def test_a_folder_as_3d_slicer_exports_it_is_read_by_its_organs(tmp_path: Path) -> None:
-    for name, radius, at in (
+def test_a_folder_exported_by_3d_slicer_is_read_by_its_organs(tmp_path: Path) -> None:
+    for name, radius, centre in (
         ("body", 90.0, (0, 0, 0)),
         ("heart", 25.0, (20, -20, -10)),
         ("right lung", 30.0, (-45, 0, 0)),
         ("node 4R", 8.0, (0, 10, 30)),
     ):
         ball = trimesh.creation.icosphere(3, radius)
-        ball.apply_translation(at)
+        ball.apply_translation(centre)
         ball.export(tmp_path / f"Segmentation_{name}.stl")
     full_scene = scene(read(tmp_path)[0])
     roles = {s.name: s.role for s in full_scene.structures}

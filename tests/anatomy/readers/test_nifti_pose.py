@@ -1,4 +1,4 @@
-"""Where a NIfTI volume lies: both affines of a header, codes, unit and spacings. nibabel is the oracle."""
+"""The pose of a NIfTI volume: both affines of a header, codes, unit and spacings. nibabel is the oracle."""
 
 from pathlib import Path
 
@@ -21,7 +21,8 @@ SHAPE = (512, 512, 300)
 
 @st.composite
 def affines(draw: st.DrawFn) -> np.ndarray:
-    """Rigid, scaled, perhaps mirrored frames (RAS mm), often within 1e-4 rad of a half turn or of no turn."""
+    """Rigid, scaled, possibly mirrored frames (RAS, mm), often within 1e-4 rad of a half turn or of no
+    rotation."""
     spin = draw(st.sampled_from([0.0, 1e-7, 1e-5, 1e-4, 1e-2, 1.0]))
     axis = np.array(draw(st.tuples(*[st.floats(-1, 1)] * 3)))
     axis[0] += 2.0
@@ -31,7 +32,7 @@ def affines(draw: st.DrawFn) -> np.ndarray:
     R = Rotation.from_rotvec(spin * axis / np.linalg.norm(axis)) * Rotation.from_euler(
         "xyz", quarter, degrees=True
     )
-    # No volume is wider than a scanner sees.
+    # No volume is larger than a scanner's field of view.
     spacing = np.array(draw(st.tuples(*(st.floats(0.3, min(8.0, 0.99 * MAX_FIELD_MM / n)) for n in SHAPE))))
     mirror = draw(st.sampled_from([1.0, -1.0]))
     X = np.eye(4)
@@ -43,19 +44,19 @@ def affines(draw: st.DrawFn) -> np.ndarray:
 def header(
     sform: np.ndarray, sform_code: int, qform: np.ndarray, qform_code: int, version: int = 1, unit: str = "mm"
 ) -> nib.Nifti1Header:
-    made = (nib.Nifti1Header if version == 1 else nib.Nifti2Header)()
-    made.set_data_shape(SHAPE)
-    made.set_xyzt_units(unit)
-    made.set_qform(qform, qform_code)
-    made.set_sform(sform, sform_code)
-    made["magic"] = b"n+1" if version == 1 else b"n+2"
-    made["vox_offset"] = 352 if version == 1 else 544
-    return made
+    nifti_header = (nib.Nifti1Header if version == 1 else nib.Nifti2Header)()
+    nifti_header.set_data_shape(SHAPE)
+    nifti_header.set_xyzt_units(unit)
+    nifti_header.set_qform(qform, qform_code)
+    nifti_header.set_sform(sform, sform_code)
+    nifti_header["magic"] = b"n+1" if version == 1 else b"n+2"
+    nifti_header["vox_offset"] = 352 if version == 1 else 544
+    return nifti_header
 
 
-def pose(made: nib.Nifti1Header) -> tuple[np.ndarray, tuple[str, ...]]:
+def pose(nifti_header: nib.Nifti1Header) -> tuple[np.ndarray, tuple[str, ...]]:
     """Voxel to RAS mm, and remarks."""
-    X_PV, remarks = voxel_to_patient(decode_header(made.binaryblock, "x.nii"), SHAPE, "x.nii")
+    X_PV, remarks = voxel_to_patient(decode_header(nifti_header.binaryblock, "x.nii"), SHAPE, "x.nii")
     return RAS_FROM_LPS @ X_PV, remarks
 
 
@@ -65,60 +66,63 @@ def corners_apart(A: np.ndarray, B: np.ndarray) -> float:
 
 
 @given(affines(), st.sampled_from([1, 2]), st.sampled_from("<>"))
-def test_one_form_alone_places_as_nibabel_does(X: np.ndarray, version: int, order: str) -> None:
+def test_a_single_form_gives_the_affine_of_nibabel(X: np.ndarray, version: int, order: str) -> None:
     by_sform = header(X, 2, X, 0, version).as_byteswapped(order)
-    taken, remarks = pose(by_sform)
+    affine, remarks = pose(by_sform)
     assert remarks == ()
-    assert corners_apart(taken, by_sform.get_sform()) < 1e-9
+    assert corners_apart(affine, by_sform.get_sform()) < 1e-9
     by_qform = header(X, 0, X, 1, version).as_byteswapped(order)
-    taken, remarks = pose(by_qform)
+    affine, remarks = pose(by_qform)
     assert remarks == ()
-    # The quaternion's real part is the root of a difference: nibabel and the reference reader round it apart.
-    assert corners_apart(taken, by_qform.get_qform()) < 0.7
+    # The quaternion's real part is the root of a difference, which nibabel and the reference round
+    # differently.
+    assert corners_apart(affine, by_qform.get_qform()) < 0.7
 
 
 @given(affines(), st.sampled_from([1, 2, 3, 4, 5]), st.sampled_from([1, 2]))
-def test_forms_that_say_the_same_need_no_word_but_where_rounding_shows(
+def test_equal_forms_need_no_remark_except_for_visible_rounding(
     X: np.ndarray, code: int, version: int
 ) -> None:
     nifti_header = header(X, code, X, code, version)
-    apart = corners_apart(nifti_header.get_sform(), nifti_header.get_qform())
-    assume(apart < 0.2 and not 0.02 < apart < 0.06)  # nibabel rounds the real part otherwise
-    taken, remarks = pose(nifti_header)
-    assert corners_apart(taken, X) < 1e-3
-    own = [r for r in remarks if "template" not in r]
-    assert bool(own) == (apart > 0.05)
-    assert all(r.startswith("its sform was used; its qform differs by up to 0.") for r in own)
-    assert len(remarks) - len(own) == (code >= 3)
+    difference_mm = corners_apart(nifti_header.get_sform(), nifti_header.get_qform())
+    assume(
+        difference_mm < 0.2 and not 0.02 < difference_mm < 0.06
+    )  # nibabel rounds the real part differently
+    affine, remarks = pose(nifti_header)
+    assert corners_apart(affine, X) < 1e-3
+    form_remarks = [r for r in remarks if "template" not in r]
+    assert bool(form_remarks) == (difference_mm > 0.05)
+    assert all(r.startswith("its sform was used; its qform differs by up to 0.") for r in form_remarks)
+    assert len(remarks) - len(form_remarks) == (code >= 3)
 
 
 RAS = RAS_FROM_LPS @ OBLIQUE
 
 
-def moved(mm: float) -> np.ndarray:
+def shifted_affine(mm: float) -> np.ndarray:
     X = RAS.copy()
     X[0, 3] += mm
     return X
 
 
-def turned(degrees: float) -> np.ndarray:
+def rotated_affine(degrees: float) -> np.ndarray:
     X = np.eye(4)
     X[:3, :3] = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
     return np.asarray(X @ RAS)
 
 
-OTHERS = {
+OTHER_AFFINES = {
     "mirrored": np.diag([-1.0, 1, 1, 1]) @ RAS,
-    "40 mm away": moved(40),
-    "half a voxel away": moved(0.6),
-    "turned by 1 degree": turned(1),
+    "40 mm away": shifted_affine(40),
+    "half a voxel away": shifted_affine(0.6),
+    "turned by 1 degree": rotated_affine(1),
     "of other spacing": RAS @ np.diag([1.2, 1, 1, 1]),
 }
 
 
 @pytest.mark.parametrize("codes", [(1, 1), (2, 2), (2, 4), (3, 2)])
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
-def test_forms_that_differ_are_refused_by_both_their_names(other: np.ndarray, codes: tuple[int, int]) -> None:
+@pytest.mark.parametrize("other", OTHER_AFFINES.values(), ids=OTHER_AFFINES.keys())
+def test_different_forms_are_refused_with_both_codes(other: np.ndarray, codes: tuple[int, int]) -> None:
     with pytest.raises(
         GridError, match=rf"x\.nii: its sform \(code {codes[0]}, .*qform \(code {codes[1]}, .* mm"
     ):
@@ -126,56 +130,54 @@ def test_forms_that_differ_are_refused_by_both_their_names(other: np.ndarray, co
 
 
 @pytest.mark.parametrize("codes", [(1, 1), (2, 2), (1, 2), (2, 1)])
-@pytest.mark.parametrize("mm", [0.2, 0.3, 0.49])
-@pytest.mark.parametrize("how", ["moved", "turned"])
-def test_forms_that_nearly_agree_are_told_whatever_their_codes(
-    how: str, mm: float, codes: tuple[int, int]
+@pytest.mark.parametrize("distance_mm", [0.2, 0.3, 0.49])
+@pytest.mark.parametrize("change", ["moved", "turned"])
+def test_nearly_equal_forms_are_remarked_for_any_codes(
+    change: str, distance_mm: float, codes: tuple[int, int]
 ) -> None:
-    """Moved at the first voxel, or turned about it: one tolerance for both."""
-    other = moved(mm)
-    if how == "turned":
+    """Shifted at the first voxel, or rotated about it, with the same tolerance."""
+    other = shifted_affine(distance_mm)
+    if change == "turned":
         far = np.linalg.norm(RAS[:3, :3] @ (np.array(SHAPE) - 1))
         other = RAS.copy()
-        other[:3, :3] = Rotation.from_rotvec([0.0, 0.0, mm / far]).as_matrix() @ RAS[:3, :3]
-    taken, (remark,) = pose(header(RAS, codes[0], other, codes[1]))
-    assert corners_apart(taken, RAS) < 1e-3
+        other[:3, :3] = Rotation.from_rotvec([0.0, 0.0, distance_mm / far]).as_matrix() @ RAS[:3, :3]
+    affine, (remark,) = pose(header(RAS, codes[0], other, codes[1]))
+    assert corners_apart(affine, RAS) < 1e-3
     assert remark.startswith("its sform was used; its qform differs by up to 0.")
 
 
 @pytest.mark.parametrize("codes", [(1, 1), (2, 1), (3, 1), (4, 1), (2, 2), (1, 2)])
 @pytest.mark.parametrize("degrees", [2.0, 15.0])
-def test_a_gantry_tilt_that_the_qform_leaves_out_is_refused(degrees: float, codes: tuple[int, int]) -> None:
+def test_a_gantry_tilt_missing_in_the_qform_is_refused(degrees: float, codes: tuple[int, int]) -> None:
     tilted = RAS @ np.array(
         [[1, 0, 0, 0], [0, 1, np.tan(np.radians(degrees)), 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     )
     with pytest.raises(
         GridError, match=r"its sform \(code \d, .*not orthogonal, as with a gantry tilt"
-    ) as got:
+    ) as error:
         pose(header(tilted, codes[0], RAS, codes[1]))
-    assert "Resample it to a straight grid" in got.value.remedy
+    assert "Resample it to a straight grid" in error.value.remedy
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5])
-@pytest.mark.parametrize("other", list(OTHERS.values())[:4], ids=list(OTHERS)[:4])
-def test_the_scanner_s_form_is_taken_with_a_remark_where_the_other_leads_elsewhere(
-    other: np.ndarray, code: int
-) -> None:
-    taken, (remark,) = pose(header(RAS, 1, other, code))
-    assert corners_apart(taken, RAS) < 1e-3
+@pytest.mark.parametrize("other", list(OTHER_AFFINES.values())[:4], ids=list(OTHER_AFFINES)[:4])
+def test_the_scanner_form_is_used_with_a_remark_if_the_other_differs(other: np.ndarray, code: int) -> None:
+    affine, (remark,) = pose(header(RAS, 1, other, code))
+    assert corners_apart(affine, RAS) < 1e-3
     assert remark.startswith("its sform (code 1, scanner) was used; its qform (code")
-    taken, (remark,) = pose(header(other, code, RAS, 1))
-    assert corners_apart(taken, RAS) < 1e-2
+    affine, (remark,) = pose(header(other, code, RAS, 1))
+    assert corners_apart(affine, RAS) < 1e-2
     assert remark.startswith("its qform (code 1, scanner) was used; its sform (code")
 
 
 @pytest.mark.parametrize(("code", "space"), [(3, "Talairach"), (4, "MNI 152"), (5, "another template")])
-def test_a_template_s_space_alone_is_said(code: int, space: str) -> None:
-    for made in (header(RAS, code, RAS, 0), header(RAS, 0, RAS, code)):
-        _, (remark,) = pose(made)
+def test_a_template_space_alone_is_remarked(code: int, space: str) -> None:
+    for nifti_header in (header(RAS, code, RAS, 0), header(RAS, 0, RAS, code)):
+        _, (remark,) = pose(nifti_header)
         assert f"(code {code}, {space})" in remark
 
 
-def test_codes_and_units_that_nifti_lacks_are_refused() -> None:
+def test_codes_and_units_undefined_in_nifti_are_refused() -> None:
     with pytest.raises(GridError, match="sform code is 7"):
         nifti_header = header(RAS, 1, RAS, 1)
         nifti_header["sform_code"] = 7
@@ -187,17 +189,23 @@ def test_codes_and_units_that_nifti_lacks_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "factor", "said"),
+    ("unit", "factor", "unit_name"),
     [("meter", 1e-3, "metres"), ("micron", 1e3, "micrometres"), ("unknown", 1, None)],
 )
-def test_lengths_of_another_unit_are_converted_with_a_remark(
-    unit: str, factor: float, said: str | None
+def test_lengths_in_another_unit_are_converted_with_a_remark(
+    unit: str, factor: float, unit_name: str | None
 ) -> None:
     X = np.diag([factor, factor, factor, 1.0]) @ RAS
-    for made in (header(X, 1, X, 0, unit=unit), header(X, 0, X, 1, unit=unit), header(X, 1, X, 1, unit=unit)):
-        taken, remarks = pose(made)
-        assert corners_apart(taken, RAS) < 2e-2
-        assert remarks == (() if said is None else (f"its affine is in {said}, and was converted to mm",))
+    for nifti_header in (
+        header(X, 1, X, 0, unit=unit),
+        header(X, 0, X, 1, unit=unit),
+        header(X, 1, X, 1, unit=unit),
+    ):
+        affine, remarks = pose(nifti_header)
+        assert corners_apart(affine, RAS) < 2e-2
+        assert remarks == (
+            () if unit_name is None else (f"its affine is in {unit_name}, and was converted to mm",)
+        )
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.011, 1.2, 10.0])
@@ -216,14 +224,18 @@ def test_the_longest_spacing_that_a_header_can_give_is_refused() -> None:
         pose(nifti_header)
 
 
-def test_spacings_that_are_rounded_or_not_there_are_remarked() -> None:
-    for changed, said in ((0.803, "of 0.803, 0.9, 5 mm"), (0.0, "of 0, 0.9, 5"), (np.nan, "of nan, 0.9, 5")):
+def test_rounded_or_missing_spacings_are_remarked() -> None:
+    for spacing, unit_name in (
+        (0.803, "of 0.803, 0.9, 5 mm"),
+        (0.0, "of 0, 0.9, 5"),
+        (np.nan, "of nan, 0.9, 5"),
+    ):
         nifti_header = header(RAS, 1, RAS, 0)
-        nifti_header["pixdim"][1] = changed
-        taken, (remark,) = pose(nifti_header)
-        assert corners_apart(taken, RAS) < 1e-3
-        assert said in remark
-    # The sign of a spacing means nothing in NIfTI.
+        nifti_header["pixdim"][1] = spacing
+        affine, (remark,) = pose(nifti_header)
+        assert corners_apart(affine, RAS) < 1e-3
+        assert unit_name in remark
+    # The sign of a spacing has no meaning in NIfTI.
     nifti_header = header(RAS, 1, RAS, 0)
     nifti_header["pixdim"][1] *= -1
     assert pose(nifti_header)[1] == ()

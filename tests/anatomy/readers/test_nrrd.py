@@ -19,7 +19,7 @@ SEGMENTS: list[dict[str, object]] = [
 ]
 
 
-def named(*names: str) -> list[dict[str, object]]:
+def segments_named(*names: str) -> list[dict[str, object]]:
     return [{"Name": name, "LabelValue": n, "Layer": 0} for n, name in enumerate(names, 1)]
 
 
@@ -43,19 +43,19 @@ def written(tmp_path: Path, **kwargs: object) -> Path:
         ("back\\\\slash", "Ωmega", "é"),
     ],
 )
-def test_names_keep_their_letters(tmp_path: Path, names: tuple[str, ...]) -> None:
-    path = write_seg_nrrd(tmp_path / "s.seg.nrrd", body_labels(), named(*names))
-    # Writers double a backslash.
+def test_non_ascii_names_are_kept(tmp_path: Path, names: tuple[str, ...]) -> None:
+    path = write_seg_nrrd(tmp_path / "s.seg.nrrd", body_labels(), segments_named(*names))
+    # Writers write a backslash twice.
     assert read(path)[0].names() == tuple(name.replace("\\\\", "\\") for name in names)
 
 
 @pytest.mark.parametrize("name", [b"K\xf6rper", b"a\\nb", b"\x07", "\u202e".encode(), b"a" * 201, b""])
-def test_what_is_no_name_in_utf8_is_refused(tmp_path: Path, name: bytes) -> None:
+def test_an_invalid_name_is_refused(tmp_path: Path, name: bytes) -> None:
     with pytest.raises(ReadError, match="segment 1 has no printable name"):
         read(rewritten(written(tmp_path), b"_Name:=heart", b"_Name:=" + name))
 
 
-def test_the_header_is_read_as_pynrrd_reads_it(tmp_path: Path) -> None:
+def test_the_header_agrees_with_pynrrd(tmp_path: Path) -> None:
     path = written(tmp_path, space="right-anterior-superior", extra='space units: "mm" "mm" "mm"\n# comment')
     header, oracle = (
         parse_header(path.read_bytes()[:MAX_HEADER_BYTES], path.name),
@@ -76,8 +76,8 @@ LAYERED: list[dict[str, object]] = [
 ]
 
 
-def layered(path: Path, axis: int, encoding: str = "gzip") -> Path:
-    """LAYERS with the layers along another axis than the first."""
+def write_layered(path: Path, axis: int, encoding: str = "gzip") -> Path:
+    """LAYERS written with the layers along another axis than the first."""
     write_seg_nrrd(path, LAYERS, LAYERED, encoding="raw")
     header, _, _ = path.read_bytes().partition(b"\n\n")
     stored = np.moveaxis(LAYERS, 0, axis)
@@ -100,8 +100,8 @@ def layered(path: Path, axis: int, encoding: str = "gzip") -> Path:
 
 @pytest.mark.parametrize("encoding", ["raw", "gzip"])
 def test_layers_may_come_last(tmp_path: Path, encoding: str) -> None:
-    first, _ = read(layered(tmp_path / "first.seg.nrrd", 0, encoding))
-    last, _ = read(layered(tmp_path / "last.seg.nrrd", 3, encoding))
+    first, _ = read(write_layered(tmp_path / "first.seg.nrrd", 0, encoding))
+    last, _ = read(write_layered(tmp_path / "last.seg.nrrd", 3, encoding))
     assert last.grid.same_as(first.grid, 1e-9)
     for a, b in zip(first.structures, last.structures, strict=True):
         assert (a.name, a.mask.lower, a.mask.upper) == (b.name, b.mask.lower, b.mask.upper)
@@ -111,9 +111,9 @@ def test_layers_may_come_last(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_layers_between_axes_of_space_are_refused_for_that_reason(tmp_path: Path, axis: int) -> None:
+def test_layers_between_spatial_axes_are_refused_with_the_reason(tmp_path: Path, axis: int) -> None:
     with pytest.raises(ReadError, match=f"its layers lie along axis {axis + 1} of 4, between axes of space"):
-        read(layered(tmp_path / "s.seg.nrrd", axis))
+        read(write_layered(tmp_path / "s.seg.nrrd", axis))
 
 
 @pytest.mark.parametrize(
@@ -141,10 +141,10 @@ def test_layers_between_axes_of_space_are_refused_for_that_reason(tmp_path: Path
         (b"NRRD0004", b"NRRD0009", "begins with 'NRRD0009'"),
     ],
 )
-def test_damaged_headers(tmp_path: Path, old: bytes, new: bytes, message: str) -> None:
-    with pytest.raises(AnatomyError, match=message) as refused:
+def test_damaged_headers_are_refused(tmp_path: Path, old: bytes, new: bytes, message: str) -> None:
+    with pytest.raises(AnatomyError, match=message) as error:
         read(rewritten(written(tmp_path), old, new))
-    assert len(str(refused.value)) < 1000
+    assert len(str(error.value)) < 1000
 
 
 def test_infinite_directions_are_refused(tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_infinite_directions_are_refused(tmp_path: Path) -> None:
         read(rewritten(written(tmp_path, space="right-anterior-superior"), b"-0.75175408", b"1e999"))
 
 
-def test_more_layers_than_any_input_has_are_refused_before_any_is_made(tmp_path: Path) -> None:
-    path = layered(tmp_path / "s.seg.nrrd", 0)
+def test_too_many_layers_are_refused_before_any_is_allocated(tmp_path: Path) -> None:
+    path = write_layered(tmp_path / "s.seg.nrrd", 0)
     with pytest.raises(ReadError, match=f"names {MAX_STRUCTURES + 1} structures"):
         read(rewritten(path, b"sizes: 2 12", b"sizes: %d 12" % (MAX_STRUCTURES + 1)))
 
@@ -163,12 +163,12 @@ def noise() -> np.ndarray:
 
 
 @pytest.mark.parametrize("level", [0, 9])
-def test_no_flipped_bit_of_packed_voxels_changes_what_is_read(tmp_path: Path, level: int) -> None:
+def test_no_flipped_bit_of_compressed_voxels_changes_the_result(tmp_path: Path, level: int) -> None:
     path = write_seg_nrrd(tmp_path / "s.seg.nrrd", noise(), SEGMENTS, encoding="raw")
     rewritten(path, b"encoding: raw", b"encoding: gzip")
     header, _, data = path.read_bytes().partition(b"\n\n")
     content = gzip.compress(data, level)
-    rng, refused = random.Random(level), 0
+    rng, refused_count = random.Random(level), 0
     for _ in range(200):
         bit = rng.randrange(8 * len(content))
         damaged = bytearray(content)
@@ -177,15 +177,15 @@ def test_no_flipped_bit_of_packed_voxels_changes_what_is_read(tmp_path: Path, le
         try:
             segmentation, _ = read(path)
         except AnatomyError:
-            refused += 1
+            refused_count += 1
         else:
-            found = sum(n * s.mask.count for n, s in enumerate(segmentation.structures, 1))
-            assert found == int(noise().sum(dtype=int))
-    assert refused > 180
+            label_sum = sum(n * s.mask.count for n, s in enumerate(segmentation.structures, 1))
+            assert label_sum == int(noise().sum(dtype=int))
+    assert refused_count > 180
 
 
 @pytest.mark.parametrize("encoding", ["raw", "gzip"])
-def test_the_end_is_looked_at(tmp_path: Path, encoding: str) -> None:
+def test_the_end_of_the_file_is_checked(tmp_path: Path, encoding: str) -> None:
     path = written(tmp_path, encoding=encoding)
     content = path.read_bytes()
     path.write_bytes(content + bytes(100))
@@ -198,7 +198,7 @@ def test_the_end_is_looked_at(tmp_path: Path, encoding: str) -> None:
         read(path)
 
 
-def test_damage_is_told_and_not_what_it_did(tmp_path: Path) -> None:
+def test_damage_is_reported_before_its_consequences(tmp_path: Path) -> None:
     path = written(tmp_path)
     header, _, data = path.read_bytes().partition(b"\n\n")
     content = bytearray(gzip.compress(gzip.decompress(data), 0))
@@ -208,7 +208,7 @@ def test_damage_is_told_and_not_what_it_did(tmp_path: Path) -> None:
         read(path)
 
 
-def test_the_same_place_in_either_space(tmp_path: Path) -> None:
+def test_both_spaces_give_the_same_positions(tmp_path: Path) -> None:
     lps, _ = read(written(tmp_path))
     ras, _ = read(written(tmp_path, space="RAS"))
     assert lps.grid.same_as(ras.grid, 1e-9)

@@ -1,4 +1,4 @@
-"""Readers: every format gives the same structures in the same place."""
+"""Readers: every format gives the same structures at the same positions."""
 
 import hashlib
 import itertools
@@ -83,7 +83,7 @@ def test_a_label_map_in_any_storage_order(
         {"labels": {"background": 0, "body": 1, "heart": 2, "node_4R": 3}, "file_ending": ".nii.gz"},
     ],
 )
-def test_names_either_way_round(tmp_path: Path, table: dict[str, object]) -> None:
+def test_names_tables_may_map_in_either_direction(tmp_path: Path, table: dict[str, object]) -> None:
     path = write_nifti(tmp_path / "labels.nii.gz", body_labels())
     segmentation, _ = read(path, names=write_names(tmp_path / "labels.json", table))
     filled = [s.name for s in segmentation.structures if s.mask.count]
@@ -91,7 +91,7 @@ def test_names_either_way_round(tmp_path: Path, table: dict[str, object]) -> Non
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_names_that_totalsegmentator_embeds(tmp_path: Path, version: int) -> None:
+def test_names_embedded_by_totalsegmentator_are_read(tmp_path: Path, version: int) -> None:
     path = write_nifti(tmp_path / "s.nii.gz", body_labels(), extension=label_table(), version=version)
     assert_in_place(read(path)[0])
 
@@ -106,18 +106,18 @@ def test_a_label_above_255_needs_two_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("meter", 1e-3), ("micron", 1e3), ("unknown", 1.0)])
-def test_units_of_the_affine_are_heeded(tmp_path: Path, unit: str, factor: float) -> None:
+def test_units_of_the_affine_are_respected(tmp_path: Path, unit: str, factor: float) -> None:
     X = np.diag([factor, factor, factor, 1.0]) @ OBLIQUE
     path = write_nifti(tmp_path / "labels.nii", body_labels(), X, unit=unit)
     assert_in_place(read(path, names=write_names(tmp_path / "labels.json"))[0])
 
 
-def test_a_fourth_dimension_of_one_is_no_series(tmp_path: Path) -> None:
+def test_a_fourth_dimension_of_size_one_is_accepted(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "labels.nii.gz", body_labels()[..., None])
     assert_in_place(read(path, names=write_names(tmp_path / "labels.json"))[0])
 
 
-def test_a_file_is_what_its_content_says(tmp_path: Path) -> None:
+def test_the_format_is_detected_from_the_content(tmp_path: Path) -> None:
     packed = write_nifti(tmp_path / "labels.nii.gz", body_labels())
     other = tmp_path / "upload"
     other.write_bytes(packed.read_bytes())
@@ -229,13 +229,13 @@ def test_a_folder_of_surfaces(tmp_path: Path, axes: MeshAxes) -> None:
     assert heart.surface is not None
     assert points_P(segmentation, "heart").mean(axis=0) == pytest.approx([20, -10, 0], abs=0.1)
     assert points_P(segmentation, "node_4R").mean(axis=0) == pytest.approx([-20, 0, 10], abs=0.3)
-    # What is avoided is grown to whole voxels, what is treated is not.
+    # Obstacles are extended to whole voxels, targets are not.
     volume = segmentation.grid.voxel_volume_mm3
     assert heart.mask.count * volume > 4 / 3 * np.pi * 15**3 * 1.1
     assert node.mask.count * volume == pytest.approx(4 / 3 * np.pi * 8**3, rel=0.04)
 
 
-def test_one_surface_is_a_case_of_its_own(tmp_path: Path) -> None:
+def test_a_single_surface_is_a_complete_input(tmp_path: Path) -> None:
     sphere(40, (0, 0, 0)).export(tmp_path / "body.stl", file_type="stl_ascii")
     assert read(tmp_path / "body.stl")[0].names() == ("body",)
 
@@ -249,10 +249,10 @@ def case(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "labels.nii.gz", write_names(tmp_path / "labels.json")
 
 
-def test_a_target_file_is_declared_target_whatever_its_name(tmp_path: Path, case: tuple[Path, Path]) -> None:
+def test_a_target_file_is_a_target_with_any_name(tmp_path: Path, case: tuple[Path, Path]) -> None:
     mask = np.zeros(body_labels().shape, np.uint8)
     mask[4:6, 4:6, 3:5] = 1
-    # Stored in another order: the same grid all the same.
+    # Stored in another order, on the same grid
     X = OBLIQUE[:, [2, 0, 1, 3]]
     target = write_nifti(tmp_path / "lung_right_upper.nii.gz", mask.transpose(2, 0, 1), X)
     segmentation, names = read(case[0], names=case[1], targets=[target])
@@ -298,7 +298,7 @@ def test_a_scaled_ct_is_unscaled(tmp_path: Path, case: tuple[Path, Path]) -> Non
     assert (segmentation.ct_hu == 2 * stored - 1024).all()
 
 
-def test_every_file_that_went_in_is_named_by_its_digest(tmp_path: Path, case: tuple[Path, Path]) -> None:
+def test_every_input_file_is_listed_with_its_digest(tmp_path: Path, case: tuple[Path, Path]) -> None:
     target = write_nifti(tmp_path / "t.nii.gz", (body_labels() == 2).astype(np.uint8))
     ct = write_nifti(tmp_path / "ct.nii.gz", 500 * body_labels().astype(np.int16) - 1000)
     segmentation, _ = read(case[0], names=case[1], targets=[target], ct=ct)
@@ -308,10 +308,10 @@ def test_every_file_that_went_in_is_named_by_its_digest(tmp_path: Path, case: tu
     ]
 
 
-# --- things in different places
+# --- inputs on different grids
 
 
-def test_what_lies_on_another_grid_is_refused(tmp_path: Path, case: tuple[Path, Path]) -> None:
+def test_inputs_on_another_grid_are_refused(tmp_path: Path, case: tuple[Path, Path]) -> None:
     labels, names = case
     shifted = OBLIQUE.copy()
     shifted[0, 3] += 0.1
@@ -337,21 +337,21 @@ def test_masks_of_one_folder_share_a_grid(tmp_path: Path) -> None:
         read(folder)
 
 
-def test_a_target_needs_a_name_of_its_own_and_voxels(tmp_path: Path, case: tuple[Path, Path]) -> None:
+def test_a_target_needs_a_unique_name_and_voxels(tmp_path: Path, case: tuple[Path, Path]) -> None:
     labels, names = case
     mask = (body_labels() == 2).astype(np.uint8)
-    same = write_nifti(tmp_path / "heart.nii.gz", mask)
+    duplicate = write_nifti(tmp_path / "heart.nii.gz", mask)
     with pytest.raises(StructureError, match="Rename"):
-        read(labels, names=names, targets=[same])
+        read(labels, names=names, targets=[duplicate])
     centre = Grid(mask.shape, OBLIQUE).to_patient(np.array([5.5 * 0.8, 5.5 * 0.9, 3.5 * 5.0]))
     for radius, message in ((0.7, "no target is shorter than 4 mm"), (2.2, "no voxel centre")):
-        between = sphere(radius, (float(centre[0]), float(centre[1]), float(centre[2])))
-        between.export(tmp_path / "speck.stl")
+        small_sphere = sphere(radius, (float(centre[0]), float(centre[1]), float(centre[2])))
+        small_sphere.export(tmp_path / "speck.stl")
         with pytest.raises(SurfaceError, match=message):
             read(labels, names=names, targets=[tmp_path / "speck.stl"])
-    two = write_seg_nrrd(tmp_path / "two.seg.nrrd", body_labels(), SEGMENTS)
+    three_segments = write_seg_nrrd(tmp_path / "two.seg.nrrd", body_labels(), SEGMENTS)
     with pytest.raises(ReadError, match="3 segments"):
-        read(labels, names=names, targets=[two])
+        read(labels, names=names, targets=[three_segments])
 
 
 # --- real cases
