@@ -83,12 +83,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _top(item.path) not in TRACED:
             item.add_marker(pytest.mark.no_cover)
     # Files that need no kernels come first, while kernels are compiled. Then files that wait for processes
-    # and files that compute take turns, so that no core is idle. Of the latter those of verification come
-    # first, because some take longest: all workers end at about the same time.
+    # and files that compute take turns, so that no core is idle. Folders with the longest files come first:
+    # all workers end at about the same time.
     files = list(dict.fromkeys(item.path for item in items))
-    waiting = [file for file in files if _top(file) in WAITING]
-    computing = [file for file in files if _top(file) in TRACED]
-    computing.sort(key=lambda file: "verify" not in file.parts)
+    waiting = sorted((f for f in files if _top(f) in WAITING), key=lambda f: "web" not in f.parts)
+    computing = sorted((f for f in files if _top(f) in TRACED), key=lambda f: "verify" not in f.parts)
     turn = {file: n / len(group) for group in (waiting, computing) for n, file in enumerate(group)}
     items.sort(key=lambda item: turn.get(item.path, -1.0))
 
