@@ -86,7 +86,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # and files that compute take turns, so that no core is idle. Folders with the longest files come first:
     # all workers end at about the same time.
     files = list(dict.fromkeys(item.path for item in items))
-    waiting = sorted((f for f in files if _top(f) in WAITING), key=lambda f: "web" not in f.parts)
+    waiting = sorted(
+        (f for f in files if _top(f) in WAITING), key=lambda f: {"system", "web"}.isdisjoint(f.parts)
+    )
     computing = sorted((f for f in files if _top(f) in TRACED), key=lambda f: "verify" not in f.parts)
     turn = {file: n / len(group) for group in (waiting, computing) for n, file in enumerate(group)}
     items.sort(key=lambda item: turn.get(item.path, -1.0))
