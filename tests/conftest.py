@@ -45,9 +45,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     parallel = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if parallel and os.environ.get("NUMBA_DISABLE_JIT") != "1":
-        meanwhile = ExitStack()
-        meanwhile.enter_context(compiled_once.compiling())
-        config.add_cleanup(meanwhile.close)
+        compilation = ExitStack()
+        compilation.enter_context(compiled_once.compiling())
+        config.add_cleanup(compilation.close)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,14 +69,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of a test marked `representative(n)`, n cases spread evenly over all stay, and the others are long."""
-    cases = defaultdict[str, list[pytest.Item]](list)
+    cases_by_test = defaultdict[str, list[pytest.Item]](list)
     for item in items:
         if item.get_closest_marker("representative") is not None:
-            cases[item.nodeid.partition("[")[0]].append(item)
-    for of_one in cases.values():
-        case_count = of_one[0].get_closest_marker("representative").args[0]
-        for n, item in enumerate(of_one):
-            if n * case_count % len(of_one) >= case_count:
+            cases_by_test[item.nodeid.partition("[")[0]].append(item)
+    for cases in cases_by_test.values():
+        case_count = cases[0].get_closest_marker("representative").args[0]
+        for n, item in enumerate(cases):
+            if n * case_count % len(cases) >= case_count:
                 item.add_marker(pytest.mark.long)
     # What is held to full coverage is reached by the tests of its own packages.
     for item in items:
@@ -155,11 +155,11 @@ def open_database() -> Iterator["Callable[[str, float], Database]"]:
 
     opened: list[Database] = []
 
-    def open_one(url: str, patience_s: float) -> "Database":
+    def open_and_remember(url: str, patience_s: float) -> "Database":
         opened.append(Database(url, patience_s))
         return opened[-1]
 
-    yield open_one
+    yield open_and_remember
     for database in opened:
         database.close()
 
