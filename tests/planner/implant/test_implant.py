@@ -580,6 +580,7 @@ def test_more_given_needles_than_allowed_are_refused():
 # Given needles that are too near to structures, and targets out of reach
 
 
+@pytest.mark.long
 def test_given_needles_too_near_each_other_or_a_vessel_are_kept_and_reported(fields):
     pair = tuple(
         given_needle_request((x, -5.0, 37.0), (x, 47.0, 37.0)).given_needles[0] for x in (38.0, 39.5)

@@ -206,6 +206,7 @@ def test_the_covering_radius_is_correct_and_nearly_tight():
     assert 0.8 < largest_gap_mm(chest, result, 3.0) <= result.radius_mm <= 1.0
 
 
+@pytest.mark.representative(4)
 @pytest.mark.parametrize("radius_mm", [0.9, 1.1, 1.3, 1.7, 2.3, 3.3, 7.0, 9.0])
 def test_a_complete_search_reaches_the_requested_radius(radius_mm):
     result = search(fields_of(small_chest("plain")), radius_mm, always)
@@ -294,6 +295,7 @@ def bytes_of(value: object) -> bytes:
     return value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
 
 
+@pytest.mark.representative(2)
 @pytest.mark.parametrize("name", CHESTS)
 def test_one_thread_and_many_find_the_same(monkeypatch, name):
     results = set()
