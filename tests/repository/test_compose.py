@@ -13,8 +13,8 @@ from service.settings import from_environment
 @pytest.fixture(scope="module")
 def composed(repository: Path) -> dict[str, Any]:
     text = (repository / "compose.yaml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{(\w+):\?[^}]*\}", r"value-of-\1", text))
-    return found
+    compose_file: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{(\w+):\?[^}]*\}", r"value-of-\1", text))
+    return compose_file
 
 
 def test_the_service_starts_with_these_settings(composed: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ def documents(repository: Path) -> list[Path]:
 
 def told(page: Path, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
     """What a page says by a pattern, with the page's name."""
-    return [(page.name, found) for found in pattern.findall(page.read_text(encoding="utf-8"))]
+    return [(page.name, match) for match in pattern.findall(page.read_text(encoding="utf-8"))]
 
 
 def anchors(page: Path) -> set[str]:

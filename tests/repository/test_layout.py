@@ -17,13 +17,13 @@ TEXT = {".py", ".md", ".toml", ".lock", ".json", ".html", ".js", ".css", ".svg",
 
 def text_files(repository: Path) -> list[Path]:
     """The project's own text files: what git would track."""
-    found = []
+    files = []
     for path in sorted(repository.rglob("*")):
         parts = path.relative_to(repository).parts
         hidden = any(p in SKIPPED_FOLDERS or p.endswith((".egg-info", "_cache")) for p in parts)
         if path.is_file() and not hidden and path.suffix in TEXT and path.name != ".coverage":
-            found.append(path)
-    return found
+            files.append(path)
+    return files
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def requirements(project: dict, *extras: str) -> list[Requirement]:
 
 
 def test_every_dependency_is_pinned_within_its_range(project: dict, pins: dict[str, str]) -> None:
-    for asked in requirements(project, *project["optional-dependencies"]):
-        pin = pins[canonicalize_name(asked.name)]
-        assert asked.specifier.contains(pin), f"{asked} does not admit the locked {pin}"
+    for requirement in requirements(project, *project["optional-dependencies"]):
+        pin = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(pin), f"{requirement} does not admit the locked {pin}"
 
 
 def test_the_tests_run_on_the_locked_versions(project: dict, pins: dict[str, str]) -> None:
@@ -82,13 +82,13 @@ FOREIGN = {
 
 @pytest.mark.parametrize("what", FOREIGN)
 def test_no_file_holds(what: str, repository: Path) -> None:
-    found = [
+    matches = [
         f"{path.relative_to(repository)}:{n}: {line.strip()[:80]}"
         for path in text_files(repository)
         for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if FOREIGN[what].search(line)
     ]
-    assert found == []
+    assert matches == []
 
 
 def make_targets(repository: Path) -> set[str]:

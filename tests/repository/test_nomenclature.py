@@ -11,12 +11,12 @@ Tables = list[tuple[str, list[str]]]
 @pytest.fixture(scope="module")
 def tables(repository: Path) -> Tables:
     """Each table's title, and the first cells of its rows."""
-    found: Tables = []
+    rows_by_table: Tables = []
     text = (repository / "docs" / "nomenclature.md").read_text(encoding="utf-8")
     for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
         title, _, *rows = (line.strip("| ").split(" | ")[0] for line in block.splitlines())
-        found.append((title, rows))
-    return found
+        rows_by_table.append((title, rows))
+    return rows_by_table
 
 
 def key(term: str) -> str:

@@ -23,19 +23,19 @@ def test_every_package_has_public_names_and_none_stands_twice() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_name_can_be_imported_and_is_documented(name: str) -> None:
     module, _, attribute = name.rpartition(".")
-    found = getattr(importlib.import_module(module), attribute)
+    public = getattr(importlib.import_module(module), attribute)
     assert not attribute.startswith("_")
-    if inspect.isclass(found) or inspect.isfunction(found):
-        assert found.__module__ == module, "list the module that defines it"
-        assert own_docstring(found), f"{name} has no docstring"
+    if inspect.isclass(public) or inspect.isfunction(public):
+        assert public.__module__ == module, "list the module that defines it"
+        assert own_docstring(public), f"{name} has no docstring"
     else:
         assert documented_value(module, attribute), f"{name} has no docstring below it"
 
 
-def own_docstring(found: type) -> bool:
+def own_docstring(documented: type) -> bool:
     """Whether a class or function says what it is; dataclasses without a docstring have their signature."""
-    text = inspect.getdoc(found) or ""
-    return bool(text) and not text.startswith(f"{found.__name__}(")
+    text = inspect.getdoc(documented) or ""
+    return bool(text) and not text.startswith(f"{documented.__name__}(")
 
 
 def documented_value(module: str, name: str) -> bool:

@@ -49,14 +49,14 @@ def test_every_folder_says_what_it_is(repository: Path) -> None:
 def siblings(graph: grimp.ImportGraph, package: str) -> dict[str, set[str]]:
     """The children of a package, and which of its other children each imports, by any of its modules."""
     depth = package.count(".") + 2
-    found: dict[str, set[str]] = {child: set() for child in graph.find_children(package)}
-    for child, imports in found.items():
+    edges: dict[str, set[str]] = {child: set() for child in graph.find_children(package)}
+    for child, imports in edges.items():
         for module in {child, *graph.find_descendants(child)}:
             for other in graph.find_modules_directly_imported_by(module):
                 sibling = ".".join(other.split(".")[:depth])
-                if sibling in found and sibling != child:
+                if sibling in edges and sibling != child:
                     imports.add(sibling)
-    return found
+    return edges
 
 
 def test_at_every_level_imports_run_one_way(repository: Path) -> None:

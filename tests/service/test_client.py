@@ -123,15 +123,15 @@ def test_a_problem_is_raised_with_its_fields(client: Client) -> None:
 def test_progress_is_told_and_a_cancelled_job_ends_the_wait(client: Client) -> None:
     case = client.add_builtin("thorax")
     job = client.order(f"/v1/cases/{case['id']}/plans", {"random_seed": fakes.UNTIL_CANCELLED})
-    told: list[tuple[str, float]] = []
+    reports: list[tuple[str, float]] = []
 
     def note(phase: str, fraction: float) -> None:
-        told.append((phase, fraction))
+        reports.append((phase, fraction))
         client.cancel(job["id"])
 
     with pytest.raises(JobCancelled):
         client.result(job, note)
-    assert told == [("search", 0.25)]
+    assert reports == [("search", 0.25)]
 
 
 def test_a_key_is_sent(tmp_path: Path) -> None:
@@ -187,16 +187,16 @@ def test_a_plan_outlives_the_restart_of_its_service(tmp_path: Path) -> None:
     service = Service({"SEEDPATH_DATA_DIR": str(tmp_path / "data")}, tmp_path / "log")
     with running(service), Client(service.base) as client:
         case = client.add_builtin("thorax")
-        seen = threading.Event()
+        progress_came = threading.Event()
 
         def restart() -> None:
-            seen.wait()
+            progress_came.wait()
             service.kill()
             time.sleep(1.0)
             service.start()
 
         thread = threading.Thread(target=restart)
         thread.start()
-        file = client.plan(case, {"random_seed": 7}, lambda phase, fraction: seen.set())
+        file = client.plan(case, {"random_seed": 7}, lambda phase, fraction: progress_came.set())
         thread.join()
         assert file.plan.request.random_seed == 7

@@ -34,8 +34,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 def test_a_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "seedpath.toml"
     file.write_bytes(content.encode("latin-1"))
-    said = refused(SEEDPATH_SETTINGS=str(file))
-    assert str(file) in said and ("no TOML" in said or "Did you mean 'workers'" in said)
+    message = refused(SEEDPATH_SETTINGS=str(file))
+    assert str(file) in message and ("no TOML" in message or "Did you mean 'workers'" in message)
 
 
 def test_a_misspelt_name_is_not_ignored() -> None:
@@ -89,8 +89,8 @@ UNSAFE: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("what", UNSAFE)
 def test_what_is_unsafe_together_is_refused(what: str) -> None:
-    environment, said = UNSAFE[what]
-    assert said in refused(**environment)
+    environment, message = UNSAFE[what]
+    assert message in refused(**environment)
 
 
 @pytest.mark.parametrize("extra", [{"SEEDPATH_BEHIND_TLS_PROXY": "true"}, {"TLS": "own"}])

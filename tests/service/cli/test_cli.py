@@ -47,7 +47,7 @@ def map_arguments(phantom: Path) -> list[str]:
 @pytest.fixture
 def no_path(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """Planning replaced by an answer that nothing fits; collects the requests."""
-    asked: list[Request] = []
+    requests: list[Request] = []
 
     class Planned:
         def __init__(self, request: Request) -> None:
@@ -55,11 +55,11 @@ def no_path(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 
     def plan_case(case: Case, request: Request, report: Callable[[Progress], None]) -> Planned:
         del case, report
-        asked.append(request)
+        requests.append(request)
         return Planned(request)
 
     monkeypatch.setattr("service.operations.plan_case.plan_case", plan_case)
-    return asked
+    return requests
 
 
 # Bad input
@@ -97,7 +97,7 @@ def test_a_truncated_label_map(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "request.json: Expecting"),
         ('{"needle": {"gage": "18G"}}', "Did you mean 'gauge'?"),
@@ -113,11 +113,11 @@ def test_a_truncated_label_map(
     ],
 )
 def test_a_bad_request(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, map_arguments: list[str], text: str, said: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, map_arguments: list[str], text: str, message: str
 ) -> None:
     request = tmp_path / "request.json"
     request.write_text(text)
-    assert said in refused(capsys, "plan", *map_arguments, "--request", str(request))
+    assert message in refused(capsys, "plan", *map_arguments, "--request", str(request))
 
 
 def test_names_and_files_of_targets_are_not_mixed(
@@ -179,13 +179,13 @@ def test_a_plan_replaces_no_input_and_no_device(
     labels = Path(map_arguments[0])
     before = labels.read_bytes()
     (tmp_path / "link.json").symlink_to(labels)
-    for place, said in (
+    for place, message in (
         (labels, "it is an input of this plan"),
         (tmp_path / "link.json", "it is an input of this plan"),
         (Path("/dev/null"), "it is not a plain file"),
         (tmp_path, "it is a folder"),
     ):
-        assert said in refused(capsys, "plan", *map_arguments, "-o", str(place))
+        assert message in refused(capsys, "plan", *map_arguments, "-o", str(place))
     assert no_path == [] and labels.read_bytes() == before
 
 
@@ -345,7 +345,7 @@ def test_writing_replaces_whole_files_and_leaves_none_aside(tmp_path: Path) -> N
 
 
 def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> None:
-    seen = [
+    lines_at = [
         (100.9, Phase.FIELDS, ""),
         (101.1, Phase.FIELDS, "seedpath: 50 %: fields, now\n"),
         (101.2, Phase.FIELDS, ""),
@@ -354,10 +354,10 @@ def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> N
         (102.4, Phase.SEARCH, "seedpath: 50 %, a moment left: search, now\n"),
         (130.0, Phase.SEARCH, "seedpath: 50 %, about 30 s left: search, now\n"),
     ]
-    lines = ProgressLines(iter([100.0, *(now for now, _, _ in seen)]).__next__)
-    for _, phase, said in seen:
+    lines = ProgressLines(iter([100.0, *(now for now, _, _ in lines_at)]).__next__)
+    for _, phase, line in lines_at:
         lines(Progress(phase, 0.5, "now"))
-        assert capsys.readouterr().err == said
+        assert capsys.readouterr().err == line
 
 
 def test_a_phase_that_says_it_all_is_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,9 +405,9 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     assert cli.main(["check", str(output), *map_arguments[:3]]) == 0
     assert "every claim holds" in capsys.readouterr().out
 
-    again = tmp_path / "again.json"
-    assert cli.main([*planning, "-o", str(again)]) == 0
-    assert again.read_bytes() == output.read_bytes()
+    second_file = tmp_path / "again.json"
+    assert cli.main([*planning, "-o", str(second_file)]) == 0
+    assert second_file.read_bytes() == output.read_bytes()
     capsys.readouterr()
 
     document = parse(output.read_bytes())

@@ -32,15 +32,15 @@ def test_it_tells_grid_roles_volumes_and_what_was_passed_over(
 ) -> None:
     file = tmp_path / "described.json"
     assert cli.main(["describe", str(masks), "--target", "node_4R", "-o", str(file)]) == 0
-    told, text = json.loads(file.read_bytes()), capsys.readouterr().out
-    assert told["grid"] == {"shape": [30, 20, 10], "spacing_mm": [10.0, 10.0, 12.0]}
-    roles = {s["name"]: (s["role"], s["known_name"], s["volume_mm3"]) for s in told["structures"]}
+    description, text = json.loads(file.read_bytes()), capsys.readouterr().out
+    assert description["grid"] == {"shape": [30, 20, 10], "spacing_mm": [10.0, 10.0, 12.0]}
+    roles = {s["name"]: (s["role"], s["known_name"], s["volume_mm3"]) for s in description["structures"]}
     # 8 voxels of 10 x 10 x 12 mm
     assert roles["node_4R"] == ("target", True, 9600.0)
     assert roles["teapot"] == ("forbidden", False, 9600.0)
-    assert told["targets"] == ["node_4R"]
-    assert len(told["inputs"]) == 3
-    assert "stray.bin" in " ".join(told["notes"]) and "stray.bin" in text
+    assert description["targets"] == ["node_4R"]
+    assert len(description["inputs"]) == 3
+    assert "stray.bin" in " ".join(description["notes"]) and "stray.bin" in text
     assert "30 x 20 x 10 voxels of 10 x 10 x 12 mm." in text
     assert "Targets: node_4R." in text
     assert "9.60" in text

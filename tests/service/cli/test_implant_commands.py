@@ -102,9 +102,9 @@ def plan_of(phantom: Path, **changes: Any) -> Plan:
 
 def plan_of_case(case: Case, target: str) -> Plan:
     """Its numbers are invented; its files and roles are the case's."""
-    made, request = open_scene(case, replace(ASKED, target=TargetRequest((target,))))
-    roles = tuple((s.name, str(s.role)) for s in made.structures)
-    return replace(implant_plan(request), inputs=made.inputs, roles=roles)
+    case_scene, request = open_scene(case, replace(ASKED, target=TargetRequest((target,))))
+    roles = tuple((s.name, str(s.role)) for s in case_scene.structures)
+    return replace(implant_plan(request), inputs=case_scene.inputs, roles=roles)
 
 
 @pytest.fixture
@@ -208,8 +208,8 @@ def test_without_a_file_the_result_goes_to_stdout_alone(
 ) -> None:
     assert cli.main(command(files, given)) == 0
     out, err = capsys.readouterr()
-    made = read_evaluation(out.encode()) if command is evaluate else read_replanned(out.encode())
-    assert made.plan_sha256 == planner.asked[0][2]
+    result = read_evaluation(out.encode()) if command is evaluate else read_replanned(out.encode())
+    assert result.plan_sha256 == planner.asked[0][2]
     assert "D90" in err
 
 
@@ -347,7 +347,7 @@ def test_a_plan_without_a_prescription_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("command", "name", "content", "said"),
+    ("command", "name", "content", "message"),
     [
         (evaluate, "seeds", "{", "seeds.json: Expecting"),
         (evaluate, "seeds", '{"seeds": []}', "/seeds: [] has too few entries"),
@@ -381,10 +381,10 @@ def test_what_was_found_is_read_strictly(
     command: Command,
     name: str,
     content: str,
-    said: str,
+    message: str,
 ) -> None:
     Path(files[name]).write_text(content)
-    assert said in refused(capsys, *command(files, given))
+    assert message in refused(capsys, *command(files, given))
     assert planner.asked == []
 
 
@@ -396,10 +396,10 @@ def test_no_input_is_written_over(
     given: list[str],
     command: Command,
 ) -> None:
-    found = files["seeds" if command is evaluate else "needles"]
-    for place in (files["plan"], found, given[0]):
+    findings_file = files["seeds" if command is evaluate else "needles"]
+    for place in (files["plan"], findings_file, given[0]):
         assert "it is an input of this plan" in refused(capsys, *command(files, given, "-o", place))
-    gone = f"{Path(found).parent}/gone/result.json"
+    gone = f"{Path(findings_file).parent}/gone/result.json"
     assert "its folder does not exist" in refused(capsys, *command(files, given, "-o", gone))
     assert planner.asked == []
 
@@ -436,12 +436,15 @@ def test_the_requests_time_limit_reaches_the_planner(planner: Planner, phantom: 
     timed = replace(plan, request=replace(plan.request, search=SearchRequest(time_limit_s=1e-9)))
     case = Case(phantom / "labels.nii.gz", phantom / "labels.json")
     model = NeedlesMeasured.model_validate_json(json.dumps(NEEDLES))
-    seen: list[Progress] = []
-    replan_case(case, timed, plan_sha256(timed), model, seen.append)
-    evaluate_case(case, timed, plan_sha256(timed), (), seen.append)
-    assert [progress.text for progress in seen] == ["needles", "dose"] and planner.went_on == [False, False]
-    replan_case(case, plan, plan_sha256(plan), model, seen.append)
-    evaluate_case(case, plan, plan_sha256(plan), (), seen.append)
+    reports: list[Progress] = []
+    replan_case(case, timed, plan_sha256(timed), model, reports.append)
+    evaluate_case(case, timed, plan_sha256(timed), (), reports.append)
+    assert [progress.text for progress in reports] == ["needles", "dose"] and planner.went_on == [
+        False,
+        False,
+    ]
+    replan_case(case, plan, plan_sha256(plan), model, reports.append)
+    evaluate_case(case, plan, plan_sha256(plan), (), reports.append)
     assert planner.went_on == [False, False, True, True]
 
 

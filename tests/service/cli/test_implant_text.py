@@ -28,9 +28,9 @@ SHA256 = "5e" * 32
 
 def line(text: str, start: str) -> str:
     """The one line that begins so."""
-    found = [row for row in text.splitlines() if row.startswith(start)]
-    assert len(found) == 1, (start, found)
-    return found[0]
+    matching = [row for row in text.splitlines() if row.startswith(start)]
+    assert len(matching) == 1, (start, matching)
+    return matching[0]
 
 
 def test_a_plan_without_an_implant_says_nothing_of_one() -> None:
@@ -166,18 +166,18 @@ def test_robustness_takes_two_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("needles", "said"),
+    ("needles", "expected"),
     [
         ((), None),
         ((NeedleRisk("N1", 3.0, ()),), "touched: nothing."),
         ((NeedleRisk("N1", 3.0, (Touch("heart", 1.0),)),), "touched: heart 100 % (N1)."),
     ],
 )
-def test_robustness_with_little_to_say(needles: tuple[NeedleRisk, ...], said: str | None) -> None:
+def test_robustness_with_little_to_say(needles: tuple[NeedleRisk, ...], expected: str | None) -> None:
     plan: Plan = replace(implant_plan(), robustness=replace(a_robustness(), needles=needles))
-    found = [row for row in implant_lines(plan) if row.startswith("Least")]
-    assert len(found) == (said is not None)
-    assert all(row.endswith(str(said)) for row in found)
+    rows = [row for row in implant_lines(plan) if row.startswith("Least")]
+    assert len(rows) == (expected is not None)
+    assert all(row.endswith(str(expected)) for row in rows)
 
 
 def test_of_needles_that_are_in_no_tolerance_is_told() -> None:

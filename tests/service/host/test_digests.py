@@ -46,27 +46,27 @@ def test_a_second_look_hashes_nothing(file: Path) -> None:
 
 
 def test_a_text_is_judged_once(file: Path) -> None:
-    digests, asked = Digests(), []
+    digests, judged = Digests(), []
 
     def is_whole(text: bytes) -> bool:
-        asked.append(len(text))
+        judged.append(len(text))
         return True
 
     for _ in range(3):
         assert digests.text(file, is_whole, SIZE) == file.read_bytes()
-    assert asked == [SIZE] and digests.hashed_bytes == SIZE
+    assert judged == [SIZE] and digests.hashed_bytes == SIZE
     assert digests.text(file, is_whole, SIZE - 1) is None
 
 
 def test_what_is_damaged_is_hashed_once_too(file: Path) -> None:
-    digests, asked = Digests(), []
+    digests, judged = Digests(), []
 
     def is_whole(text: bytes) -> bool:
-        asked.append(len(text))
+        judged.append(len(text))
         return False
 
     assert [digests.text(file, is_whole, SIZE) for _ in range(3)] == [None] * 3
-    assert asked == [SIZE]
+    assert judged == [SIZE]
 
 
 def in_place(path: Path) -> None:

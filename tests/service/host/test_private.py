@@ -26,13 +26,13 @@ CALLER = "203.0.113.7"
 @pytest.fixture
 def audited() -> Iterator[list[logging.LogRecord]]:
     """What the audit log is told."""
-    told: list[logging.LogRecord] = []
+    records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = told.append  # type: ignore[method-assign]
+    handler.emit = records.append  # type: ignore[method-assign]
     AUDIT.addHandler(handler)
     AUDIT.setLevel(logging.INFO)
     AUDIT.propagate = False
-    yield told
+    yield records
     AUDIT.removeHandler(handler)
 
 
@@ -73,7 +73,7 @@ def _kept_by_its_owner_alone(ann: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"SEEDPATH_TRUSTED_PROXIES": "proxy.example"}, "is not an address"),
         ({"SEEDPATH_TRUSTED_PROXIES": "127.0.0.1"}, "without keys_file"),
@@ -82,8 +82,8 @@ def _kept_by_its_owner_alone(ann: httpx.Client) -> None:
         ({"SEEDPATH_MAX_BYTES_UNDER_WAY": "1000"}, "greater than or equal to"),
     ],
 )
-def test_settings_that_bound_nothing_are_refused(given: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_settings_that_bound_nothing_are_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         from_environment(given)
 
 

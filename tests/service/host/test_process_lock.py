@@ -39,8 +39,8 @@ def server(data: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def only(folder: Path) -> Path:
-    (found,) = folder.iterdir()
-    return found
+    (path,) = folder.iterdir()
+    return path
 
 
 def aged(path: Path, by_s: float = DAYS_S) -> Path:
@@ -81,8 +81,8 @@ def test_what_a_dead_server_left_is_kept_for_a_day_of_the_disk_whatever_the_cloc
 def test_what_has_no_mark_is_swept_by_its_age(data: Path) -> None:
     store = Store(data)
     old, new, file = (data / "aside" / name for name in ("tmpold", "tmpnew", "a.b"))
-    for made in (old, new):
-        made.mkdir()
+    for folder in (old, new):
+        folder.mkdir()
     aged(old)
     store.sweep_aside()
     assert not old.exists() and new.exists() and not file.exists()

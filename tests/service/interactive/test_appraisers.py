@@ -39,10 +39,10 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(folder / "labels.nii.gz", folder / "labels.json")
 
 
-def answer(sandboxes: Appraisers, case: Case, asked: NeedlesBody) -> bytes:
-    request = asked.request.model_dump_json(by_alias=True).encode()
+def answer(sandboxes: Appraisers, case: Case, needles: NeedlesBody) -> bytes:
+    request = needles.request.model_dump_json(by_alias=True).encode()
     stored = StoredCase({"id": ID, "files": []}, case, Path("/nowhere"))
-    return asyncio.run(sandboxes.appraised("ann", stored, request, asked))
+    return asyncio.run(sandboxes.appraised("ann", stored, request, needles))
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appraisers]:
 def asked_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, int]]:
     """Which sandbox was asked for how many needles, as they are asked."""
     noted: list[tuple[object, int]] = []
-    found = module.SandboxPool.run
+    run_task = module.SandboxPool.run
 
     async def run(self: module.SandboxPool, *given: Any) -> Any:
         noted.append((self, len(given[-1].entries_mm)))
-        return await found(self, *given)
+        return await run_task(self, *given)
 
     monkeypatch.setattr(module.SandboxPool, "run", run)
     return noted
@@ -69,13 +69,13 @@ def asked_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, int]]:
 def test_many_needles_are_shared_out_and_answered_as_by_one(
     two: Appraisers, case: Case, asked_at: list[tuple[object, int]], tmp_path: Path
 ) -> None:
-    asked = body(SHARED_FROM + 1)
-    shared = answer(two, case, asked)
+    needles = body(SHARED_FROM + 1)
+    shared = answer(two, case, needles)
     assert sorted(count for _, count in asked_at) == [50, 51]
     assert len({sandbox for sandbox, _ in asked_at}) == 2
     one = Appraisers(Settings(data_dir=tmp_path, appraisers=1))
     try:
-        alone = answer(one, case, asked)
+        alone = answer(one, case, needles)
     finally:
         one.close()
     assert alone == shared

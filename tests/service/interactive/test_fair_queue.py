@@ -39,10 +39,10 @@ async def in_order(queue: FairQueue, owners: str) -> str:
             had.append(owner)
             await going.wait()
 
-    asked = [asyncio.create_task(ask(owner)) for owner in owners]
+    tasks = [asyncio.create_task(ask(owner)) for owner in owners]
     await settled()
     going.set()
-    await asyncio.gather(*asked)
+    await asyncio.gather(*tasks)
     return "".join(had)
 
 
@@ -51,16 +51,16 @@ async def one(queue: FairQueue, owner: str) -> str:
         return owner
 
 
-def run(asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    return asyncio.run(asked())
+def run(coroutine: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    return asyncio.run(coroutine())
 
 
 @pytest.mark.parametrize(
-    ("asked", "had"),
+    ("owners", "had"),
     [("aaaa", "aaaa"), ("aaaab", "aabaa"), ("aaabbc", "aabcab"), ("abab", "abab"), ("a", "a")],
 )
-def test_owners_take_turns(asked: str, had: str) -> None:
-    assert run(lambda: in_order(FairQueue(10), asked)) == had
+def test_owners_take_turns(owners: str, had: str) -> None:
+    assert run(lambda: in_order(FairQueue(10), owners)) == had
 
 
 def test_places_that_others_have_taken_are_nobody_elses_loss() -> None:
@@ -162,10 +162,10 @@ def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("at_once", "asked", "first"),
+    ("at_once", "owners", "first"),
     [(1, "aab", "a"), (2, "aaa", "a"), (2, "aaab", "ab"), (2, "abc", "ab"), (3, "aaaabb", "aab")],
 )
-def test_one_owner_has_all_turns_but_one(at_once: int, asked: str, first: str) -> None:
+def test_one_owner_has_all_turns_but_one(at_once: int, owners: str, first: str) -> None:
     """Before any turn ends, and after."""
 
     async def ask() -> None:
@@ -185,12 +185,12 @@ def test_one_owner_has_all_turns_but_one(at_once: int, asked: str, first: str) -
                 having.remove(owner)
                 had.append(owner)
 
-        all_of_them = [asyncio.create_task(one(owner)) for owner in asked]
+        all_of_them = [asyncio.create_task(one(owner)) for owner in owners]
         await settled()
         assert "".join(having) == first
         going.set()
         await asyncio.gather(*all_of_them)
-        assert sorted(had) == sorted(asked) and max(most.values()) <= max(1, at_once - 1)
+        assert sorted(had) == sorted(owners) and max(most.values()) <= max(1, at_once - 1)
 
     run(ask)
 

@@ -85,15 +85,15 @@ def test_an_empty_structure_has_no_triangles():
 def test_what_came_as_a_small_mesh_is_shown_as_that():
     own = trimesh.creation.icosphere(2, 9.0)
     surface = Surface(np.asarray(own.vertices), np.asarray(own.faces))
-    made = structure(np.ones(SHAPE, bool))
-    assert shape(Structure("organ", made.mask, surface=surface), grid_of(SHAPE)) is surface
+    mesh_structure = structure(np.ones(SHAPE, bool))
+    assert shape(Structure("organ", mesh_structure.mask, surface=surface), grid_of(SHAPE)) is surface
 
 
 def test_what_came_as_a_large_mesh_is_made_coarse():
     own = trimesh.creation.icosphere(5, 9.0)
     surface = Surface(np.asarray(own.vertices), np.asarray(own.faces))
-    made = structure(np.ones(SHAPE, bool))
-    shape_json = shape(Structure("organ", made.mask, surface=surface), grid_of(SHAPE))
+    mesh_structure = structure(np.ones(SHAPE, bool))
+    shape_json = shape(Structure("organ", mesh_structure.mask, surface=surface), grid_of(SHAPE))
     assert len(shape_json.faces) < 2 * MOST_TRIANGLES < len(surface.faces)
 
 
@@ -102,9 +102,9 @@ def test_every_structure_of_the_thorax_is_closed_and_has_its_volume():
     segmentation = thorax()
     shapes_json = shapes(Case("thorax"))
     assert [s["structure"] for s in shapes_json] == list(segmentation.names())
-    for made, asked in zip(shapes_json, segmentation.structures, strict=True):
-        solid = trimesh.Trimesh(made["vertices_mm"], made["triangles"], process=False)
-        assert solid.is_watertight, asked.name
-        volume_mm3 = asked.mask.count * segmentation.grid.voxel_volume_mm3
+    for entry, structure in zip(shapes_json, segmentation.structures, strict=True):
+        solid = trimesh.Trimesh(entry["vertices_mm"], entry["triangles"], process=False)
+        assert solid.is_watertight, structure.name
+        volume_mm3 = structure.mask.count * segmentation.grid.voxel_volume_mm3
         # Thin ones are drawn thicker than they are.
-        assert 0.8 * volume_mm3 < solid.volume < 2.5 * volume_mm3, asked.name
+        assert 0.8 * volume_mm3 < solid.volume < 2.5 * volume_mm3, structure.name

@@ -109,13 +109,13 @@ def test_ct_and_dose_lie_on_the_same_pixels():
             where_mm @ np.array([1.0, 10.0, 100.0]), rel=1e-4, abs=1e-2
         )
         ct = numbers(plane["ct_hu"], "<i2", plane)
-        seen = 0
+        inside_count = 0
         for row, column in np.random.default_rng(1).integers(plane["rows"], size=(200, 2)):
             voxel, unsure = at(scene, where_mm[row, column])
             if not unsure:
                 assert ct[row, column] == (NO_CT if voxel is None else hu[voxel])
-                seen += voxel is not None
-        assert seen > 20
+                inside_count += voxel is not None
+        assert inside_count > 20
 
 
 def test_without_ct_and_plan_there_is_neither():

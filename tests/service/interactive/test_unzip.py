@@ -81,27 +81,27 @@ def test_what_lies_in_hidden_folders_is_passed_over(tmp_path: Path) -> None:
 )
 def test_documents_may_lie_in_other_folders(tmp_path: Path, document: str) -> None:
     files = [(f"out/seg/{n}", d) for n, d in MASKS.items()]
-    found = unpacked(tmp_path, zipped((document, b"d"), *files))
-    assert found == {**MASKS, document.split("/")[-1]: b"d"}
+    names = unpacked(tmp_path, zipped((document, b"d"), *files))
+    assert names == {**MASKS, document.split("/")[-1]: b"d"}
 
 
 def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path) -> None:
     files = [(f"out/{n}", d) for n, d in MASKS.items()]
-    found = unpacked(tmp_path, zipped(("log.txt", b"1"), ("out/log.txt", b"2"), *files))
-    assert found == {**MASKS, "log.txt": b"1"}
-    for other, said in (
+    names = unpacked(tmp_path, zipped(("log.txt", b"1"), ("out/log.txt", b"2"), *files))
+    assert names == {**MASKS, "log.txt": b"1"}
+    for other, message in (
         ("other/heart.nii.gz", "several folders"),
         ("out/./heart.nii.gz", "two files of one"),
     ):
-        folder = tmp_path / said
+        folder = tmp_path / message
         folder.mkdir()
         with pytest.raises(UnusableUpload) as refused:
             unpacked(folder, zipped((other, b"h"), *files))
-        assert said in report_of(refused.value).detail
+        assert message in report_of(refused.value).detail
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("s/..", "leads out"),
         ("a: b.nii", "not a usable file name"),
@@ -111,10 +111,10 @@ def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path
         ("\\a.nii", "leads out"),
     ],
 )
-def test_names_that_cannot_be_used_are_told_why(tmp_path: Path, name: str, said: str) -> None:
+def test_names_that_cannot_be_used_are_told_why(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(UnusableUpload) as refused:
         unpacked(tmp_path, zipped((name, b"a")))
-    assert said in report_of(refused.value).detail
+    assert message in report_of(refused.value).detail
 
 
 def many(count: int) -> bytearray:
@@ -206,10 +206,10 @@ def test_the_end_is_the_one_that_is_read_by(before: bytes, comment: bytes) -> No
     with zipfile.ZipFile(whole, "a") as archive:
         archive.writestr("a.nii", b"a")
         archive.comment = comment
-    found, known = zip_end(whole), zipfile._EndRecData(whole)  # type: ignore[attr-defined]
-    assert (found is None) == (known is None)
-    if found is not None:
-        assert (found.entries, found.directory_bytes) == (max(known[3], known[4]), known[5])
+    end_record, known = zip_end(whole), zipfile._EndRecData(whole)  # type: ignore[attr-defined]
+    assert (end_record is None) == (known is None)
+    if end_record is not None:
+        assert (end_record.entries, end_record.directory_bytes) == (max(known[3], known[4]), known[5])
 
 
 def test_files_said_to_be_too_large_are_not_unpacked(tmp_path: Path) -> None:
@@ -324,12 +324,12 @@ def test_what_is_wrong_comes_back_as_a_value(tmp_path: Path) -> None:
     """A sandbox hands on no exception but those of inputs."""
     (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"a"))[:-5])
     (tmp_path / "input").mkdir()
-    for told in (
+    for outcome in (
         state_zip(lambda _: None, tmp_path / "a.zip", LIMITS),
         unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "input", LIMITS),
     ):
         with pytest.raises(UnusableUpload) as refused:
-            bytes_of(told)
+            bytes_of(outcome)
         assert report_of(refused.value).kind == "malformed-upload"
     with pytest.raises(FileNotFoundError):
         bytes_of(unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "nowhere", LIMITS))

@@ -57,10 +57,10 @@ def test_no_error_is_without_its_problem() -> None:
     assert {type(error) for error, _, _ in MADE} == leaves(ServiceError) - {Problem}
 
 
-@pytest.mark.parametrize(("error", "kind", "said"), MADE)
-def test_an_error_is_answered_as_its_kind_of_problem(error: ServiceError, kind: str, said: str) -> None:
+@pytest.mark.parametrize(("error", "kind", "message"), MADE)
+def test_an_error_is_answered_as_its_kind_of_problem(error: ServiceError, kind: str, message: str) -> None:
     report = report_of(error)
-    assert report.kind == kind and said in report.detail
+    assert report.kind == kind and message in report.detail
     assert report.detail.endswith(".") and str(error)
     later = problem_of(error).headers
     assert ("Retry-After" in later) == (KINDS[kind].status == 503 or isinstance(error, jobs.TooManyWaiting))

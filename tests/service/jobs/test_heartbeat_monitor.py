@@ -86,12 +86,12 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(monitor_module, "time", made)
+    fake_clock = Clock()
+    monkeypatch.setattr(monitor_module, "time", fake_clock)
     for module in (monitor_module, leader_module):
-        monkeypatch.setattr(module, "HeartbeatTracker", lambda: HeartbeatTracker(made.monotonic))
-    monkeypatch.setattr(monitor_module, "RestartBackoff", lambda: RestartBackoff(made.monotonic))
-    return made
+        monkeypatch.setattr(module, "HeartbeatTracker", lambda: HeartbeatTracker(fake_clock.monotonic))
+    monkeypatch.setattr(monitor_module, "RestartBackoff", lambda: RestartBackoff(fake_clock.monotonic))
+    return fake_clock
 
 
 def detail_of(monitor: HeartbeatMonitor) -> str | None:
@@ -142,16 +142,16 @@ def test_restarts_that_do_not_help_become_rarer(clock: Clock, is_replaced: bool)
     monitor = made(workers)
     looked(monitor, clock, 5.0)
     workers.beating.clear()
-    seen: list[float] = []
+    restart_times: list[float] = []
     for number in range(2000):
         looked(monitor, clock, 1.0)
-        if len(workers.restarted) > len(seen):
-            seen.append(clock.now)
+        if len(workers.restarted) > len(restart_times):
+            restart_times.append(clock.now)
             workers.there = {f"one {number}"} if is_replaced else {"one"}
-    gaps = [after - before for before, after in itertools.pairwise(seen)]
-    expected = [RESTART_AFTER_S * min(2**n, MAX_BACKOFF) for n in range(1, len(seen))]
+    gaps = [after - before for before, after in itertools.pairwise(restart_times)]
+    expected = [RESTART_AFTER_S * min(2**n, MAX_BACKOFF) for n in range(1, len(restart_times))]
     # Who is replaced is counted from the next look on.
-    assert gaps == pytest.approx(expected, abs=2.1) and len(seen) >= 6
+    assert gaps == pytest.approx(expected, abs=2.1) and len(restart_times) >= 6
 
 
 def test_a_restart_that_is_under_way_is_none(clock: Clock) -> None:

@@ -32,8 +32,8 @@ MADE = JobResult(ResultKind.PLAN, "a" * 64, b"plan")
 CASE_ID = "c" * 64
 
 
-def kept_nowhere(made: JobResult) -> None:
-    del made
+def kept_nowhere(result: JobResult) -> None:
+    del result
 
 
 def book_in(
@@ -80,8 +80,8 @@ def test_a_job_goes_its_way_and_tells_it(job_table: JobTable) -> None:
     response = job_table.get(job.id, "owner")
     assert response.state is State.DONE and response.result_id == response.result_plan_id == MADE.id
     assert response.ended_s is not None and response.problem is None
-    told = [(e.number, str(e.state), e.phase) for e in job_table.events(job.id, 0)]
-    assert told == [
+    job_events = [(e.number, str(e.state), e.phase) for e in job_table.events(job.id, 0)]
+    assert job_events == [
         (1, "queued", None),
         (2, "running", None),
         (3, "running", "search"),
@@ -107,8 +107,8 @@ def test_the_time_left_is_told_from_when_the_attempt_began(
             assert job_table.report(attempt, "search", fraction)
         if fractions[-1] < 1.0:
             assert job_table.lose(attempt) and job_table.get(job.id).left_s is None
-    told = [event.left_s for event in job_table.events(job.id, 0)]
-    assert told == [None, None, 15.0, 10.0, None, None, None, 90.0, 0.0]
+    times_left = [event.left_s for event in job_table.events(job.id, 0)]
+    assert times_left == [None, None, 15.0, 10.0, None, None, None, 90.0, 0.0]
     assert job_table.events(job.id, 7)[0].to_json()["progress"] == {
         "phase": "search",
         "fraction": 0.25,
@@ -171,7 +171,7 @@ def test_a_result_that_cannot_be_kept_leaves_the_job_as_it_was(job_table: JobTab
     job = job_table.accept(order())
     attempt = begun(job_table, job)
 
-    def full(made: JobResult) -> None:
+    def full(result: JobResult) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
@@ -255,8 +255,8 @@ def test_one_key_sent_at_once_makes_one_job(job_table: JobTable) -> None:
 
 
 def test_an_order_whose_answer_was_lost_is_accepted_once(job_table: JobTable) -> None:
-    asked = order()
-    assert job_table.accept(asked) == job_table.accept(asked)
+    new_job = order()
+    assert job_table.accept(new_job) == job_table.accept(new_job)
     assert len(job_table.open_jobs()) == 1
 
 

@@ -22,14 +22,14 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+    fake_clock = Clock()
 
     class HeartbeatTracker(leader_module.HeartbeatTracker):
         def __init__(self) -> None:
-            super().__init__(made)
+            super().__init__(fake_clock)
 
     monkeypatch.setattr(leader_module, "HeartbeatTracker", HeartbeatTracker)
-    return made
+    return fake_clock
 
 
 def leading(servers: list[LeaderElection]) -> list[bool]:

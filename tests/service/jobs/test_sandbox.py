@@ -50,15 +50,15 @@ def stop(pid: int) -> None:
 
 
 def test_work_is_done_in_another_process_which_stays(sandbox: SandboxedProcess) -> None:
-    seen: list[Progress | None] = []
+    reports: list[Progress | None] = []
 
     def watch(progress: Progress | None) -> bool:
-        seen.append(progress)
+        reports.append(progress)
         return True
 
     value, pid = sandbox.run(fakes.answer, {"a": [1.5]}, watch=watch)
     assert value == {"a": [1.5]} and pid != os.getpid() and pid == sandbox.pid
-    assert [p.fraction for p in seen if p is not None] == [0.5]
+    assert [p.fraction for p in reports if p is not None] == [0.5]
     assert sandbox.run(fakes.answer, 1)[1] == pid
     assert sandbox.run(fakes.priority) == os.nice(0) + 3
     # Nice values count within a session.
@@ -169,11 +169,11 @@ def test_little_processor_time_is_no_work(
     monkeypatch.setattr(psutil, "Process", lambda _: Ticking(rate, now))
     monkeypatch.setattr(stall_detector, "is_busy", lambda _: False)
     watched = stall_detector.StallDetector(1, clock=lambda: now[0])
-    found = []
+    readings = []
     for second in range(600):
         now[0] = float(second)
-        found.append(watched.seconds(message_number=0))
-    assert any(found) is is_still
+        readings.append(watched.seconds(message_number=0))
+    assert any(readings) is is_still
 
 
 @pytest.mark.parametrize(

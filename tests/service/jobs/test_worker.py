@@ -315,8 +315,8 @@ def test_work_goes_on_while_progress_cannot_be_noted(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(JobTable, asked_for, full)
-    told = Progress(Phase.SEARCH, 0.5, "") if asked_for == "report" else None
-    assert performing._Watcher(job_table, job)(told)
+    progress = Progress(Phase.SEARCH, 0.5, "") if asked_for == "report" else None
+    assert performing._Watcher(job_table, job)(progress)
 
 
 def test_what_cannot_be_written_again_stays_for_who_holds_it(

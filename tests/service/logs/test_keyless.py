@@ -13,20 +13,20 @@ def test_lines_of_an_account_are_so_many_and_the_rest_is_told_though_nobody_come
     monkeypatch.setattr("service.logs.keyless.SECOND_S", 0.05)
 
     async def flood() -> list[tuple[str, int]]:
-        over, told = asyncio.Event(), []
+        over, lines = asyncio.Event(), []
 
         def tell(account: str, count: int) -> None:
-            told.append((account, count))
+            lines.append((account, count))
             over.set()
 
         strangers = KeylessLineLimit(tell)
         assert sum(strangers.has_line("one") for _ in range(100)) == MOST_PER_S
-        assert strangers.has_line("other") and told == []
+        assert strangers.has_line("other") and lines == []
         await over.wait()
         # The next second begins anew.
         assert sum(strangers.has_line("one") for _ in range(100)) == MOST_PER_S
         strangers.end_second()
         await asyncio.sleep(0.1)
-        return told
+        return lines
 
     assert asyncio.run(asyncio.wait_for(flood(), 60.0)) == [("one", 100 - MOST_PER_S)] * 2

@@ -36,8 +36,8 @@ def test_lines_of_one_kind_are_so_many_a_second_and_the_rest_is_counted() -> Non
     assert stream.getvalue().splitlines() == [*(f"request {n} is bad" for n in range(3)), "something else"]
     now[0] = 1.5
     logger.warning("later")
-    told = "997 more lines were left out that begin: request %d is bad"
-    assert stream.getvalue().splitlines()[4:] == [told, "later"]
+    summary = "997 more lines were left out that begin: request %d is bad"
+    assert stream.getvalue().splitlines()[4:] == [summary, "later"]
     now[0] = 3.0
     logger.warning("request %d is bad", 7)
     assert stream.getvalue().splitlines()[6:] == ["request 7 is bad"]
@@ -98,17 +98,17 @@ def test_the_first_line_of_a_kind_is_written_whatever_its_logger_said() -> None:
 def test_every_line_is_written_or_counted(lines: list[tuple[str, float]]) -> None:
     now = [0.0]
     sparing = LineRateLimit(2, 4, lambda: now[0])
-    written, told = 0, 0
+    written, counted = 0, 0
     since: dict[str, list[float]] = {}
     for text, pause in lines:
         now[0] += pause
-        told += sum(count for _, count in sparing.left_out())
+        counted += sum(count for _, count in sparing.left_out())
         record = logging.LogRecord("x", logging.INFO, "", 0, text, ("",) if "%" in text else (), None)
         if sparing.admits(record):
             written += 1
             since.setdefault(text, []).append(now[0])
-    told += sum(count for _, count in sparing.left_out(at_end=True))
-    assert written + told == len(lines)
+    counted += sum(count for _, count in sparing.left_out(at_end=True))
+    assert written + counted == len(lines)
     for times in since.values():
         # Seconds begin with a kind's first line: no more than two of them meet in any second.
         assert all(sum(t <= u < t + 1.0 for u in times) <= 4 for t in times)

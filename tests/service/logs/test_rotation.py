@@ -94,11 +94,11 @@ def test_threads_lose_no_line_and_write_none_twice(log: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    found = messages(log)
-    assert sorted(found) == sorted(f"{name}-{n}" for name in "abcd" for n in range(LINES))
+    lines = messages(log)
+    assert sorted(lines) == sorted(f"{name}-{n}" for name in "abcd" for n in range(LINES))
     # The files are in order of time: so are the lines of each writer.
     for name in "abcd":
-        assert [m for m in found if m.startswith(name)] == [f"{name}-{n}" for n in range(LINES)]
+        assert [m for m in lines if m.startswith(name)] == [f"{name}-{n}" for n in range(LINES)]
     assert len(rotated_files(log)) > 10
 
 
@@ -213,15 +213,15 @@ def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Files, by their number on the disk, and how much of each was flushed, each time."""
-    fsync, found = os.fsync, list[tuple[int, int]]()
+    fsync, flushes = os.fsync, list[tuple[int, int]]()
 
     def noted(handle: int) -> None:
         state = os.fstat(handle)
-        found.append((state.st_ino, state.st_size))
+        flushes.append((state.st_ino, state.st_size))
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", noted)
-    return found
+    return flushes
 
 
 def kept(path: Path) -> tuple[int, int]:

@@ -27,18 +27,18 @@ Restored = Callable[[], Kept]
 @pytest.fixture
 def kept(tmp_path: Path, database_url: str, open_database: Opened) -> Kept:
     """Two cases of two owners, plans, an evaluation, and an open job."""
-    made = Kept(tmp_path / "data", database_url, open_database(database_url, 5.0))
-    filled(made)
-    return made
+    data = Kept(tmp_path / "data", database_url, open_database(database_url, 5.0))
+    filled(data)
+    return data
 
 
 @pytest.fixture
 def in_sqlite(tmp_path: Path, open_database: Opened) -> Kept:
     url = f"sqlite:///{tmp_path / 'data' / 'seedpath.sqlite'}"
     (tmp_path / "data").mkdir()
-    made = Kept(tmp_path / "data", url, open_database(url, 5.0))
-    filled(made)
-    return made
+    data = Kept(tmp_path / "data", url, open_database(url, 5.0))
+    filled(data)
+    return data
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_only_what_came_since_is_copied(in_sqlite: Kept, restored: Restored) -> 
     third = backed_up(in_sqlite)
     assert third.copied_files == 2
     assert [b.name for b in made_backups(first.folder.parents[1])] == [
-        made.folder.name for made in (first, second, third)
+        backup.folder.name for backup in (first, second, third)
     ]
     assert restored().files() == in_sqlite.files()
 
@@ -337,5 +337,5 @@ def test_a_backup_is_for_its_owner_alone(in_sqlite: Kept) -> None:
         target = backed_up(in_sqlite).folder.parents[1]
     finally:
         os.umask(mask)
-    found = {(p.is_dir(), p.stat().st_mode & 0o777) for p in [target, *target.rglob("*")]}
-    assert found == {(True, 0o700), (False, 0o600)}
+    modes = {(p.is_dir(), p.stat().st_mode & 0o777) for p in [target, *target.rglob("*")]}
+    assert modes == {(True, 0o700), (False, 0o600)}

@@ -31,9 +31,9 @@ def kept(tmp_path: Path, open_database: Opened, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(f"{PREFIX}DATA_DIR", str(data_dir))
     data_dir.mkdir()
     url = f"sqlite:///{data_dir / 'seedpath.sqlite'}"
-    made = Kept(data_dir, url, open_database(url, 5.0))
-    filled(made)
-    return made
+    data = Kept(data_dir, url, open_database(url, 5.0))
+    filled(data)
+    return data
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def flip(file: Path) -> None:
     assert (status.st_size, status.st_mtime_ns, status.st_ino) == (was.st_size, was.st_mtime_ns, was.st_ino)
 
 
-def of_a_case(made: BackupResult) -> CopiedFile:
-    return next(file for file in made.manifest.files if file.place.endswith("a.nii"))
+def of_a_case(backup: BackupResult) -> CopiedFile:
+    return next(file for file in backup.manifest.files if file.place.endswith("a.nii"))
 
 
 def in_pool(target: Path, file: CopiedFile) -> Path:
@@ -224,8 +224,8 @@ def test_a_bad_block_is_damage_of_its_file(kept: Kept, target: Path, monkeypatch
     backed_up(kept)
     bad.add(in_pool(target, of_a_case(backup)))
     assert [fault.field for fault in faults(target)] == [str(path) for path in bad]
-    again = back_up(kept.database, kept.data_dir, target, reads_all=True)
-    assert again.mended == (of_a_case(backup).place,)
+    second_backup = back_up(kept.database, kept.data_dir, target, reads_all=True)
+    assert second_backup.mended == (of_a_case(backup).place,)
 
 
 def test_what_the_disk_of_backups_says_is_no_damage_of_the_store(
@@ -274,8 +274,8 @@ def test_the_good_copy_of_what_is_damaged_stays_in_later_backups(
         assert store("backup", "--keep", "1", target) == NOT_WHOLE
     assert len(made_backups(target)) == 1
     assert store("restore", "--data-dir", tmp_path / "restored", target) == NOT_WHOLE
-    found = {place: (tmp_path / "restored" / place).read_bytes() for place in whole}
-    assert found == whole
+    restored = {place: (tmp_path / "restored" / place).read_bytes() for place in whole}
+    assert restored == whole
 
 
 def test_a_plan_that_was_damaged_from_the_first_backup_on_is_in_it_once(
@@ -312,10 +312,10 @@ def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
         capsys.readouterr()
         assert store("backup", "--keep", str(keep), target) == WHOLE
         output = capsys.readouterr()
-        made = Path(output.out.strip())
-        assert made.is_dir() and made == chosen(target) and "a clock that was ahead" in output.err
+        backup = Path(output.out.strip())
+        assert backup.is_dir() and backup == chosen(target) and "a clock that was ahead" in output.err
         assert len(made_backups(target)) == min(keep, 2)
-    assert f"plans/{plan}.json" in {file.place for file in read_manifest(made).files}
+    assert f"plans/{plan}.json" in {file.place for file in read_manifest(backup).files}
     assert not far.folder.exists()
 
 

@@ -15,9 +15,9 @@ from service.maintenance.backup.restore import chosen, restore
 @pytest.fixture
 def kept(tmp_path: Path, open_database: Opened) -> Kept:
     url = f"sqlite:///{tmp_path / 'records.sqlite'}"
-    made = Kept(tmp_path / "data", url, open_database(url, 5.0))
-    filled(made)
-    return made
+    data = Kept(tmp_path / "data", url, open_database(url, 5.0))
+    filled(data)
+    return data
 
 
 Look = Callable[[Path], None]

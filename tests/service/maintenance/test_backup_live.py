@@ -87,12 +87,12 @@ def busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 
 def all_of(client: httpx.Client, what: str) -> list[str]:
-    found, address = [], f"/v1/{what}?limit=100"
+    items, address = [], f"/v1/{what}?limit=100"
     while address:
         page = client.get(address).json()
-        found += [item["id"] for item in page["items"]]
+        items += [item["id"] for item in page["items"]]
         address = page["next"]
-    return found
+    return items
 
 
 def test_what_is_restored_answers_all_that_its_rows_say(busy: Service, tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_what_is_restored_answers_all_that_its_rows_say(busy: Service, tmp_path:
         # One more is killed in the middle; it changes nothing of those.
         assert any(is_killed_in_the_middle(settings, tmp_path / "backups") for _ in range(ATTEMPTS))
         texts = {id: client.get(f"/v1/plans/{id}").content for id in all_of(client, ResultKind.PLAN)}
-    made = sorted(folder.name for folder in (tmp_path / "backups" / "backups").glob("[0-9]*"))
-    assert len(made) >= BACKUPS
-    for name in (made[0], made[-1]):
+    backups = sorted(folder.name for folder in (tmp_path / "backups" / "backups").glob("[0-9]*"))
+    assert len(backups) >= BACKUPS
+    for name in (backups[0], backups[-1]):
         data = tmp_path / name
         restored = SETTINGS | {"SEEDPATH_DATA_DIR": str(data)}
         assert store(restored, "restore", "--backup", name, str(tmp_path / "backups")).wait() == 0
@@ -116,10 +116,10 @@ def test_what_is_restored_answers_all_that_its_rows_say(busy: Service, tmp_path:
             cases, plans = all_of(client, CASE), all_of(client, ResultKind.PLAN)
             assert cases and plans
             assert all(client.get(f"/v1/cases/{id}").status_code == 200 for id in cases)
-            found = {id: client.get(f"/v1/plans/{id}") for id in plans}
-            assert all(answer.status_code == 200 for answer in found.values())
+            answers = {id: client.get(f"/v1/plans/{id}") for id in plans}
+            assert all(answer.status_code == 200 for answer in answers.values())
             # Byte for byte what the first server said, where it still has it.
-            assert all(answer.content == texts.get(id, answer.content) for id, answer in found.items())
+            assert all(answer.content == texts.get(id, answer.content) for id, answer in answers.items())
             assert set(plans) & set(texts)
             # What waited or ran is done.
             eventually(lambda: 'seedpath_jobs{state="queued"} 0.0' in client.get("/metrics").text, SLOW_S)

@@ -121,8 +121,8 @@ def test_rows_of_a_plan_take_what_the_page_tells(
     before, jobs = bytes(), 8
     for _ in range(jobs):
         planned()
-    told = told_bytes(page, "its rows: what is held, the job, 85 events")
-    assert (bytes() - before) / jobs == pytest.approx(told, rel=0.3)
+    stated_bytes = told_bytes(page, "its rows: what is held, the job, 85 events")
+    assert (bytes() - before) / jobs == pytest.approx(stated_bytes, rel=0.3)
 
 
 def test_a_line_of_the_audit_log_takes_what_the_page_tells(page: str, tmp_path: Path) -> None:
@@ -153,9 +153,9 @@ def test_what_the_page_names_is_there(page: str, repository: Path) -> None:
     named = set(re.findall(r"SEEDPATH_[A-Z_]+", page))
     assert named <= known, named - known
     assert {f"{PREFIX}{field.name.upper()}" for field in fields(Policy)} <= named
-    told = set(re.findall(r"`(seedpath_[a-z_]+)", page))
+    metric_names = set(re.findall(r"`(seedpath_[a-z_]+)", page))
     source = (repository / "service" / "web" / "metrics.py").read_text(encoding="utf-8")
-    assert told and all(f'"{name.removesuffix("_total")}"' in source for name in told)
+    assert metric_names and all(f'"{name.removesuffix("_total")}"' in source for name in metric_names)
     headings = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
     anchors = {re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for link in re.findall(r"\]\(([^)]+)\)", page):

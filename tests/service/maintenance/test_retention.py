@@ -74,8 +74,8 @@ def size(kind: str, id: str) -> int:
     return 10 + len(kind)
 
 
-def left(held: list[HoldingRow], found: list[Due]) -> list[HoldingRow]:
-    gone = {(one.owner, one.kind, one.id) for one in found}
+def left(held: list[HoldingRow], due_items: list[Due]) -> list[HoldingRow]:
+    gone = {(one.owner, one.kind, one.id) for one in due_items}
     return [row for row in held if (row.owner, row.kind, row.id) not in gone]
 
 
@@ -190,8 +190,8 @@ def test_what_is_old_goes_with_its_files_and_a_line_each(kept: Kept, audit: Path
         not (kept.data_dir / "cases" / case).exists()
         and not (kept.data_dir / "plans" / f"{plan}.json").exists()
     )
-    told = {(line["message"], line["owner"], line["setting"]) for line in lines(audit)}
-    assert told == {
+    noted = {(line["message"], line["owner"], line["setting"]) for line in lines(audit)}
+    assert noted == {
         (f"RETENTION plans/{plan}", "ann", "keep_plans_days"),
         (f"RETENTION cases/{case}", "ann", "keep_cases_days"),
         (f"RETENTION jobs/job{plan[:8]}", "ann", "keep_jobs_days"),
@@ -230,14 +230,14 @@ def test_what_is_ordered_again_is_used_though_no_job_tells_it(
 ) -> None:
     """The same request makes the same plan, in no row of its own; and jobs are forgotten."""
     case, other, third = kept.add_case("a"), kept.add_case("b"), kept.add_case("c")
-    plan, again, old = kept.add_plan("p", case), kept.add_plan("q", case), kept.add_plan("r", other)
-    aged(kept, 400.0, case, other, third, plan, again, old)
+    plan, reordered, old = kept.add_plan("p", case), kept.add_plan("q", case), kept.add_plan("r", other)
+    aged(kept, 400.0, case, other, third, plan, reordered, old)
     kept.database.write(lambda c: c.execute(delete(jobs)))
     clock[0] = time.time()
-    aged(kept, 400.0 + (NOW_S - clock[0]) / DAY_S, case, other, third, plan, again, old)
+    aged(kept, 400.0 + (NOW_S - clock[0]) / DAY_S, case, other, third, plan, reordered, old)
     # One is made again, work is ordered on the second, and of the third case the files are sent again.
     kept.add_plan("p", case)
-    kept.job_table.accept(NewJob("evaluate", "ann", case, ResultKind.EVALUATION, "{}", again))
+    kept.job_table.accept(NewJob("evaluate", "ann", case, ResultKind.EVALUATION, "{}", reordered))
     kept.job_table.cancel("evaluate")
     assert kept.library.grant_case("ann", third) is not None
     kept.database.write(lambda c: c.execute(delete(jobs)))
@@ -267,14 +267,14 @@ def test_of_rows_of_before_jobs_tell_the_last_use(
             " VALUES (:i, 'ann', :c, 'plans', '{}', 'done', 1, 0, 0, 1.0, 1, :at, :end, :made)"
         )
         worked = [("a", "c", 2.0, 3.0, "p"), ("b", "c", 4.0, None, None), ("d", "again", 5.0, 6.0, None)]
-        for id, case, at_s, end_s, made in worked:
-            values = {"i": id, "c": case, "at": at_s, "end": end_s, "made": made}
+        for id, case, at_s, end_s, result_id in worked:
+            values = {"i": id, "c": case, "at": at_s, "end": end_s, "made": result_id}
             connection.execute(text(job), values)
 
     database.write(third)
     migrate(database)
-    found = [database.read(lambda c, row=row: last_used_s(c, *row)) for row in rows]
-    assert found == [4.0, 3.0, 1.5, 1.5, 9.0]
+    last_uses = [database.read(lambda c, row=row: last_used_s(c, *row)) for row in rows]
+    assert last_uses == [4.0, 3.0, 1.5, 1.5, 9.0]
 
 
 def test_a_removal_takes_no_longer_where_more_is_held(
@@ -295,10 +295,10 @@ def test_a_removal_takes_no_longer_where_more_is_held(
         ids = case, kept.add_plan(name, case)
         aged(kept, 400.0, *ids)
         works = retention(kept, audit, clock, Policy(keep_cases_days=1.0, keep_plans_days=1.0))
-        found = [one for one in works.due() if one.id in ids]
-        monkeypatch.setattr(works, "due", lambda: found)
+        due_items = [one for one in works.due() if one.id in ids]
+        monkeypatch.setattr(works, "due", lambda: due_items)
         steps[0] = 0
-        assert works.remove() == (found, False) and len(found) == 2
+        assert works.remove() == (due_items, False) and len(due_items) == 2
         return steps[0]
 
     few = taken("first")

@@ -100,10 +100,10 @@ def test_what_lacks_a_verification_that_passed() -> None:
 
 
 def test_not_made_again_is_not_verified_and_comes_first() -> None:
-    again, early = Checked(FOUND, None), Checked(FOUND, "its search ended early")
+    not_reproduced, early = Checked(FOUND, None), Checked(FOUND, "its search ended early")
     quick = Checked(FOUND, None, quick=True)
-    assert holds(again) and not holds(early) and holds(quick)
-    assert check_text(again) == f"Verification: {len(FOUND.checks)} checks, every claim holds."
+    assert holds(not_reproduced) and not holds(early) and holds(quick)
+    assert check_text(not_reproduced) == f"Verification: {len(FOUND.checks)} checks, every claim holds."
     assert check_text(early).startswith(
         "NOT VERIFIED: the plan was not made again: its search ended early. Not checked, which only"
     )

@@ -89,9 +89,11 @@ def test_the_needle_is_as_wide_as_it_is(drawn: tuple[Figure, np.ndarray]) -> Non
     figure, picture = drawn
     at = page(ENTRY_P + 15.0 * DIRECTION)[0]
     across = np.array([DIRECTION[1], DIRECTION[0]])
-    seen = [is_colour(colour_at(figure, picture, 0, at + t * across), NEEDLE) for t in np.arange(-2, 2, 0.02)]
+    is_needle = [
+        is_colour(colour_at(figure, picture, 0, at + t * across), NEEDLE) for t in np.arange(-2, 2, 0.02)
+    ]
     # 1.27 mm, less what the black edge and the pixels' smoothing take.
-    assert 0.6 < 0.02 * sum(seen) <= 1.3
+    assert 0.6 < 0.02 * sum(is_needle) <= 1.3
 
 
 def test_outlines_have_the_colour_of_their_role(drawn: tuple[Figure, np.ndarray]) -> None:

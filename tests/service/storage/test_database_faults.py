@@ -353,20 +353,20 @@ def test_tables_of_another_shape_under_the_right_stamp_are_refused(
     refused_after(open_database(database_url, SHORT_S), lambda c: c.execute(text(change)), CHANGES[change])
 
 
-@pytest.mark.parametrize("told", ALTERED)
+@pytest.mark.parametrize("message", ALTERED)
 def test_columns_and_keys_that_were_made_otherwise_are_refused(
-    database_url: str, open_database: Open, told: str
+    database_url: str, open_database: Open, message: str
 ) -> None:
-    refused_after(open_database(database_url, SHORT_S), ALTERED[told], told)
+    refused_after(open_database(database_url, SHORT_S), ALTERED[message], message)
 
 
-def refused_after(database: Database, change: Callable[[Connection], object], told: str) -> None:
+def refused_after(database: Database, change: Callable[[Connection], object], message: str) -> None:
     migrate(database)
     database.write(change)
     with pytest.raises(AnatomyError) as caught:
         migrate(database)
     text = str(caught.value)
-    assert told in text and "Bring back a backup" in text and "SEEDPATH_DATABASE_URL" in text
+    assert message in text and "Bring back a backup" in text and "SEEDPATH_DATABASE_URL" in text
     assert revision(database) == newest()
 
 
@@ -416,5 +416,5 @@ SHA256 = {
 
 def test_migrations_are_what_they_were() -> None:
     folder = Path(migrating.__file__).parent / "migrations" / "versions"
-    found = {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("v*.py")}
-    assert found == SHA256
+    digests = {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("v*.py")}
+    assert digests == SHA256

@@ -272,15 +272,15 @@ def many(connection: Connection, count: int, owner: str = "local") -> None:
 
 def statements(database: Database, run: Callable[[], object]) -> Counter[str]:
     """What the database is asked meanwhile."""
-    asked: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def note(connection: object, cursor: object, statement: str, *more: object) -> None:
-        asked[statement] += 1
+        counts[statement] += 1
 
     event.listen(database.engine, "before_cursor_execute", note)
     run()
     event.remove(database.engine, "before_cursor_execute", note)
-    return asked
+    return counts
 
 
 def test_orders_and_uploads_cost_the_same_with_ten_thousand_cases(
@@ -314,7 +314,7 @@ def test_orders_and_uploads_cost_the_same_with_ten_thousand_cases(
     first = ask(0)
     database.write(lambda c: many(c, MANY))
     # How many, and which: none has the ten thousand ids in it.
-    assert ask(1) == first and all(sum(asked.values()) < 30 for asked in first)
+    assert ask(1) == first and all(sum(counts.values()) < 30 for counts in first)
     assert set(looked_at) == set(CASES)
     own = sum(store.case_bytes(case) for case in CASES)
     assert database.read(lambda c: kept_bytes(c, "local")) == MANY + own

@@ -137,17 +137,17 @@ def test_a_map_is_lost_only_where_there_was_one(
     parts: tuple[Store, Library, Database], tmp_path: Path, access: bytes | None
 ) -> None:
     store, library, database = parts
-    made = replace(plan_result(planned(PlanRequest().to_request())), access=access)
+    result = replace(plan_result(planned(PlanRequest().to_request())), access=access)
     job_table = JobTable(database, 10, 10, 10)
     database.write(lambda c: grant(c, "ann", CASE, IDS["held"], IDS["held"]))
     job_table.accept(NewJob("j1", "ann", IDS["held"], ResultKind.PLAN, "{}", None))
     job = job_table.begin("j1", 3, Report("failed", ""))
-    assert job is not None and job_table.succeed(job, made, store.keep)
-    (tmp_path / "data" / "access" / f"{made.id}.json").unlink(missing_ok=True)
+    assert job is not None and job_table.succeed(job, result, store.keep)
+    (tmp_path / "data" / "access" / f"{result.id}.json").unlink(missing_ok=True)
     kind = "not-found" if access is None else "damaged"
     for _ in range(2):
         with pytest.raises(StorageError) as refused:
-            library.access("ann", made.id)
+            library.access("ann", result.id)
         assert report_of(refused.value).kind == kind
         assert database.read(partial(library.is_lost, job=job_table.get("j1"))) == (access is not None)
         # A sum that is found out anew is of what is there.
@@ -199,8 +199,8 @@ def test_what_is_removed_needs_no_room(
     held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     library, files = held
-    for made in ("mkdir", "rename"):
-        monkeypatch.setattr(os, made, fails(number))
+    for call in ("mkdir", "rename"):
+        monkeypatch.setattr(os, call, fails(number))
     library.remove_result("ann", ResultKind.PLAN, IDS["plans"])
     library.remove_case("ann", IDS["held"])
     assert not any(file.exists() for file in files)

@@ -123,8 +123,8 @@ def test_uploads_at_once_count_together() -> None:
         one(200)
         with pytest.raises(QuotaExceeded):
             one(1)
-    with quota.sending("ann", 500) as again:
-        again(500)
+    with quota.sending("ann", 500) as second_upload:
+        second_upload(500)
     # Who keeps too much is refused once he sends something.
     with quota.sending("ann", 1001) as full, pytest.raises(QuotaExceeded):
         full(1)

@@ -57,13 +57,13 @@ def plan(client: httpx.Client) -> dict[str, Any]:
     case = client.post("/v1/cases", json={"builtin": "thorax"}).json()
     answer = client.post(f"/v1/cases/{case['id']}/plans", json={}, headers=WAIT)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 def listed(client: httpx.Client, what: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get(f"/v1/{what}").json()["items"]
-    return found
+    items: list[dict[str, Any]] = client.get(f"/v1/{what}").json()["items"]
+    return items
 
 
 def in_database(data_dir: Path) -> Database:
@@ -102,7 +102,8 @@ def told_of(content: dict[str, Any]) -> dict[str, Any]:
             "lung_length_mm": set["lung_length_mm"],
             "pleural_punctures": set["pleural_punctures"],
             "given_too_near": sorted(
-                set["given_too_near"], key=lambda near: (near["structure"] is None, near["clearance_mm"])
+                set["given_too_near"],
+                key=lambda record: (record["structure"] is None, record["clearance_mm"]),
             ),
             "given_seed_pairs_near": set["given_seed_pairs_near"],
         },
@@ -133,8 +134,8 @@ def asked_target(structure: str | list[str] | None) -> list[str]:
 
 
 def of_text(summary: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(summary)
-    return found
+    values: dict[str, Any] = json.loads(summary)
+    return values
 
 
 # What a summary says
@@ -169,7 +170,7 @@ def test_the_worst_news_is_in_it() -> None:
     ]
     needles = summary_of(implant_plan(ASKED)).needle_set
     assert needles is not None and needles.given_seed_pairs_near == 1
-    assert [near.structure for near in needles.given_too_near] == ["aorta", None]
+    assert [record.structure for record in needles.given_too_near] == ["aorta", None]
 
 
 # Lists
@@ -251,8 +252,10 @@ def test_cases_are_listed_with_name_structures_and_targets(client: httpx.Client,
     ):
         assert client.post("/v1/cases", **given).status_code in (200, 201)  # type: ignore[arg-type]
     # The built-in one may have been there before.
-    found = sorted((item["summary"] for item in listed(client, "cases")), key=lambda summary: summary["name"])
-    folder, chest, thorax = found
+    summaries = sorted(
+        (item["summary"] for item in listed(client, "cases")), key=lambda summary: summary["name"]
+    )
+    folder, chest, thorax = summaries
     assert thorax == {"name": "thorax", "builtin": True, "files": 0, "structures": 1, "targets": []}
     assert chest == {
         "name": "chest.nii.gz",
@@ -279,21 +282,21 @@ def test_a_case_s_targets_are_those_that_came_as_such_or_are_by_role() -> None:
     assert case_summary_of(record) == CaseSummary("thorax", True, 0, 2, ("node",))
     # The case itself is told of in the same way, whichever version wrote its record.
     grid = {"shape": [2, 3, 4], "spacing_mm": [1.0, 1.0, 2.0]}
-    for targets, told in (([], ["gtv"]), (["node"], ["node"])):
+    for targets, expected in (([], ["gtv"]), (["node"], ["node"])):
         was = {"structures": structures, "targets": targets, "grid": grid | {"orientation": "LPS"}}
         stored = StoredCase(record | {"description": was}, Case("thorax"), Path("/nowhere"))
-        assert (stored.description["targets"], stored.description["grid"]) == (told, grid)
+        assert (stored.description["targets"], stored.description["grid"]) == (expected, grid)
     # A record of which only the files are known.
     assert case_summary_of({"builtin": "thorax", "files": []}) is None
 
 
 def test_the_client_finds_plans_again(client: httpx.Client, plan: dict[str, Any]) -> None:
-    with Client(str(client.base_url)) as asked:
-        case = asked.add_builtin("thorax")
-        (item,) = asked.plans(case)
+    with Client(str(client.base_url)) as api:
+        case = api.add_builtin("thorax")
+        (item,) = api.plans(case)
         assert item["summary"]["status"] == Status.PLANNED
-        assert asked.kept_plan(item["id"]).claimed_sha256 == plan["plan_sha256"]
-        assert list(asked.plans({"id": "0" * 64})) == [] and len(list(asked.plans())) == 1
+        assert api.kept_plan(item["id"]).claimed_sha256 == plan["plan_sha256"]
+        assert list(api.plans({"id": "0" * 64})) == [] and len(list(api.plans())) == 1
 
 
 # Rows of before

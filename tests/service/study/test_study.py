@@ -194,16 +194,19 @@ def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(
     hows = (fakes.GOOD, fakes.NO_PATH, fakes.GOALS, fakes.UNREADABLE, fakes.BROKEN)
     cases = [fakes.write_case(tmp_path / f"{how}.nii.gz", how) for how in hows]
     assert study(*cases, rankings=(LUNG,)) == 1
-    told = {r["case"]: r for r in rows(tmp_path)}
-    assert {case: row["status"] for case, row in told.items()} == {
+    row_by_case = {r["case"]: r for r in rows(tmp_path)}
+    assert {case: row["status"] for case, row in row_by_case.items()} == {
         "good": "planned",
         "nopath": "no_path",
         "goals": "goals_not_met",
         "unreadable": "failed",
         "broken": "failed",
     }
-    assert told["unreadable"]["problem"] == "unusable-input" and told["broken"]["problem"] == "failed"
-    assert "it is no image" in str(told["unreadable"]["message"])
+    assert (
+        row_by_case["unreadable"]["problem"] == "unusable-input"
+        and row_by_case["broken"]["problem"] == "failed"
+    )
+    assert "it is no image" in str(row_by_case["unreadable"]["message"])
     assert str(tmp_path) not in json.dumps(rows(tmp_path)) and "secret" not in json.dumps(rows(tmp_path))
     out = capsys.readouterr().out
     assert "Made, with all goals met: 1 of 5 plans; " in out
@@ -228,7 +231,7 @@ def test_a_folder_of_masks_is_a_case_by_what_is_read_of_it(study: Study, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["gone.nii.gz", "--ranking", "length_mm"], "gone.nii.gz: there is no such file"),
         (["thorax", "--ranking", "lenght_mm"], "Did you mean 'length_mm'"),
@@ -244,7 +247,7 @@ def test_bad_input_is_refused_in_one_sentence_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(study_command, "WORK", fakes.WORK)
@@ -255,14 +258,14 @@ def test_bad_input_is_refused_in_one_sentence_before_any_work(
     there = sorted(tmp_path.rglob("*"))
     assert cli.main(["study", *arguments]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and said in err and err.count("\n") == 1 and err.startswith("seedpath: error: ")
+    assert out == "" and message in err and err.count("\n") == 1 and err.startswith("seedpath: error: ")
     assert sorted(tmp_path.rglob("*")) == there
 
 
 def test_without_a_ranking_there_is_nothing_to_compare(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as told:
+    with pytest.raises(SystemExit) as caught:
         cli.main(["study", "thorax"])
-    assert told.value.code == 2 and "--ranking" in capsys.readouterr().err
+    assert caught.value.code == 2 and "--ranking" in capsys.readouterr().err
 
 
 def test_records_are_the_study_s_own_unless_a_scheduler_needs_a_database(tmp_path: Path) -> None:
@@ -285,8 +288,10 @@ def test_a_service_works_in_no_study_s_folder_and_no_study_in_a_service_s(
     monkeypatch.setattr("service.logs.json_lines.log_to_stderr", lambda _: None)
     monkeypatch.setenv("SEEDPATH_DATA_DIR", str(study))
     assert cli.main(["serve", "--port", "0"]) == 2
-    said = f"SEEDPATH_DATA_DIR: {study} is a study's folder. Name another, or leave it out for the default."
-    assert capsys.readouterr().err == f"seedpath: error: {said}\n"
+    message = (
+        f"SEEDPATH_DATA_DIR: {study} is a study's folder. Name another, or leave it out for the default."
+    )
+    assert capsys.readouterr().err == f"seedpath: error: {message}\n"
     assert sorted(study.rglob("*")) == there
     (study / "study.lock").unlink()
     (study / "study.json").write_text("{}")
@@ -324,19 +329,19 @@ def test_a_study_that_was_killed_or_interrupted_goes_on_where_it_was(tmp_path: P
     study = started(arguments, {})
     until_more_is_done(done)
     second = started(arguments, {})
-    _, said = second.communicate(timeout=60)
-    assert second.returncode == 2 and "another study works in it" in said and said.count("error") == 1
+    _, stderr = second.communicate(timeout=60)
+    assert second.returncode == 2 and "another study works in it" in stderr and stderr.count("error") == 1
     children = family(study)
     os.killpg(study.pid, signal.SIGINT)
-    out, said = study.communicate(timeout=60)
-    assert study.returncode == 130 and out == "" and "Traceback" not in said, said
-    assert "the same command goes on from there" in said.splitlines()[-1]
+    out, stderr = study.communicate(timeout=60)
+    assert study.returncode == 130 and out == "" and "Traceback" not in stderr, stderr
+    assert "the same command goes on from there" in stderr.splitlines()[-1]
     eventually(lambda: not any(map(is_alive, children)))
 
     # What has ended is not begun again; of what was under way, each once more.
     study = started(arguments, {})
-    out, said = study.communicate(timeout=120)
-    assert study.returncode == 0, said
+    out, stderr = study.communicate(timeout=120)
+    assert study.returncode == 0, stderr
     assert "All 6 plans are made" in out
     ended = list(marks.glob("ended-*"))
     # A worker that was killed between the end of its work and its record does that one again.
@@ -362,13 +367,13 @@ def test_a_scheduler_s_workers_do_a_study_whose_database_is_its_own(
     with dask(tmp_path, marks) as scheduler:
         settings = {"SEEDPATH_SCHEDULER": scheduler, "SEEDPATH_DATABASE_URL": postgres.url}
         study = started([*arguments, "-o", str(tmp_path / "out")], settings)
-        out, said = study.communicate(timeout=120)
-        assert study.returncode == 0 and "All 4 plans are made" in out, said
+        out, stderr = study.communicate(timeout=120)
+        assert study.returncode == 0 and "All 4 plans are made" in out, stderr
         assert begun(marks).total() == 4
         other = started([*arguments, "-o", str(tmp_path / "other")], settings)
-        out, said = other.communicate(timeout=120)
+        out, stderr = other.communicate(timeout=120)
     assert other.returncode == 2 and out == ""
-    assert "Name one of this study's own" in said.splitlines()[-1] and begun(marks).total() == 4
+    assert "Name one of this study's own" in stderr.splitlines()[-1] and begun(marks).total() == 4
     # Its records are not in the folder, its results are.
     assert not (tmp_path / "out" / "seedpath.sqlite").exists() and len(rows(tmp_path)) == 4
 

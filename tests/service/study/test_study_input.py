@@ -41,8 +41,8 @@ def test_scores_by_comma_are_read_in_their_order(wanted: tuple[str, ...]) -> Non
 @given(weights)
 def test_weights_are_read_as_they_are(wanted: dict[str, float]) -> None:
     [ranking] = rankings(["w=" + ",".join(f"{name}:{weight!r}" for name, weight in wanted.items())])
-    asked = ranking.applied(Request())
-    assert asked.weights == wanted and asked.ranking == DEFAULT_RANKING and ranking.name == "w"
+    request = ranking.applied(Request())
+    assert request.weights == wanted and request.ranking == DEFAULT_RANKING and ranking.name == "w"
 
 
 @given(st.one_of(scores.map(list), weights.map(lambda w: {"weights": w})))
@@ -50,9 +50,9 @@ def test_a_file_holds_what_a_request_takes(tmp_path_factory: pytest.TempPathFact
     file = tmp_path_factory.mktemp("rankings") / "heuristic.json"
     file.write_text(json.dumps(content))
     [ranking] = rankings([str(file)])
-    asked = ranking.applied(Request())
+    request = ranking.applied(Request())
     assert ranking.name == "heuristic"
-    assert content == (list(asked.ranking) if isinstance(content, list) else {"weights": asked.weights})
+    assert content == (list(request.ranking) if isinstance(content, list) else {"weights": request.weights})
 
 
 @given(st.lists(scores, min_size=2, max_size=4))
@@ -68,7 +68,7 @@ def test_rankings_are_taken_where_all_differ_and_refused_where_not(wanted: list[
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("texts", "message"),
     [
         (["lung_lenght_mm"], "'lung_lenght_mm' is not a known score. Did you mean 'lung_length_mm'"),
         (["length_mm,length_mm"], "'length_mm' is named twice"),
@@ -85,17 +85,21 @@ def test_rankings_are_taken_where_all_differ_and_refused_where_not(wanted: list[
         (["gone.json"], "gone.json: there is no such file"),
     ],
 )
-def test_a_ranking_that_cannot_be_used_is_told_in_a_sentence(texts: list[str], said: str) -> None:
-    with pytest.raises((AnatomyError, BadFile)) as told:
+def test_a_ranking_that_cannot_be_used_is_told_in_a_sentence(texts: list[str], message: str) -> None:
+    with pytest.raises((AnatomyError, BadFile)) as caught:
         rankings(texts)
-    assert said in str(told.value)
+    assert message in str(caught.value)
 
 
 def test_a_ranking_file_with_something_else_is_told_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "h.json"
-    for text, said in (("[", "h.json: "), ('["lung"]', "h.json: /ranking/0"), ("3", "Give a list of score")):
+    for text, message in (
+        ("[", "h.json: "),
+        ('["lung"]', "h.json: /ranking/0"),
+        ("3", "Give a list of score"),
+    ):
         file.write_text(text)
-        with pytest.raises(BadFile, match=said):
+        with pytest.raises(BadFile, match=message):
             rankings([str(file)])
 
 
@@ -176,7 +180,7 @@ def test_a_table_of_cases_says_what_each_has_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("case,inptu\na,b\n", "there is no column 'inptu'. Did you mean 'input'"),
         (f"case,{'y' * 5000}\na,b\n", "yyy ... yyy"),
@@ -191,12 +195,12 @@ def test_a_table_of_cases_says_what_each_has_of_its_own(tmp_path: Path) -> None:
         ("input\n\udcff\n", "it is not a table"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+def test_a_table_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "ranked.json").write_text('{"ranking": ["length_mm"]}')
     (tmp_path / "cohort.csv").write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises((AnatomyError, BadFile)) as told:
+    with pytest.raises((AnatomyError, BadFile)) as caught:
         cohort([str(tmp_path / "cohort.csv")], Shared())
-    assert said in str(told.value)
+    assert message in str(caught.value)
 
 
 def test_names_that_cannot_be_written_down_are_refused(tmp_path: Path) -> None:

@@ -68,22 +68,22 @@ def test_a_whole_plan_fills_every_column_but_that_of_problems(plans: dict[str, P
 def test_a_row_says_what_the_plan_says(plans: dict[str, Plan | None]) -> None:
     plan = plans["whole"]
     assert plan is not None and plan.dose is not None and plan.needle_set is not None
-    told, needles = row(ended(plan)), plan.needle_set
+    plan_row, needles = row(ended(plan)), plan.needle_set
     best = plan.paths[0]
     for field in fields(Path):
-        if field.name in told and field.name != "window":
-            assert told[field.name] == getattr(best, field.name)
-    assert (told["entry_x_mm"], told["entry_y_mm"], told["entry_z_mm"]) == best.entry_mm
-    assert (told["tip_x_mm"], told["tip_y_mm"], told["tip_z_mm"]) == best.tip_mm
+        if field.name in plan_row and field.name != "window":
+            assert plan_row[field.name] == getattr(best, field.name)
+    assert (plan_row["entry_x_mm"], plan_row["entry_y_mm"], plan_row["entry_z_mm"]) == best.entry_mm
+    assert (plan_row["tip_x_mm"], plan_row["tip_y_mm"], plan_row["tip_z_mm"]) == best.tip_mm
     for name in ("d90_gy", "d100_gy", "v100_percent", "v150_percent", "v200_percent", "ci", "ei", "hi"):
-        assert told[name] == getattr(plan.dose.target, name)
-    assert told["set_seeds"] == len(needles.seeds)
-    assert told["set_needles"] == len(needles.path_ids)
-    assert (told["set_objective_mm"], told["set_bound_mm"]) == (
+        assert plan_row[name] == getattr(plan.dose.target, name)
+    assert plan_row["set_seeds"] == len(needles.seeds)
+    assert plan_row["set_needles"] == len(needles.path_ids)
+    assert (plan_row["set_objective_mm"], plan_row["set_bound_mm"]) == (
         needles.objective,
         needles.bound,
     )
-    assert told["status"] == plan.outcome.status and told["message"] == plan.outcome.message
+    assert plan_row["status"] == plan.outcome.status and plan_row["message"] == plan.outcome.message
 
 
 def test_every_score_is_a_column(plans: dict[str, Plan | None]) -> None:

@@ -127,11 +127,11 @@ def test_an_owner_has_his_share_of_jobs(ann: httpx.Client, ben: httpx.Client) ->
     cases = [c.post("/v1/cases", json={"builtin": "thorax"}).headers.get("location") for c in (ann, ben)]
     case = f"/v1/cases/{ann.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}"
     assert case in cases
-    asked = {"random_seed": fakes.UNTIL_CANCELLED}
-    jobs = [ann.post(f"{case}/plans", json=asked).headers["location"] for _ in range(2)]
-    refused = ann.post(f"{case}/plans", json=asked)
+    body = {"random_seed": fakes.UNTIL_CANCELLED}
+    jobs = [ann.post(f"{case}/plans", json=body).headers["location"] for _ in range(2)]
+    refused = ann.post(f"{case}/plans", json=body)
     problem(refused, "too-many-requests")
-    waiting = ben.post(f"{case}/plans", json=asked)
+    waiting = ben.post(f"{case}/plans", json=body)
     assert waiting.status_code == 202
     for client, job in ((ann, jobs[0]), (ann, jobs[1]), (ben, waiting.headers["location"])):
         client.delete(job)
@@ -152,14 +152,18 @@ def test_every_answer_has_its_headers(ann: httpx.Client, anybody: httpx.Client) 
 def test_pages_of_listed_origins_alone_may_ask(
     ann: httpx.Client, anybody: httpx.Client, folder: Path
 ) -> None:
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
-    allowed = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | asked)
+    preflight_headers = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    allowed = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | preflight_headers)
     assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == ORIGIN
     head = anybody.options(
-        "/v1/cases", headers={"Origin": ORIGIN} | asked | {"Access-Control-Request-Method": "HEAD"}
+        "/v1/cases",
+        headers={"Origin": ORIGIN} | preflight_headers | {"Access-Control-Request-Method": "HEAD"},
     )
     assert head.status_code == 200 and "HEAD" in head.headers["access-control-allow-methods"]
-    other = anybody.options("/v1/cases", headers={"Origin": "https://evil.example"} | asked)
+    other = anybody.options("/v1/cases", headers={"Origin": "https://evil.example"} | preflight_headers)
     problem(other, "foreign-page")
     assert "access-control-allow-origin" not in other.headers
     unoffered = {"Access-Control-Request-Method": "PUT"}
@@ -246,8 +250,8 @@ def test_what_stays_open_is_noted_when_it_is_opened_and_when_it_ends(
 
     def noted(message: str) -> list[tuple[str, int, bool]]:
         lines = (folder / "data" / "audit.jsonl").read_text(encoding="utf-8").splitlines()
-        found = [line for line in map(json.loads, lines) if line["message"] == message]
-        return [(line["owner"], line["status"], line.get("open", False)) for line in found]
+        matching = [line for line in map(json.loads, lines) if line["message"] == message]
+        return [(line["owner"], line["status"], line.get("open", False)) for line in matching]
 
     message = f"GET {job}/events"
     with ann.stream("GET", f"{job}/events"):

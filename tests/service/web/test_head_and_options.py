@@ -60,7 +60,7 @@ def lasting(answer: httpx.Response) -> dict[str, str]:
 
 
 def test_head_answers_as_get_but_for_the_body(client: httpx.Client, job: dict[str, Any]) -> None:
-    found = []
+    statuses = []
     for path in [*documented(client, "get"), "/v1/openapi.json"]:
         address = filled(path, job)
         if path.endswith("/events"):
@@ -71,9 +71,9 @@ def test_head_answers_as_get_but_for_the_body(client: httpx.Client, job: dict[st
             assert head.status_code == get.status_code, address
             assert head.content == b"" and get.content != b""
             assert lasting(head) == lasting(get)
-        found.append(get.status_code)
+        statuses.append(get.status_code)
     # What is asked for with an id that the fakes made is there.
-    assert found.count(200) >= 9 and set(found) <= {200, 404}
+    assert statuses.count(200) >= 9 and set(statuses) <= {200, 404}
 
 
 def test_head_knows_what_the_client_has(client: httpx.Client, job: dict[str, Any]) -> None:
@@ -82,8 +82,8 @@ def test_head_knows_what_the_client_has(client: httpx.Client, job: dict[str, Any
 
 
 def test_head_of_events_does_not_wait_for_them(client: httpx.Client, job: dict[str, Any]) -> None:
-    asked = {"random_seed": fakes.UNTIL_CANCELLED}
-    running = client.post(f"{job['case']}/plans", json=asked).headers["location"]
+    body = {"random_seed": fakes.UNTIL_CANCELLED}
+    running = client.post(f"{job['case']}/plans", json=body).headers["location"]
     until(client, running, "running")
     answer = client.head(f"{running}/events")
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")

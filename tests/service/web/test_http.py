@@ -118,11 +118,13 @@ def test_what_the_client_keeps_keeps_its_headers(client: httpx.Client, kept: lis
     for address in kept:
         response = client.get(address, headers={"Accept-Encoding": coding})
         assert response.status_code == 200, address
-        again = client.get(
+        second_answer = client.get(
             address, headers={"Accept-Encoding": coding, "If-None-Match": response.headers["etag"]}
         )
-        assert again.status_code == 304 and again.content == b"", address
-        assert said(again) == {n: v for n, v in said(response).items() if n not in OF_CONTENT}, address
+        assert second_answer.status_code == 304 and second_answer.content == b"", address
+        assert said(second_answer) == {n: v for n, v in said(response).items() if n not in OF_CONTENT}, (
+            address
+        )
         assert "accept-encoding" in response.headers["vary"].lower(), address
 
 
@@ -138,14 +140,17 @@ def test_a_head_says_what_a_get_says(client: httpx.Client, kept: list[str]) -> N
 
 def test_every_route_that_has_a_tag_is_tried_above(client: httpx.Client, kept: list[str]) -> None:
     paths = client.get("/v1/openapi.json").json()["paths"]
-    told = {
+    tagged = {
         address for address, methods in paths.items() if "304" in methods.get("get", {}).get("responses", {})
     }
     tried = {
-        route for route in told for address in kept if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), address)
+        route
+        for route in tagged
+        for address in kept
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), address)
     }
     # Evaluations and replans are answered by the function that answers plans.
-    assert told - tried == {"/v1/evaluations/{evaluation_id}", "/v1/replans/{replan_id}"}
+    assert tagged - tried == {"/v1/evaluations/{evaluation_id}", "/v1/replans/{replan_id}"}
 
 
 @pytest.mark.parametrize("address", ["/page/nothing.js", "/v1/plans/0", "/v1/nothing"])
@@ -261,17 +266,17 @@ def test_a_full_disk_is_answered_as_no_room(client: httpx.Client, monkeypatch: p
 
 
 def test_pages_hold_everything_once_whatever_is_added_meanwhile(client: httpx.Client, case: str) -> None:
-    made = [client.post(f"{case}/plans", json={}, headers=WAIT).headers["location"] for _ in range(5)]
-    newest_first = [address.rpartition("/")[2] for address in reversed(made)]
+    addresses = [client.post(f"{case}/plans", json={}, headers=WAIT).headers["location"] for _ in range(5)]
+    newest_first = [address.rpartition("/")[2] for address in reversed(addresses)]
     page = client.get("/v1/jobs", params={"limit": 2, "state": "done"})
     assert page.headers["link"] == f'<{page.json()["next"]}>; rel="next"'
-    seen = [item["id"] for item in page.json()["items"]]
+    listed_ids = [item["id"] for item in page.json()["items"]]
     client.post(f"{case}/plans", json={}, headers=WAIT)
     while page.json()["next"] is not None:
         page = client.get(page.json()["next"])
-        seen += [item["id"] for item in page.json()["items"]]
+        listed_ids += [item["id"] for item in page.json()["items"]]
         assert all(item["state"] == "done" for item in page.json()["items"])
-    assert seen[:5] == newest_first and len(seen) == len(set(seen))
+    assert listed_ids[:5] == newest_first and len(listed_ids) == len(set(listed_ids))
     assert "link" not in page.headers
 
 
@@ -318,21 +323,21 @@ def test_a_body_that_stands_still_is_not_waited_for(client: httpx.Client, case: 
 
 def test_events_tell_a_job_to_its_end(client: httpx.Client, case: str) -> None:
     job = client.post(f"{case}/plans", json={}).headers["location"]
-    told = list(events(client, job))
-    assert [number for number, _, _ in told] == list(range(1, len(told) + 1))
-    assert [name for _, name, _ in told] == ["queued", "running", "done"]
-    assert told[-1][2] == client.get(job).json()
+    job_events = list(events(client, job))
+    assert [number for number, _, _ in job_events] == list(range(1, len(job_events) + 1))
+    assert [name for _, name, _ in job_events] == ["queued", "running", "done"]
+    assert job_events[-1][2] == client.get(job).json()
 
 
 def test_events_resume_after_the_last_that_was_seen(client: httpx.Client, case: str) -> None:
     job = client.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
     stream = events(client, job)
-    seen = [next(stream) for _ in range(3)]
-    assert [name for _, name, _ in seen] == ["queued", "running", "progress"]
+    first_events = [next(stream) for _ in range(3)]
+    assert [name for _, name, _ in first_events] == ["queued", "running", "progress"]
     # On a machine that took long to begin, some time is left.
-    left_s = seen[2][2]["progress"].pop("left_s")
+    left_s = first_events[2][2]["progress"].pop("left_s")
     assert left_s is None or left_s > 0.0
-    assert seen[2][2] == {"state": "running", "progress": {"phase": "search", "fraction": 0.25}}
+    assert first_events[2][2] == {"state": "running", "progress": {"phase": "search", "fraction": 0.25}}
     stream.close()
     client.delete(job)
     assert [name for _, name, _ in events(client, job, last=2)] == ["progress", "cancelled"]

@@ -59,8 +59,8 @@ def plan(client: httpx.Client, case: str) -> str:
     return made_plan(client, case)
 
 
-def made_plan(client: httpx.Client, case: str, **asked: Any) -> str:
-    answer = client.post(f"/v1/cases/{case}/plans", json=asked, headers=WAIT)
+def made_plan(client: httpx.Client, case: str, **body: Any) -> str:
+    answer = client.post(f"/v1/cases/{case}/plans", json=body, headers=WAIT)
     assert answer.status_code == 200, answer.text
     return answer.headers["content-location"]
 
@@ -190,9 +190,9 @@ def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client, data_
     assert "other files" in problem_json["detail"]
 
     # What the plan was made from stays as long as the plan does.
-    for made in (first, second, other):
-        assert client.delete(f"/v1/cases/{made}").status_code == 204
-        problem(client.get(f"/v1/cases/{made}"), "not-found")
+    for address in (first, second, other):
+        assert client.delete(f"/v1/cases/{address}").status_code == 204
+        problem(client.get(f"/v1/cases/{address}"), "not-found")
     assert "several cases" in problem(client.post(f"{plan}:replan", json=body), "conflict")["detail"]
     assert (data_dir / "cases" / first).is_dir() and not (data_dir / "cases" / other).exists()
     problem(client.post(f"{plan}:replan", json=body | {"case": other}), "invalid-request")

@@ -17,7 +17,7 @@ def test_a_key_opens_what_is_its_owners_until_it_is_revoked(tmp_path: Path) -> N
     keys = Keys(path)
     key = keys.bearer(token)
     assert key is not None and key.owner == "radiology"
-    assert (found := keys.bearer(other)) is not None and found.owner == "research-1"
+    assert (bearer := keys.bearer(other)) is not None and bearer.owner == "research-1"
     revoke(path, key.id)
     assert keys.bearer(token) is None and keys.bearer(other) is not None
     first = listed(path)[0].revoked

@@ -54,9 +54,9 @@ def test_the_loop_goes_on_while_a_large_text_is_read_and_owners_take_turns() -> 
 
     async def all_at_once() -> int:
         reader = LargeJson()
-        asked = [asyncio.create_task(reader.read(o, LARGE, partial(read_by, o))) for o in "aaaaab"]
+        tasks = [asyncio.create_task(reader.read(o, LARGE, partial(read_by, o))) for o in "aaaaab"]
         turns = 0
-        while not all(task.done() for task in asked):
+        while not all(task.done() for task in tasks):
             turns += 1
             await asyncio.sleep(0)
         return turns
@@ -74,12 +74,12 @@ def test_texts_of_others_that_wait_keep_nobody_out() -> None:
 
     async def crowd() -> list[bool]:
         reader = LargeJson()
-        asked = [asyncio.create_task(reader.read(f"{n % 10}", LARGE, wait)) for n in range(1000)]
-        asked.append(asyncio.create_task(reader.read("last", LARGE, wait)))
+        tasks = [asyncio.create_task(reader.read(f"{n % 10}", LARGE, wait)) for n in range(1000)]
+        tasks.append(asyncio.create_task(reader.read("last", LARGE, wait)))
         # All have come before the first is done.
         await asyncio.sleep(0)
         let_go.set()
-        return await asyncio.gather(*asked)
+        return await asyncio.gather(*tasks)
 
     assert all(asyncio.run(crowd()))
 

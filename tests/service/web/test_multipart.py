@@ -53,21 +53,21 @@ def test_files_are_what_was_sent_however_they_arrive(
 
 def test_large_files_are_written_before_all_has_arrived(tmp_path: Path) -> None:
     content = bytes(range(256)) * 12_000
-    seen: list[int] = []
+    sizes: list[int] = []
 
     async def pieces() -> AsyncIterator[bytes]:
         body = file("a", content) + b"--b--\r\n"
         for at in range(0, len(body), 100_000):
             yield body[at : at + 100_000]
-            seen.append(sum(f.stat().st_size for f in tmp_path.iterdir()))
+            sizes.append(sum(f.stat().st_size for f in tmp_path.iterdir()))
 
     completed = asyncio.run(read_files(TYPE, pieces(), tmp_path, 1))
     assert completed[0].path.read_bytes() == content
-    assert 0 < seen[len(seen) // 2] < len(content)
+    assert 0 < sizes[len(sizes) // 2] < len(content)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"x", "damaged"),
         (file("a", b"abc")[:-2], "middle of a part"),
@@ -77,8 +77,8 @@ def test_large_files_are_written_before_all_has_arrived(tmp_path: Path) -> None:
         (file("a") * 6 + b"--b--\r\n", "Too many files"),
     ],
 )
-def test_what_is_no_form_of_files_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
-    with pytest.raises(FormError, match=said):
+def test_what_is_no_form_of_files_is_refused(tmp_path: Path, body: bytes, message: str) -> None:
+    with pytest.raises(FormError, match=message):
         read(body, tmp_path, [7, 1, 1])
 
 

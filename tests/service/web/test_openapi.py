@@ -40,31 +40,38 @@ def schema(client: httpx.Client) -> BaseSchema:
 
 @pytest.fixture(scope="module")
 def document(client: httpx.Client) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/v1/openapi.json").json()
-    return found
+    openapi: dict[str, Any] = client.get("/v1/openapi.json").json()
+    return openapi
 
 
 @pytest.fixture(scope="module")
 def ids(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Values of all path parameters, of things that are there."""
-    made = write_phantom(tmp_path_factory.mktemp("phantom"))
+    phantom_folder = write_phantom(tmp_path_factory.mktemp("phantom"))
     parts = [
-        (p, n, (made / n).read_bytes()) for p, n in (("file", "labels.nii.gz"), ("names", "labels.json"))
+        (p, n, (phantom_folder / n).read_bytes())
+        for p, n in (("file", "labels.nii.gz"), ("names", "labels.json"))
     ]
     case = client.post("/v1/cases", **upload(*parts)).headers["location"]
-    found = {"case_id": case, "kind": "/not-found"}
-    plan = _made(client, f"{case}/plans", {}, found, "plan_id")
-    _made(client, f"{plan}:evaluate-implant", {"seeds": [{"position_mm": [0, 0, 0]}]}, found, "evaluation_id")
+    id_by_name = {"case_id": case, "kind": "/not-found"}
+    plan = _made(client, f"{case}/plans", {}, id_by_name, "plan_id")
+    _made(
+        client,
+        f"{plan}:evaluate-implant",
+        {"seeds": [{"position_mm": [0, 0, 0]}]},
+        id_by_name,
+        "evaluation_id",
+    )
     needle = {"entry_mm": [0, 0, 9], "tip_mm": [0, 0, 0]}
-    _made(client, f"{plan}:replan", {"needles": [needle]}, found, "replan_id")
-    return {name: address.rpartition("/")[2] for name, address in found.items()}
+    _made(client, f"{plan}:replan", {"needles": [needle]}, id_by_name, "replan_id")
+    return {name: address.rpartition("/")[2] for name, address in id_by_name.items()}
 
 
-def _made(client: httpx.Client, address: str, body: Any, found: dict[str, str], name: str) -> str:
+def _made(client: httpx.Client, address: str, body: Any, id_by_name: dict[str, str], name: str) -> str:
     job = client.post(address, json=body).headers["location"]
-    found["job_id"] = job
-    found[name] = str(until(client, job, "done")["result"])
-    return found[name]
+    id_by_name["job_id"] = job
+    id_by_name[name] = str(until(client, job, "done")["result"])
+    return id_by_name[name]
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -98,7 +105,7 @@ def test_every_operation_is_answered_as_documented(
 ) -> None:
     """With the examples of its body and headers, on what is there; what removes comes last."""
     asked = []
-    for path, method, operation in sorted(operations(document), key=lambda found: found[1] == "delete"):
+    for path, method, operation in sorted(operations(document), key=lambda entry: entry[1] == "delete"):
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
         parameters = operation.get("parameters", ())
         headers = {p["name"]: p["example"] for p in parameters if p["in"] == "header" and "example" in p}

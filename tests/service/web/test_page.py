@@ -65,15 +65,15 @@ def _page(browser: Browser, base: str, token: str | None, **how: Any) -> Iterato
     context = browser.new_context(accept_downloads=True, **how)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    said = Said(page)
+    console = Said(page)
     page.goto(base)
     if token is not None:
         give_key(page, token)
         expect(page.locator("#key")).to_be_hidden()
     yield page
     context.close()
-    assert said.problems == []
-    assert {host for host in said.hosts if host} <= {urlsplit(base).netloc}
+    assert console.problems == []
+    assert {host for host in console.hosts if host} <= {urlsplit(base).netloc}
 
 
 def give_key(page: Page, token: str) -> None:
@@ -84,12 +84,12 @@ def give_key(page: Page, token: str) -> None:
 @pytest.fixture(scope="module")
 def planned(browser: Browser, base: str, token: str, folder: Path, api: httpx.Client) -> dict[str, Any]:
     """The plan of the phantom, uploaded and asked for on the page. Its address is that of the page."""
-    made = write_phantom(folder)
+    phantom_folder = write_phantom(folder)
     pages = _page(browser, base, token)
     page = next(pages)
     page.get_by_text("Upload a segmentation").click()
-    page.get_by_label("Label map").set_input_files(made / "labels.nii.gz")
-    page.get_by_label("Names of labels").set_input_files(made / "labels.json")
+    page.get_by_label("Label map").set_input_files(phantom_folder / "labels.nii.gz")
+    page.get_by_label("Names of labels").set_input_files(phantom_folder / "labels.json")
     page.get_by_role("button", name="Upload", exact=True).click()
     page.get_by_role("combobox", name="Target").select_option(label="node 4R")
     # A coarse search takes half of the time.
@@ -133,13 +133,13 @@ def test_a_second_visit_is_as_alive_as_the_first(playwright, base, tmp_path):
         )
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        said = Said(page)
+        console = Said(page)
         answer = page.goto(base)
         # The script ran: it shows the form for a key, and says why.
         expect(page.locator("#key")).to_be_visible()
         expect(page.locator("#alert")).to_contain_text("key")
         assert page.evaluate("() => getComputedStyle(document.querySelector('main')).display") == "grid"
-        assert said.problems == [] and answer is not None
+        assert console.problems == [] and answer is not None
         # DevTools call what was asked about by its tag 200, too.
         known.append("if-none-match" in answer.request.all_headers())
         context.close()
@@ -296,11 +296,11 @@ def test_a_verdict_names_organs_that_it_does_not_look_at(shown, planned):
 @pytest.fixture
 def sliced(page: Page, planned: dict[str, Any]) -> tuple[Page, list[dict[str, Any]]]:
     """A page with the phantom's plan on it, and the first slices that it was sent, as they come."""
-    found: list[dict[str, Any]] = []
+    slices: list[dict[str, Any]] = []
 
     def noted(answer: Any) -> None:
         if answer.url.endswith("/slices") and answer.ok:
-            found.append(answer.json()["slices"][0])
+            slices.append(answer.json()["slices"][0])
 
     page.on("response", noted)
     page.goto(planned["address"])
@@ -308,7 +308,7 @@ def sliced(page: Page, planned: dict[str, Any]) -> tuple[Page, list[dict[str, An
     page.wait_for_selector("#scene-plot .main-svg")
     page.wait_for_selector("#slices:not([hidden])")
     expect(page.locator("#verdict.safe")).to_be_visible()
-    return page, found
+    return page, slices
 
 
 def at_rest(page: Page, canvas: Any) -> dict[str, float]:
@@ -391,7 +391,7 @@ def test_the_needles_of_the_set_are_judged_by_what_they_aim_at(shown, planned):
 
 def entry_on(canvas: Any) -> list[float] | None:
     """Where the round mark of the entry is, as parts of the slice: the tip's square does not reach as far."""
-    found: list[float] | None = canvas.evaluate(
+    position: list[float] | None = canvas.evaluate(
         """(c) => {
           const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
           const safe = getComputedStyle(document.documentElement).getPropertyValue("--safe").trim();
@@ -413,12 +413,12 @@ def entry_on(canvas: Any) -> list[float] | None:
           return null;
         }"""
     )
-    return found
+    return position
 
 
 def pixels_near(canvas: Any, colour: str) -> int:
     """How many pixels of a canvas are nearly of a colour of the style sheet."""
-    found: int = canvas.evaluate(
+    count: int = canvas.evaluate(
         """(c, name) => {
           const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
           const hex = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -431,7 +431,7 @@ def pixels_near(canvas: Any, colour: str) -> int:
         }""",
         colour,
     )
-    return found
+    return count
 
 
 @pytest.mark.long

@@ -88,11 +88,11 @@ def plans(base: str) -> list[dict[str, Any]]:
         assert response.status_code == 201, response.text
         case = response.json()["id"]
         for seed in (1, 2):
-            asked = {"random_seed": seed}
+            body = {"random_seed": seed}
             headers = {"Prefer": "wait=250"}
-            assert client.post(f"/v1/cases/{case}/plans", json=asked, headers=headers).status_code == 200
-        found: list[dict[str, Any]] = client.get("/v1/plans").json()["items"]
-    return found
+            assert client.post(f"/v1/cases/{case}/plans", json=body, headers=headers).status_code == 200
+        items: list[dict[str, Any]] = client.get("/v1/plans").json()["items"]
+    return items
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +108,10 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    said = Said(page)
+    console = Said(page)
     yield page
     context.close()
-    assert said.problems == []
+    assert console.problems == []
 
 
 def address(base: str, listed: dict[str, Any], *, with_plan: bool = True) -> str:
@@ -147,13 +147,13 @@ def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     news = page.locator("#news")
     expect(news).to_be_visible()
     bad = news.locator("ul.warning")
-    said = bad.locator("li").all_inner_texts()
-    for one, words in zip(said, WORST_FIRST, strict=True):
+    sentences = bad.locator("li").all_inner_texts()
+    for one, words in zip(sentences, WORST_FIRST, strict=True):
         assert one.startswith(words[0]) and all(more in one for more in words[1:]), one
     # A plan's message has them in the same order.
     message = " ".join(worst_first(implant_plan(ASKED)))
     places = [message.index(words) for words in IN_THE_MESSAGE]
-    assert len(places) == len(said) and places == sorted(places)
+    assert len(places) == len(sentences) and places == sorted(places)
     expect(news.locator("ul").last).to_contain_text(
         "BED of the PTV: D90 233.5 Gy, 72.0 Gy of it given before (EQD2 194.6 Gy)."
     )
@@ -187,8 +187,8 @@ def test_progress_and_the_time_left_are_seen_where_the_user_is(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
 ) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    told = f"id: 1\nevent: progress\ndata: {json.dumps(EVENT)}\n\n"
-    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=told))
+    event_text = f"id: 1\nevent: progress\ndata: {json.dumps(EVENT)}\n\n"
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=event_text))
     # A plan is shown, as when another is asked for.
     page.goto(address(base, plans[0]))
     expect(page.locator("#status")).to_be_visible()
@@ -208,11 +208,11 @@ def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
     rows = page.locator("#plans li[data-plan]")
     expect(rows).to_have_count(len(plans))
     for row, listed in zip(rows.all(), plans, strict=True):
-        said, summary = row.inner_text(), listed["summary"]
+        row_text, summary = row.inner_text(), listed["summary"]
         set, dose = summary["needle_set"], summary["dose"]
         assert row.get_attribute("data-plan") == listed["id"]
-        assert summary["targets"] == ["node_4R"] and "node 4R, planned" in said
-        assert listed["created"][:16].replace("T", " ") in said
+        assert summary["targets"] == ["node_4R"] and "node 4R, planned" in row_text
+        assert listed["created"][:16].replace("T", " ") in row_text
         for text in (
             f"{set['needles']} needles, {set['seeds']} seeds",
             f"{set['lung_length_mm']:.1f} mm",
@@ -221,7 +221,7 @@ def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
             f"D90 {int(dose['d90_gy'])}.",
             f"V100 {int(dose['v100_percent'])}.",
         ):
-            assert text in said, text
+            assert text in row_text, text
         bad = row.locator(".warning li").all_inner_texts()
         for one, words in zip(bad, WORST_FIRST, strict=True):
             assert one.startswith(words[0]) and all(more in one for more in words[1:] if "60" not in more), (
@@ -309,14 +309,14 @@ def test_the_page_tells_bad_news_in_the_words_and_the_order_of_a_plan_s_message(
     page: Page, base: str
 ) -> None:
     page.goto(base)
-    said = page.evaluate(WORDS, to_json([LIMITS, NEARS, GOALS]))
-    assert said["limits"] == [f"Exceeded: {exceeded_text(limit)}." for limit in LIMITS]
-    assert said["nears"] == [f"{text[:1].upper()}{text[1:]}." for text in map(too_near_text, NEARS)]
-    assert said["goals"] == [f"Not met: {goal_text(goal)}." for goal in GOALS]
+    sentences = page.evaluate(WORDS, to_json([LIMITS, NEARS, GOALS]))
+    assert sentences["limits"] == [f"Exceeded: {exceeded_text(limit)}." for limit in LIMITS]
+    assert sentences["nears"] == [f"{text[:1].upper()}{text[1:]}." for text in map(too_near_text, NEARS)]
+    assert sentences["goals"] == [f"Not met: {goal_text(goal)}." for goal in GOALS]
     sets = [replace(a_needle_set(), given_seed_pairs_near=pairs) for pairs in (0, 1, 3)]
-    assert said["twice"] == [given_twice(needles) for needles in sets]
-    assert said["by_excess"] == to_json(exceeded(LIMITS)) != to_json(LIMITS)
-    assert said["by_nearness"] == to_json(nearest_first(NEARS)) != to_json(NEARS)
+    assert sentences["twice"] == [given_twice(needles) for needles in sets]
+    assert sentences["by_excess"] == to_json(exceeded(LIMITS)) != to_json(LIMITS)
+    assert sentences["by_nearness"] == to_json(nearest_first(NEARS)) != to_json(NEARS)
 
 
 def test_what_is_said_of_plans_in_a_list(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
@@ -335,7 +335,10 @@ def test_what_is_said_of_plans_in_a_list(page: Page, base: str, plans: list[dict
         | {"missing_structures": LACKS},
         "Not verified.": whole | {"verified": False},
     }
-    items = [plans[0] | {"id": f"{n:064x}", "summary": told} for n, told in enumerate(kinds.values())]
+    items = [
+        plans[0] | {"id": f"{n:064x}", "summary": plan_summary}
+        for n, plan_summary in enumerate(kinds.values())
+    ]
     page.route("**/v1/plans?*", lambda route: route.fulfill(json={"items": items, "next": None}))
     page.goto(address(base, plans[0], with_plan=False))
     rows = page.locator("#plans li[data-plan]")
@@ -352,14 +355,14 @@ def test_what_is_said_of_plans_in_a_list(page: Page, base: str, plans: list[dict
 def test_opening_an_older_plan_leaves_list_and_keyboard_where_they_are(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
-    count, asked = 118, []
+    count, addresses = 118, []
     plan = httpx.get(f"{base}/v1/plans/{plans[0]['id']}", trust_env=False).json()
     items = [plans[0] | {"id": f"{n:064x}"} for n in range(count)]
 
     def answer(route: Route) -> None:
         query = parse_qs(urlsplit(route.request.url).query)
         limit, begin = int(query["limit"][0]), int(query.get("cursor", ["0"])[0])
-        asked.append(limit)
+        addresses.append(limit)
         end = begin + limit
         following = f"/v1/plans?limit={limit}&cursor={end}" if end < count else None
         route.fulfill(json={"items": items[begin:end], "next": following})
@@ -395,7 +398,7 @@ def test_opening_an_older_plan_leaves_list_and_keyboard_where_they_are(
     expect(rows).to_have_count(count)
     expect(more).to_have_count(0)
     expect(rows.last.get_by_role("button")).to_be_focused()
-    assert max(asked) == 100
+    assert max(addresses) == 100
     assert [row.get_attribute("data-plan") for row in rows.all()] == [item["id"] for item in items]
 
 

@@ -46,8 +46,8 @@ def client(base: str, token: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def case(client: httpx.Client, folder: Path) -> str:
-    made = write_phantom(folder)
-    parts = [(part, name, (made / name).read_bytes()) for part, name in PARTS]
+    phantom_folder = write_phantom(folder)
+    parts = [(part, name, (phantom_folder / name).read_bytes()) for part, name in PARTS]
     answer = client.post("/v1/cases", **upload(*parts))
     assert answer.status_code == 201, answer.text
     return answer.headers["location"]
@@ -60,8 +60,8 @@ PARTS = (("file", "labels.nii.gz"), ("names", "labels.json"))
 def plan(client: httpx.Client, case: str) -> dict[str, Any]:
     answer = client.post(f"{case}/plans", json=REQUEST, headers={"Prefer": "wait=600"})
     assert answer.status_code == 200, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 def needle(path: dict[str, Any]) -> dict[str, Any]:
@@ -293,8 +293,8 @@ def test_every_entry_of_the_skin_access_map_leads_a_safe_path_in(client, plan):
     # The plan's own entries are within a box of one of the map, with as much lung or less.
     for path in plan["paths"]:
         away = np.abs(np.array(model.entry_mm) - path["entry_mm"]).max(axis=1)
-        near = np.array(model.lung_length_mm)[away <= 2 * model.square_mm]
-        assert near.min() <= path["lung_length_mm"] + 1e-3
+        near_lengths_mm = np.array(model.lung_length_mm)[away <= 2 * model.square_mm]
+        assert near_lengths_mm.min() <= path["lung_length_mm"] + 1e-3
 
 
 def test_a_map_goes_with_its_plan(client, case):
@@ -316,14 +316,14 @@ def test_messages_count_as_requests_do(tmp_path: Path) -> None:
         data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=4.0, requests_burst=4
     )
     headers = {"Authorization": f"Bearer {token}"}
-    made = write_phantom(tmp_path)
-    parts = [(part, name, (made / name).read_bytes()) for part, name in PARTS]
-    asked = {"paths": [{"entry_mm": [0, -90, 0], "tip_mm": [0, 0, 0]}], "request": REQUEST}
+    phantom_folder = write_phantom(tmp_path)
+    parts = [(part, name, (phantom_folder / name).read_bytes()) for part, name in PARTS]
+    body = {"paths": [{"entry_mm": [0, -90, 0], "tip_mm": [0, 0, 0]}], "request": REQUEST}
     with serve_in_background(create_app(settings)) as base, client_of(base, token) as client:
         case = client.post("/v1/cases", **upload(*parts)).headers["location"]
         with connect(socket_address(base, case), additional_headers=headers, proxy=None) as socket:
             for n in range(12):
-                socket.send(json.dumps({"id": n} | asked))
+                socket.send(json.dumps({"id": n} | body))
             answers = [json.loads(socket.recv(timeout=10 * GENEROUS_S)) for _ in range(12)]
             assert [answer["id"] for answer in answers] == list(range(12))
             refused = [answer["problem"] for answer in answers if "problem" in answer]
@@ -331,7 +331,7 @@ def test_messages_count_as_requests_do(tmp_path: Path) -> None:
             assert 0 < len(refused) < 12
             # After a pause it goes on.
             time.sleep(1.0)
-            socket.send(json.dumps({"id": "later"} | asked))
+            socket.send(json.dumps({"id": "later"} | body))
             assert "paths" in json.loads(socket.recv(timeout=GENEROUS_S))
             # What cannot be read counts as well: of twelve, four wait for a quarter of a second.
             begun = time.monotonic()

@@ -145,10 +145,10 @@ def test_an_upload_is_named_by_its_content_and_can_be_removed(client: httpx.Clie
     assert client.post("/v1/cases", **parts).json() == answer.json()
     other = client.post("/v1/cases", **upload(("file", "labels.nii.gz", b"other")))
     assert other.json()["id"] != answer.json()["id"]
-    for made in (address, other.headers["location"]):
-        assert client.delete(made).status_code == 204
-        problem(client.get(made), "not-found")
-        problem(client.delete(made), "not-found")
+    for case_address in (address, other.headers["location"]):
+        assert client.delete(case_address).status_code == 204
+        problem(client.get(case_address), "not-found")
+        problem(client.delete(case_address), "not-found")
     assert stored(data_dir) == before
 
 
@@ -206,9 +206,9 @@ HOSTILE: dict[str, tuple[bytes, str, str]] = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_zip_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
     before = stored(data_dir)
-    content, kind, said = HOSTILE[what]
+    content, kind, message = HOSTILE[what]
     problem_json = problem(client.post("/v1/cases", **upload(("file", "seg.zip", content))), kind)
-    assert said in problem_json["detail"]
+    assert message in problem_json["detail"]
     assert [e["pointer"] for e in problem_json["errors"]] == ["/file"]
     assert stored(data_dir) == before
     assert not Path("/tmp/heart.nii.gz").exists()
@@ -284,10 +284,10 @@ POINTERS = {
 @pytest.mark.parametrize("what", BAD_FORMS)
 def test_a_bad_form_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
     before = stored(data_dir)
-    sent, kind, said = BAD_FORMS[what]
+    sent, kind, message = BAD_FORMS[what]
     answer = client.post("/v1/cases", **sent)
     problem_json = problem(answer, kind)
-    assert said in problem_json["detail"]
+    assert message in problem_json["detail"]
     if kind == "malformed-upload":
         assert [e["pointer"] for e in problem_json["errors"]] == [POINTERS.get(what, "/file")]
         assert all(e["detail"] for e in problem_json["errors"])
@@ -353,9 +353,9 @@ def test_a_plan_without_wait_is_a_job(client: httpx.Client, case: str) -> None:
 
 
 def test_progress_shows_and_cancellation_takes_effect(client: httpx.Client, case: str) -> None:
-    asked = {"random_seed": fakes.UNTIL_CANCELLED}
-    running = client.post(case, json=asked).headers["location"]
-    waiting = client.post(case, json=asked).headers["location"]
+    body = {"random_seed": fakes.UNTIL_CANCELLED}
+    running = client.post(case, json=body).headers["location"]
+    waiting = client.post(case, json=body).headers["location"]
     until(client, running, "running")
     end = time.monotonic() + GENEROUS_S
     while client.get(running).json()["progress"] is None and time.monotonic() < end:
@@ -370,8 +370,8 @@ def test_progress_shows_and_cancellation_takes_effect(client: httpx.Client, case
         time.sleep(0.1)
     assert client.get("/v1/health").json()["jobs"]["running"] == 1
     # One slot is left of three, then none.
-    last = client.post(case, json=asked).headers["location"]
-    problem(client.post(case, json=asked), "busy")
+    last = client.post(case, json=body).headers["location"]
+    problem(client.post(case, json=body), "busy")
     for job in (last, waiting):
         assert client.delete(job).json()["state"] == "cancelled"
     ended = client.delete(running).json()
@@ -381,8 +381,8 @@ def test_progress_shows_and_cancellation_takes_effect(client: httpx.Client, case
 
 
 def test_a_wait_that_is_too_short_ends_in_a_job(client: httpx.Client, case: str) -> None:
-    asked = {"random_seed": fakes.UNTIL_CANCELLED}
-    answer = client.post(case, json=asked, headers={"Prefer": "wait=0"})
+    body = {"random_seed": fakes.UNTIL_CANCELLED}
+    answer = client.post(case, json=body, headers={"Prefer": "wait=0"})
     assert answer.status_code == 202
     client.delete(answer.headers["location"])
     until(client, answer.headers["location"], "cancelled")
@@ -398,19 +398,19 @@ def test_a_preference_that_cannot_be_read_is_ignored(
 
 
 def test_input_that_cannot_be_used_is_said_with_its_field(client: httpx.Client, case: str) -> None:
-    asked = {"random_seed": fakes.REFUSED}
-    problem_json = problem(client.post(case, json=asked, headers={"Prefer": "wait=60"}), "unusable-input")
+    body = {"random_seed": fakes.REFUSED}
+    problem_json = problem(client.post(case, json=body, headers={"Prefer": "wait=60"}), "unusable-input")
     assert problem_json["errors"] == [
         {"pointer": "/target/structure", "detail": "'x' is not in the input. Known: y."}
     ]
-    job = until(client, client.post(case, json=asked).headers["location"], "failed")
+    job = until(client, client.post(case, json=body).headers["location"], "failed")
     assert job["problem"] == problem_json
 
 
 def test_a_path_of_this_machine_is_cut_from_messages(client: httpx.Client, data_dir: Path) -> None:
     location = client.post("/v1/cases", **upload(("file", "b.nii", b"path"))).headers["location"]
-    asked = {"random_seed": fakes.PATH_IN_MESSAGE}
-    answer = client.post(f"{location}/plans", json=asked, headers={"Prefer": "wait=60"})
+    body = {"random_seed": fakes.PATH_IN_MESSAGE}
+    answer = client.post(f"{location}/plans", json=body, headers={"Prefer": "wait=60"})
     assert "file/b.nii is damaged" in problem(answer, "unusable-input")["detail"]
     assert str(data_dir) not in answer.text
 
@@ -552,7 +552,7 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
             "spacing_mm": [2.0, 2.0, 2.0],
         }
         plans = f"{case.headers['location']}/plans"
-        for asked, pointer in (
+        for body, pointer in (
             ({"target": {"structure": "node_4r"}}, "/target/structure"),
             ({"target": {"structure": "gtv"}}, "/target/structure"),
             # It is a target by its name, and so it is asked for where no other is.
@@ -560,7 +560,7 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
             ({"target": {"structure": "node_4R"}, "clearance_mm": {"aota": 9}}, "/clearance_mm/aota"),
             ({"roles": {"a/b~c": "lung"}}, "/roles/a~1b~0c"),
         ):
-            problem_json = problem(client.post(plans, json=asked, headers=wait), "unusable-input")
+            problem_json = problem(client.post(plans, json=body, headers=wait), "unusable-input")
             assert problem_json["errors"][0]["pointer"] == pointer
         coarse = {"covering_radius_mm": 4, "field_resolution_mm": 2}
         request = {"target": {"structure": "node_4R", "margin_mm": 0}, "search": coarse}

@@ -71,8 +71,8 @@ def test_event_streams_and_waits_of_a_revoked_key_end(base: str, keys: Path) -> 
     token = create(keys, "ann")
     with client_of(base, token) as ann:
         case = ann.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
-        asked = {"random_seed": fakes.UNTIL_CANCELLED}
-        job = ann.post(f"{case}/plans", json=asked).headers["location"]
+        body = {"random_seed": fakes.UNTIL_CANCELLED}
+        job = ann.post(f"{case}/plans", json=body).headers["location"]
         stream = events(ann, job)
         while next(stream)[1] != "progress":
             pass

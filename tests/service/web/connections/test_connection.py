@@ -65,18 +65,18 @@ def app() -> App:
 
 @pytest.fixture
 def listener(app: App) -> Iterator[Listener]:
-    with Listener(socket.create_server(("127.0.0.1", 0))) as made:
-        made.limit = ConnectionLimit(MOST, MOST)
-        http: Any = functools.partial(HttpConnection, made, BOUNDS)
-        ws: Any = functools.partial(SocketConnection, made, BOUNDS)
+    with Listener(socket.create_server(("127.0.0.1", 0))) as listening:
+        listening.limit = ConnectionLimit(MOST, MOST)
+        http: Any = functools.partial(HttpConnection, listening, BOUNDS)
+        ws: Any = functools.partial(SocketConnection, listening, BOUNDS)
         config = uvicorn.Config(
             app, http=http, ws=ws, log_config=None, lifespan="off", backlog=16, timeout_keep_alive=2
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [made]})
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            yield made
+            yield listening
         finally:
             app.let_go.set()
             server.should_exit = True
@@ -85,9 +85,9 @@ def listener(app: App) -> Iterator[Listener]:
 
 
 def connected(listener: Listener) -> socket.socket:
-    made = socket.create_connection(listener.getsockname())
-    made.settimeout(PATIENCE_S)
-    return made
+    connection = socket.create_connection(listener.getsockname())
+    connection.settimeout(PATIENCE_S)
+    return connection
 
 
 def until(holds: Any) -> None:
@@ -109,21 +109,21 @@ def taken(listener: Listener) -> int:
 
 def answer(connection: socket.socket) -> bytes:
     """A small answer, whole: it may come in pieces."""
-    found = b""
-    while not found.endswith(b"xxx"):
+    received = b""
+    while not received.endswith(b"xxx"):
         some = connection.recv(1 << 16)
-        assert some != b"", found
-        found += some
-    return found
+        assert some != b"", received
+        received += some
+    return received
 
 
 def rest(connection: socket.socket) -> bytes:
     """All that comes until the connection is closed."""
-    found = b""
+    received = b""
     with contextlib.suppress(ConnectionError):
         while some := connection.recv(1 << 16):
-            found += some
-    return found
+            received += some
+    return received
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /sma", ASK[:-2]])
@@ -301,11 +301,11 @@ def test_a_body_that_was_not_asked_for_is_not_parsed(
         for _ in range(20):
             client.sendall(CHUNKS)
         client.shutdown(socket.SHUT_WR)
-        found = b""
+        received = b""
         while some := client.recv(1 << 16):
-            found += some
-    assert found.startswith(b"HTTP/1.1 200") and found.endswith(b"\r\n\r\nxxx")
-    assert b"connection: close" in found.lower()
+            received += some
+    assert received.startswith(b"HTTP/1.1 200") and received.endswith(b"\r\n\r\nxxx")
+    assert b"connection: close" in received.lower()
     # What had come before the answer.
     assert sum(parsed.pieces) <= 4 * MOST_BYTES
     until(lambda: taken(listener) == 0)

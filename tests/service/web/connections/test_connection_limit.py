@@ -137,9 +137,9 @@ def test_connections_leave_descriptors_for_all_else(limit: int, asked: int) -> N
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    with Listener(socket.create_server(("127.0.0.1", 0))) as made:
-        made.setblocking(False)
-        yield made
+    with Listener(socket.create_server(("127.0.0.1", 0))) as listening:
+        listening.setblocking(False)
+        yield listening
 
 
 def come(listener: Listener) -> socket.socket:
@@ -148,12 +148,12 @@ def come(listener: Listener) -> socket.socket:
 
 def accepted(listener: Listener) -> list[socket.socket]:
     """What one turn of an event loop accepts."""
-    found = []
+    connections = []
     try:
         while True:
-            found.append(listener.accept()[0])
+            connections.append(listener.accept()[0])
     except BlockingIOError:
-        return found
+        return connections
 
 
 def test_a_closed_connection_gives_its_place_back(listener: Listener) -> None:
