@@ -19,7 +19,7 @@ def documents(repository: Path) -> list[Path]:
     return [*sorted(repository.glob("*.md")), *sorted((repository / "docs").rglob("*.md"))]
 
 
-def told(page: Path, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
+def matches(page: Path, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
     """What a page says by a pattern, with the page's name."""
     return [(page.name, match) for match in pattern.findall(page.read_text(encoding="utf-8"))]
 
@@ -33,7 +33,7 @@ def anchors(page: Path) -> set[str]:
 def test_links_lead_to_files_and_headings(repository: Path) -> None:
     dead = []
     for page in documents(repository):
-        for name, link in told(page, LINK):
+        for name, link in matches(page, LINK):
             if "://" in link:
                 continue
             path, _, anchor = link.partition("#")
@@ -48,7 +48,7 @@ def test_files_and_folders_that_documents_name_are_there(repository: Path) -> No
     missing = [
         f"{name}: {file}"
         for page in documents(repository)
-        for name, file in (*told(page, FILE), *told(page, FOLDER))
+        for name, file in (*matches(page, FILE), *matches(page, FOLDER))
         if not ((repository / file).exists() or file in known or file.endswith(PLACEHOLDER))
     ]
     assert missing == []
@@ -58,7 +58,7 @@ def test_names_that_documents_use_are_in_the_code(repository: Path) -> None:
     missing = [
         f"{name}: {dotted}"
         for page in documents(repository)
-        for name, dotted in told(page, DOTTED)
+        for name, dotted in matches(page, DOTTED)
         if not is_there(repository, dotted)
     ]
     assert missing == []

@@ -96,7 +96,7 @@ def everything(client: httpx.Client, sent: dict[str, Any], data_dir: Path) -> Ke
     addresses = {"case": f"/v1/cases/{answer.json()['id']}"}
     data = Kept(answer.json()["id"], addresses, {})
     for kind, what in (("plan", "a plan"), ("evaluation", "an evaluation"), ("replan", "a replanning")):
-        created = asked(client, data, WORKING[what], WAIT)
+        created = answer_of(client, data, WORKING[what], WAIT)
         assert created.status_code == 200, created.text
         addresses[kind] = created.headers["content-location"]
     folder = data_dir / "cases" / data.case
@@ -112,7 +112,7 @@ def everything(client: httpx.Client, sent: dict[str, Any], data_dir: Path) -> Ke
     return data
 
 
-def asked(
+def answer_of(
     client: httpx.Client, data: Kept, route: Route, headers: dict[str, str] | None = None
 ) -> httpx.Response:
     body = None if route.body is None else route.body(data)

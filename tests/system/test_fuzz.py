@@ -56,12 +56,12 @@ def folder(tmp_path: Path, client: httpx.Client) -> Path:
     folder = tmp_path / "fuzz"
     folder.mkdir()
     shutil.copy(CONFIG, folder)
-    for name, ids in made(client, write_phantom(tmp_path)).items():
+    for name, ids in created_items(client, write_phantom(tmp_path)).items():
         (folder / f"{name}.txt").write_text("".join(f'"{id}"\n' for id in ids), encoding="utf-8")
     return folder
 
 
-def made(client: httpx.Client, phantom: Path) -> dict[str, list[str]]:
+def created_items(client: httpx.Client, phantom: Path) -> dict[str, list[str]]:
     ids: dict[str, list[str]] = {n: [] for n in ("cases", "plans", "evaluations", "replans", "jobs")}
 
     def order(address: str, body: Any) -> str:

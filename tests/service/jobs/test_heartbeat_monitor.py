@@ -109,7 +109,7 @@ def looked(monitor: HeartbeatMonitor, clock: Clock, seconds: float, gap_s: float
         monitor._look()
 
 
-def made(
+def monitor_of(
     workers: Workers, election: LeaderElection | None = None, steps: Steps | None = None
 ) -> HeartbeatMonitor:
     count = iter(range(10**9))
@@ -118,7 +118,7 @@ def made(
 
 def test_a_worker_that_does_not_beat_is_told_then_restarted(clock: Clock) -> None:
     workers = Workers()
-    monitor = made(workers)
+    monitor = monitor_of(workers)
     looked(monitor, clock, 100.0)
     assert (monitor.workforce_status.workers, monitor.workforce_status.silent) == (2, 0)
     workers.beating.remove("one")
@@ -139,7 +139,7 @@ def test_a_worker_that_does_not_beat_is_told_then_restarted(clock: Clock) -> Non
 def test_restarts_that_do_not_help_become_rarer(clock: Clock, is_replaced: bool) -> None:
     workers = Workers(["one"])
     workers.helps = False
-    monitor = made(workers)
+    monitor = monitor_of(workers)
     looked(monitor, clock, 5.0)
     workers.beating.clear()
     restart_times: list[float] = []
@@ -156,7 +156,7 @@ def test_restarts_that_do_not_help_become_rarer(clock: Clock, is_replaced: bool)
 
 def test_a_restart_that_is_under_way_is_none(clock: Clock) -> None:
     workers = Workers()
-    monitor = made(workers)
+    monitor = monitor_of(workers)
     looked(monitor, clock, 5.0)
     workers.refuses = True
     workers.beating.clear()
@@ -190,7 +190,7 @@ def test_a_machine_that_is_lost_is_one_loss_and_forgotten_when_all_are_well(
 
 def test_the_next_loss_is_mended_as_fast_as_the_first(clock: Clock) -> None:
     workers = Workers([str(number) for number in range(8)])
-    monitor = made(workers)
+    monitor = monitor_of(workers)
     looked(monitor, clock, 5.0)
     workers.beating -= {"0", "1", "2", "3"}
     looked(monitor, clock, RESTART_AFTER_S + 1.0)
@@ -203,7 +203,7 @@ def test_the_next_loss_is_mended_as_fast_as_the_first(clock: Clock) -> None:
 
 def test_who_did_not_look_restarts_nobody(clock: Clock) -> None:
     workers = Workers()
-    monitor = made(workers)
+    monitor = monitor_of(workers)
     looked(monitor, clock, 5.0)
     workers.beating.clear()
     # The whole machine stood still, again and again.
@@ -217,7 +217,7 @@ def test_who_did_not_look_restarts_nobody(clock: Clock) -> None:
 def test_a_worker_that_takes_no_work_is_not_counted_and_stays(clock: Clock) -> None:
     workers = Workers()
     workers.takes_work = False
-    monitor = made(workers)
+    monitor = monitor_of(workers)
     looked(monitor, clock, 100.0)
     assert (
         monitor.workforce_status.workers,
@@ -229,7 +229,7 @@ def test_a_worker_that_takes_no_work_is_not_counted_and_stays(clock: Clock) -> N
 
 def test_one_answer_that_is_late_says_nothing_and_many_say_that_the_scheduler_is_away(clock: Clock) -> None:
     workers = Workers()
-    monitor = made(workers)
+    monitor = monitor_of(workers)
     looked(monitor, clock, 5.0)
     workers.answers = False
     looked(monitor, clock, 3.0)
@@ -242,8 +242,8 @@ def test_one_answer_that_is_late_says_nothing_and_many_say_that_the_scheduler_is
 
 
 def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path, clock: Clock) -> None:
-    one = made(Workers(), LeaderElection(tmp_path / "lock"), steps=lambda: 7)
-    two = made(Workers(), LeaderElection(tmp_path / "lock"))
+    one = monitor_of(Workers(), LeaderElection(tmp_path / "lock"), steps=lambda: 7)
+    two = monitor_of(Workers(), LeaderElection(tmp_path / "lock"))
 
     def both(seconds: float) -> None:
         for _ in range(round(seconds)):
@@ -273,7 +273,7 @@ def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path
 
 def test_an_engine_that_starts_a_cluster_may_take_longer(clock: Clock) -> None:
     workers = Workers()
-    monitor = made(workers, steps=lambda: 7)
+    monitor = monitor_of(workers, steps=lambda: 7)
     workers.starts, workers.answers = True, False
     monitor.workforce_status = replace(monitor.workforce_status, is_away=True)
     looked(monitor, clock, START_S)
@@ -295,7 +295,7 @@ def test_who_leads_on_a_full_disk_goes_on(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", full)
-    one, two = (made(Workers(), LeaderElection(tmp_path / "lock")) for _ in range(2))
+    one, two = (monitor_of(Workers(), LeaderElection(tmp_path / "lock")) for _ in range(2))
     for _ in range(300):
         looked(one, clock, 1.0)
         two._look()

@@ -74,7 +74,7 @@ def never(*_: object, **__: object) -> NoReturn:
     pytest.fail("work was begun")
 
 
-def asked(job_table: JobTable, case_id: str, ending: int, id: str = "j") -> Job:
+def accepted_job(job_table: JobTable, case_id: str, ending: int, id: str = "j") -> Job:
     return job_table.accept(NewJob(id, OWNER, case_id, ResultKind.PLAN, f'{{"random_seed": {ending}}}', None))
 
 
@@ -82,7 +82,7 @@ def test_a_job_is_done_and_its_plan_kept(
     settings: Settings, tools: tuple[Store, JobTable], case_id: str
 ) -> None:
     store, job_table = tools
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
     response = job_table.get("j")
     assert response.state is State.DONE and response.attempt == 1 and response.result_id is not None
     text = store.kept(ResultKind.PLAN, response.result_id)
@@ -94,7 +94,7 @@ def test_a_job_is_done_and_its_plan_kept(
 
 
 def test_a_refusal_is_the_jobs_problem(settings: Settings, job_table: JobTable, case_id: str) -> None:
-    run_job(settings, WORK, asked(job_table, case_id, fakes.REFUSED).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.REFUSED).id)
     failed = job_table.get("j")
     assert failed.state is State.FAILED and failed.problem is not None
     assert failed.problem["errors"][0]["pointer"] == "/target/structure"
@@ -103,7 +103,7 @@ def test_a_refusal_is_the_jobs_problem(settings: Settings, job_table: JobTable, 
 def test_a_fault_is_logged_in_full_and_told_without(
     settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_job(settings, WORK, asked(job_table, case_id, fakes.BROKEN).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.BROKEN).id)
     assert job_table.get("j").problem == performing.UNEXPECTED.to_json()
     assert "RuntimeError: secret" in caplog.text and "job j failed" in caplog.text
 
@@ -113,7 +113,7 @@ def test_a_process_that_dies_each_time_ends_the_job(
     settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    run_job(settings, WORK, asked(job_table, case_id, fakes.KILLED).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.KILLED).id)
     failed = job_table.get("j")
     assert failed.state is State.FAILED and failed.attempt == settings.job_attempts
     assert failed.problem is not None and "died or was stalled, 3 times" in failed.problem["detail"]
@@ -125,7 +125,7 @@ def test_a_job_that_takes_too_long_reaches_its_limit(
     settings: Settings, job_table: JobTable, case_id: str
 ) -> None:
     short = settings.model_copy(update={"job_time_s": 1.0})
-    asked(job_table, case_id, fakes.UNTIL_CANCELLED)
+    accepted_job(job_table, case_id, fakes.UNTIL_CANCELLED)
     # The sandbox of this thread has longer bounds.
     thread = threading.Thread(target=run_job, args=(short, WORK, "j"))
     thread.start()
@@ -156,7 +156,7 @@ def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
         assert ended.wait(60.0)
         raise Ended
 
-    asked(job_table, case_id, fakes.AT_ONCE)
+    accepted_job(job_table, case_id, fakes.AT_ONCE)
     with monkeypatch.context() as patched:
         patched.setattr(os, "_exit", end)
         patched.setattr(performing, "OVERDUE_S", 0.5 - settings.job_time_s - performing.ROOM_S)
@@ -197,8 +197,8 @@ def test_a_worker_ends_itself_though_the_book_hangs_too(monkeypatch: pytest.Monk
 def test_a_cancelled_job_frees_its_worker_within_a_second(
     settings: Settings, job_table: JobTable, case_id: str
 ) -> None:
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE, "warm").id)
-    asked(job_table, case_id, fakes.UNTIL_CANCELLED)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE, "warm").id)
+    accepted_job(job_table, case_id, fakes.UNTIL_CANCELLED)
     ended: list[float] = []
 
     def run() -> None:
@@ -230,7 +230,7 @@ def test_a_plan_that_cannot_be_written_fails_its_job(
         write_atomically(path, data, mode)
 
     monkeypatch.setattr(store_module, "write_atomically", full_at_the_map)
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
     failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
     assert written == ["plans", "access"]
@@ -243,7 +243,7 @@ def test_a_job_that_begins_while_the_disk_is_full_waits_for_room(
     looks = iter([False, False, True])
     monkeypatch.setattr(performing, "ROOM_LOOK_S", 0.01)
     monkeypatch.setattr(ReservedSpace, "has_room", property(lambda self: next(looks, True)))
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.DONE
 
 
@@ -258,7 +258,7 @@ def test_a_job_that_waits_for_room_can_be_cancelled(
     monkeypatch.setattr(performing.time, "sleep", cancel)
     monkeypatch.setattr(ReservedSpace, "has_room", False)
     monkeypatch.setattr(SandboxedProcess, "run", never)
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.CANCELLED
 
 
@@ -268,7 +268,7 @@ def test_a_job_that_begins_on_a_full_disk_does_no_work(
     monkeypatch.setattr(performing, "ROOM_S", 0.0)
     monkeypatch.setattr(ReservedSpace, "has_room", False)
     monkeypatch.setattr(SandboxedProcess, "run", never)
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
     failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
 
@@ -288,7 +288,7 @@ def test_a_disk_that_fails_after_the_work_has_it_done_once(
         return completed
 
     monkeypatch.setattr(SandboxedProcess, "run", run_and_fail)
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
     failed = job_table.get("j")
     assert failed.problem is not None and failed.problem["type"].endswith("no-room")
 
@@ -299,7 +299,7 @@ def test_a_worker_need_not_see_the_folder_of_the_audit_log(
     _, job_table = tools
     elsewhere = settings.model_copy(update={"audit_file": tmp_path / "not there" / "audit.jsonl"})
     try:
-        run_job(elsewhere, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+        run_job(elsewhere, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
         assert job_table.get("j").state is State.DONE
     finally:
         performing._workspace(elsewhere).database.close()
@@ -309,7 +309,7 @@ def test_a_worker_need_not_see_the_folder_of_the_audit_log(
 def test_work_goes_on_while_progress_cannot_be_noted(
     job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch, asked_for: str
 ) -> None:
-    job = asked(job_table, case_id, fakes.AT_ONCE)
+    job = accepted_job(job_table, case_id, fakes.AT_ONCE)
 
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -323,7 +323,7 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
     settings: Settings, tools: tuple[Store, JobTable], case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, job_table = tools
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE, "first").id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE, "first").id)
     plan_id = job_table.get("first").result_id
     assert plan_id is not None
     before = store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)
@@ -332,7 +332,7 @@ def test_what_cannot_be_written_again_stays_for_who_holds_it(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store_module, "write_atomically", full)
-    run_job(settings, WORK, asked(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.FAILED
     assert (store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)) == before
 
@@ -341,7 +341,7 @@ def test_a_later_attempt_takes_the_job_over(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that the scheduler thought dead goes on: the job table hears only the one that took over."""
-    asked(job_table, case_id, fakes.AT_ONCE)
+    accepted_job(job_table, case_id, fakes.AT_ONCE)
     run = SandboxedProcess.run
 
     def taken_over(self: SandboxedProcess, *arguments: Any, **more: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import integrity_work as fakes
 import pytest
-from one_of_everything import KINDS, READING, WAIT, WORKING, Kept, asked, everything
+from one_of_everything import KINDS, READING, WAIT, WORKING, Kept, answer_of, everything
 from rest_calls import upload
 from sqlalchemy import Connection, delete, select, update
 
@@ -57,7 +57,7 @@ def store(
     return data_dir, {kind: data_dir / file.relative_to(whole) for kind, file in kept.files.items()}
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:
+def store_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:
     status = main(["store", *arguments])
     return status, capsys.readouterr().out.splitlines()
 
@@ -65,7 +65,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list
 def test_a_whole_store_is_said_to_be_so(
     store: tuple[Path, dict[str, Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert told(capsys, "check") == (0, [])
+    assert store_command(capsys, "check") == (0, [])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -75,7 +75,7 @@ def test_each_damage_is_found_and_named_once(
 ) -> None:
     data_dir, files = store
     damage(files[kind], random.Random(kind))
-    status, lines = told(capsys, "check")
+    status, lines = store_command(capsys, "check")
     if kind == "plan" and damage is fakes.gone:
         # Its map is told of as well.
         assert lines.pop(0).startswith("access/")
@@ -92,14 +92,14 @@ def test_what_nobody_holds_and_what_nobody_knows_is_found(
     (data_dir / "seedpath.sqlite").unlink()
     (data_dir / "lost").mkdir()
     shutil.move(files["evaluation"], data_dir / "lost")
-    assert told(capsys, "rebuild", "--owner", "ann")[0] == 0
+    assert store_command(capsys, "rebuild", "--owner", "ann")[0] == 0
     shutil.move(data_dir / "lost" / files["evaluation"].name, files["evaluation"])
-    status, lines = told(capsys, "check")
+    status, lines = store_command(capsys, "check")
     assert status == 1 and len(lines) == 2
     assert "more.nii: it is none of the case's files" in lines[0]
     assert f"evaluations/{files['evaluation'].name}: nobody holds it" in lines[1]
-    assert told(capsys, "rebuild", "--owner", "ann", "--add") == (0, [])
-    assert [line for line in told(capsys, "check")[1] if "more.nii" not in line] == []
+    assert store_command(capsys, "rebuild", "--owner", "ann", "--add") == (0, [])
+    assert [line for line in store_command(capsys, "check")[1] if "more.nii" not in line] == []
 
 
 HoldingRow = dict[tuple[str, str], set[str]]
@@ -132,19 +132,19 @@ def test_what_nobody_holds_is_all_that_an_owner_is_given(
     rows(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == lost[1])))
     # What was made from ben's case is not ann's, nor a stranger's.
     for stranger in ("ann", "cid"):
-        status, lines = told(capsys, "rebuild", "--owner", stranger, "--add")
+        status, lines = store_command(capsys, "rebuild", "--owner", stranger, "--add")
         assert status == 1 and len(lines) == 1 and lost[1] in lines[0] and "others hold the case" in lines[0]
         assert rows(data_dir) == {thing: owners for thing, owners in table_rows.items() if thing != lost}
-    assert told(capsys, "rebuild", "--owner", "ben", "--add") == (0, [])
+    assert store_command(capsys, "rebuild", "--owner", "ben", "--add") == (0, [])
     assert rows(data_dir) == table_rows
     # Who holds a case too gets nothing of what the other made from it.
     table_rows["cases", case].add("ann")
     assert rows(data_dir, lambda c: grant(c, "ann", "cases", case, case)) == table_rows
-    assert told(capsys, "rebuild", "--owner", "ann", "--add") == (0, [])
+    assert store_command(capsys, "rebuild", "--owner", "ann", "--add") == (0, [])
     assert rows(data_dir) == table_rows
     (builtin,) = (id for (kind, id), owners in table_rows.items() if kind == "cases" and owners == {"ann"})
     rows(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == builtin)))
-    assert told(capsys, "rebuild", "--owner", "cid", "--add") == (0, [])
+    assert store_command(capsys, "rebuild", "--owner", "cid", "--add") == (0, [])
     assert rows(data_dir) == {**table_rows, ("cases", builtin): {"cid"}}
 
 
@@ -154,14 +154,14 @@ def test_what_is_removed_while_a_store_is_rebuilt_gets_no_row(
     data_dir, files = store
     lose_database(data_dir)
 
-    def found(store: Store) -> Rows:
+    def rows_before_the_loss(store: Store) -> Rows:
         rebuilt_rows = rows_of(store)
         files["replan"].unlink()
         shutil.rmtree(files["ct"].parents[1])
         return rebuilt_rows
 
-    monkeypatch.setattr("service.maintenance.store_rebuild.rows_of", found)
-    assert told(capsys, "rebuild", "--owner", "ann") == (0, [])
+    monkeypatch.setattr("service.maintenance.store_rebuild.rows_of", rows_before_the_loss)
+    assert store_command(capsys, "rebuild", "--owner", "ann") == (0, [])
     table_rows = rows(data_dir)
     assert ("replans", files["replan"].stem) not in table_rows
     assert ("cases", files["ct"].parents[1].name) not in table_rows and (
@@ -190,12 +190,13 @@ def test_a_server_on_a_new_database_leaves_all_files_where_they_are(
     assert "held by nobody" in caplog.text and "store check" in caplog.text
     assert {path: path.read_bytes() for path in before} == before
     assert (
-        len(told(capsys, "check")[1]) == len([*data_dir.glob("plans/*"), *data_dir.glob("results/*/*")]) + 1
+        len(store_command(capsys, "check")[1])
+        == len([*data_dir.glob("plans/*"), *data_dir.glob("results/*/*")]) + 1
     )
-    assert told(capsys, "rebuild", "--owner", "local", "--add") == (0, [])
+    assert store_command(capsys, "rebuild", "--owner", "local", "--add") == (0, [])
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
-            assert asked(client, kept, route).status_code == 200, name
+            assert answer_of(client, kept, route).status_code == 200, name
 
 
 DATABASES: dict[str, Callable[[Path], object]] = {
@@ -231,7 +232,7 @@ def test_files_are_looked_at_whatever_the_database_is_like_and_nothing_is_made(
     data_dir, files = store
     fakes.flip(files["ct"], random.Random(1))
     before = content(data_dir)
-    status, lines = told(capsys, "check")
+    status, lines = store_command(capsys, "check")
     assert status == 1 and len(lines) == 2
     assert files["ct"].name in lines[0]
     assert unfit in lines[1] and "from a backup" in lines[1] and "store rebuild" in lines[1]
@@ -281,22 +282,22 @@ def test_a_lost_database_is_made_again(
         os.utime(file, (1e9, 1e9))
     mask = os.umask(0o022)
     try:
-        assert told(capsys, "rebuild", "--owner", "local") == (0, [])
+        assert store_command(capsys, "rebuild", "--owner", "local") == (0, [])
     finally:
         os.umask(mask)
     assert (data_dir / "seedpath.sqlite").stat().st_mode & 0o077 == 0
-    assert told(capsys, "check") == (0, [])
+    assert store_command(capsys, "check") == (0, [])
     # When a thing was last used is lost: retention does not take it for unused since it was made.
     with contextlib.closing(Database(f"sqlite:///{data_dir / 'seedpath.sqlite'}", 5.0)) as database:
         rows = database.read(lambda c: c.execute(select(holdings.c.created_s, holdings.c.used_s)).all())
     assert rows and all(created_s <= 1e9 < used_s - 1e8 for created_s, used_s in rows)
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
-            assert asked(client, kept, route).status_code == 200, name
+            assert answer_of(client, kept, route).status_code == 200, name
         plans = client.get("/v1/plans").json()["items"]
         assert all(plan["summary"] and plan["case"] == kept.addresses["case"] for plan in plans)
         assert len(client.get("/v1/cases").json()["items"]) == 2
-        assert asked(client, kept, WORKING["a plan"], WAIT).status_code == 200
+        assert answer_of(client, kept, WORKING["a plan"], WAIT).status_code == 200
 
 
 def test_what_is_damaged_is_answered_as_that_and_mended_once_the_database_is_made_again(
@@ -310,14 +311,14 @@ def test_what_is_damaged_is_answered_as_that_and_mended_once_the_database_is_mad
     lose_database(data_dir)
     for kind in ("ct", "map"):
         fakes.flip(files[kind], random.Random(kind))
-    assert told(capsys, "rebuild", "--owner", "local") == (0, [])
+    assert store_command(capsys, "rebuild", "--owner", "local") == (0, [])
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
             damaged = {"ct", "map"}.intersection(route.needs)
-            assert asked(client, kept, route).status_code == (409 if damaged else 200), name
+            assert answer_of(client, kept, route).status_code == (409 if damaged else 200), name
         assert client.post("/v1/cases", **sent).status_code == 201
-        assert asked(client, kept, WORKING["a plan"], WAIT).status_code == 200
-    assert told(capsys, "check") == (0, [])
+        assert answer_of(client, kept, WORKING["a plan"], WAIT).status_code == 200
+    assert store_command(capsys, "check") == (0, [])
 
 
 def test_what_cannot_be_told_to_be_of_a_case_is_left_out_until_the_case_is_there_again(
@@ -329,7 +330,7 @@ def test_what_cannot_be_told_to_be_of_a_case_is_left_out_until_the_case_is_there
     data_dir, files = store
     lose_database(data_dir)
     fakes.flip(files["record"], random.Random(1))
-    status, lines = told(capsys, "rebuild", "--owner", "local")
+    status, lines = store_command(capsys, "rebuild", "--owner", "local")
     assert status == 1
     *plans, evaluation, replan = lines
     assert plans and all("case that it was made from" in line for line in plans)
@@ -339,11 +340,11 @@ def test_what_cannot_be_told_to_be_of_a_case_is_left_out_until_the_case_is_there
         os.utime(path, (1e9, 1e9))
     with fakes.served(data_dir) as client:
         assert client.post("/v1/cases", **sent).status_code == 201
-    assert told(capsys, "rebuild", "--owner", "local", "--add") == (0, [])
-    assert told(capsys, "check") == (0, [])
+    assert store_command(capsys, "rebuild", "--owner", "local", "--add") == (0, [])
+    assert store_command(capsys, "check") == (0, [])
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
-            assert asked(client, filled[1], route).status_code == 200, name
+            assert answer_of(client, filled[1], route).status_code == 200, name
 
 
 def test_a_replanning_whose_plan_was_removed_is_of_the_case_that_its_own_plan_fits(
@@ -352,7 +353,7 @@ def test_a_replanning_whose_plan_was_removed_is_of_the_case_that_its_own_plan_fi
     data_dir, files = store
     for file in (*data_dir.glob("seedpath.sqlite*"), files["plan"], files["map"]):
         file.unlink()
-    status, lines = told(capsys, "rebuild", "--owner", "local")
+    status, lines = store_command(capsys, "rebuild", "--owner", "local")
     # An evaluation without a plan in it tells of none.
     assert status == 1 and len(lines) == 1 and "nothing tells which case" in lines[0]
     assert files["evaluation"].name in lines[0]

@@ -15,7 +15,7 @@ import pytest
 from case_files import body_labels, write_nifti
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from one_of_everything import CASE_FILES, KINDS, NEEDLE, READING, WAIT, WORKING, Kept, asked, everything
+from one_of_everything import CASE_FILES, KINDS, NEEDLE, READING, WAIT, WORKING, Kept, answer_of, everything
 from rest_calls import problem, stored, until, upload, zipped
 from websockets.sync.client import connect
 
@@ -64,7 +64,7 @@ def test_what_is_whole_is_answered(
     client: httpx.Client, kept: Kept, good: dict[str, bytes], name: str
 ) -> None:
     route = READING[name]
-    answer = asked(client, kept, route)
+    answer = answer_of(client, kept, route)
     assert answer.status_code == 200, answer.text
     assert route.answers is None or answer.content == good[route.answers]
 
@@ -87,7 +87,7 @@ def test_no_route_answers_what_is_damaged(
         # Bits that were turned twice.
         return
     for name, route in READING.items():
-        answer = asked(client, kept, route)
+        answer = answer_of(client, kept, route)
         if kind in route.needs:
             problem_json = problem(answer, "damaged")
             assert kept.damaged_in(problem_json) == [kind], (name, problem_json)
@@ -104,7 +104,7 @@ def test_work_on_what_is_damaged_fails_once_and_says_so(
 ) -> None:
     route = WORKING[name]
     fakes.flip(kept.files[kind], random.Random(name + kind))
-    answer = asked(client, kept, route, WAIT)
+    answer = answer_of(client, kept, route, WAIT)
     if kind not in route.needs:
         assert answer.status_code == 200, answer.text
         return
@@ -155,7 +155,7 @@ def test_removing_and_uploading_again_mends_a_case(
     assert client.delete(kept.addresses["case"]).status_code == 204
     assert client.post("/v1/cases", **sent).status_code == 201
     assert kept.files[kind].read_bytes() == good[kind]
-    assert asked(client, kept, WORKING["a replanning"], WAIT).status_code == 200
+    assert answer_of(client, kept, WORKING["a replanning"], WAIT).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["plan", "map", "evaluation", "replan"])
@@ -169,7 +169,7 @@ def test_the_same_order_mends_what_was_made(
 ) -> None:
     harm(kept.files[kind], random.Random(kind))
     name = {"evaluation": "an evaluation", "replan": "a replanning"}.get(kind, "a plan")
-    assert asked(client, kept, WORKING[name], WAIT).status_code == 200
+    assert answer_of(client, kept, WORKING[name], WAIT).status_code == 200
     assert kept.files[kind].read_bytes() == good[kind]
 
 
@@ -179,7 +179,7 @@ def test_a_key_stands_for_what_it_made_until_its_map_is_damaged_or_lost(
 ) -> None:
     def ordered() -> str:
         keyed = {"Idempotency-Key": f"map-{harm.__name__}"}
-        answer = asked(client, kept, WORKING["a plan"], keyed)
+        answer = answer_of(client, kept, WORKING["a plan"], keyed)
         id: str = until(client, answer.headers["location"], "done", "failed")["id"]
         return id
 
@@ -193,7 +193,7 @@ def test_a_key_stands_for_what_it_made_until_that_is_damaged(
     client: httpx.Client, kept: Kept, good: dict[str, bytes]
 ) -> None:
     def ordered() -> dict[str, Any]:
-        answer = asked(client, kept, WORKING["a plan"], {"Idempotency-Key": "integrity-1"})
+        answer = answer_of(client, kept, WORKING["a plan"], {"Idempotency-Key": "integrity-1"})
         return until(client, answer.headers["location"], "done", "failed")
 
     first = ordered()
@@ -282,12 +282,12 @@ def test_half_of_an_organ_is_rewritten(
     labels[7:][labels[7:] == 2] = 1
     write_nifti(kept.files["file"], labels)
     for _ in range(2):
-        problem_json = problem(asked(client, kept, WORKING["a plan"], WAIT), "damaged")
+        problem_json = problem(answer_of(client, kept, WORKING["a plan"], WAIT), "damaged")
         assert kept.damaged_in(problem_json) == ["file"]
-    problem(asked(client, kept, READING["its shapes"]), "damaged")
+    problem(answer_of(client, kept, READING["its shapes"]), "damaged")
     assert client.post("/v1/cases", **sent).status_code == 201
     assert kept.files["file"].read_bytes() == good["file"]
-    assert asked(client, kept, WORKING["a plan"], WAIT).status_code == 200
+    assert answer_of(client, kept, WORKING["a plan"], WAIT).status_code == 200
 
 
 def test_a_mask_is_put_beside_those_of_a_case(client: httpx.Client, data_dir: Path, tmp_path: Path) -> None:
@@ -318,20 +318,20 @@ def test_what_was_damaged_while_no_server_ran_is_found(
         for file in kept.files.values():
             os.utime(file, (1e9, 1e9))
         for name, route in READING.items():
-            assert asked(client, kept, route).status_code == 200, name
+            assert answer_of(client, kept, route).status_code == 200, name
     for kind, file in kept.files.items():
         fakes.flip(file, random.Random(kind))
         os.utime(file, (1e9, 1e9))
     monkeypatch.setattr(damage, "DIGESTS", Digests())
     with fakes.served(tmp_path) as client:
         for name, route in READING.items():
-            answer = asked(client, kept, route)
+            answer = answer_of(client, kept, route)
             if route.needs:
                 problem(answer, "damaged")
             else:
                 assert answer.status_code == 200, name
         assert client.post("/v1/cases", **sent).status_code == 201
         for route in WORKING.values():
-            assert asked(client, kept, route, WAIT).status_code == 200
+            assert answer_of(client, kept, route, WAIT).status_code == 200
         for name, route in READING.items():
-            assert asked(client, kept, route).status_code == 200, name
+            assert answer_of(client, kept, route).status_code == 200, name

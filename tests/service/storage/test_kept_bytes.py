@@ -69,7 +69,7 @@ def brought(store: Store, library: Library, owner: str, number: int) -> None:
         library.add_case(owner, folder, {"id": CASES[number]} | CONTENTS[number])
 
 
-def made(parts: Parts, owner: str, case: int, result: int, access: bytes | None) -> None:
+def finished_job(parts: Parts, owner: str, case: int, result: int, access: bytes | None) -> None:
     """A job from its order to its end."""
     store, _, database = parts
     job_table = JobTable(database, 10, 10, 10)
@@ -155,7 +155,7 @@ def take(parts: Parts, what: str, owner: str, case: int, result: int, flag: bool
         case "bring":
             brought(store, library, owner, case)
         case "make":
-            made(parts, owner, case, result, b"m" * 50 if flag else None)
+            finished_job(parts, owner, case, result, b"m" * 50 if flag else None)
         case "fail":
             database.write(lambda c: _fail(c, owner, CASES[case]))
         case "update_sizes":
@@ -178,11 +178,11 @@ def test_what_is_held_is_counted_once(parts: Parts) -> None:
     size = store.case_bytes(CASES[0])
     assert library.kept_bytes("ann") == size and library.kept_bytes("ben") == 0
     # A case counts once, whatever was made from it, and for who holds the plan alone as well.
-    made(parts, "ann", 0, 0, None)
+    finished_job(parts, "ann", 0, 0, None)
     database.write(lambda c: grant(c, "ben", ResultKind.PLAN, RESULTS[0], CASES[0]))
     assert library.kept_bytes("ann") == size + 300 and library.kept_bytes("ben") == size + 100
     # The map of a plan that was made without one before counts for all who hold it.
-    made(parts, "ann", 0, 0, b"m" * 50)
+    finished_job(parts, "ann", 0, 0, b"m" * 50)
     assert library.kept_bytes("ann") == size + 350 and library.kept_bytes("ben") == size + 150
     left, quota = ROOM - size - 350, Quota(ROOM)
     database.read(lambda c: quota.refuse_more(c, "ann", left))
@@ -217,7 +217,7 @@ def test_sizes_of_what_an_earlier_version_kept_are_found_out_at_a_start(parts: P
     store, library, database = parts
     for owner in OWNERS:
         brought(store, library, owner, 0)
-    made(parts, "ann", 0, 1, b"m")
+    finished_job(parts, "ann", 0, 1, b"m")
     before = {owner: library.kept_bytes(owner) for owner in OWNERS}
     gone = identify(content_of("thorax", [], False))
 

@@ -99,7 +99,7 @@ OF_CONTENT = {f"content-{what}" for what in ("type", "length", "encoding")} | {
 """Headers of what is sent, which a 304 does not send (RFC 9110, 15.4.5)."""
 
 
-def said(answer: httpx.Response) -> dict[str, str]:
+def kept_headers(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in OF_ONE_ANSWER}
 
 
@@ -122,9 +122,9 @@ def test_what_the_client_keeps_keeps_its_headers(client: httpx.Client, kept: lis
             address, headers={"Accept-Encoding": coding, "If-None-Match": response.headers["etag"]}
         )
         assert second_answer.status_code == 304 and second_answer.content == b"", address
-        assert said(second_answer) == {n: v for n, v in said(response).items() if n not in OF_CONTENT}, (
-            address
-        )
+        assert kept_headers(second_answer) == {
+            n: v for n, v in kept_headers(response).items() if n not in OF_CONTENT
+        }, address
         assert "accept-encoding" in response.headers["vary"].lower(), address
 
 
@@ -133,9 +133,11 @@ def test_a_head_says_what_a_get_says(client: httpx.Client, kept: list[str]) -> N
     for address in kept:
         response = client.get(address)
         head = client.head(address)
-        assert head.content == b"" and said(head) == said(response), address
+        assert head.content == b"" and kept_headers(head) == kept_headers(response), address
         known = {"If-None-Match": response.headers["etag"]}
-        assert said(client.head(address, headers=known)) == said(client.get(address, headers=known)), address
+        assert kept_headers(client.head(address, headers=known)) == kept_headers(
+            client.get(address, headers=known)
+        ), address
 
 
 def test_every_route_that_has_a_tag_is_tried_above(client: httpx.Client, kept: list[str]) -> None:
