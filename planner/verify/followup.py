@@ -125,7 +125,7 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
     if not check_finite(claims, replanned.changes, "changes"):
         return claims.verification()
     changes, after = replanned.changes, replanned.plan
-    _check_asked(claims, before.request, after.request)
+    _check_request_kept(claims, before.request, after.request)
     olds, news = ({path.id: path for path in plan.paths} for plan in (before, after))
     for number, change in enumerate(changes.needles, start=1):
         _check_change(claims, f"change {number}", change, olds, news)
@@ -141,7 +141,7 @@ def verify_changes(replanned: Replanned, before: Plan) -> Verification:
     return claims.verification()
 
 
-def _check_asked(claims: Claims, before: Request, after: Request) -> None:
+def _check_request_kept(claims: Claims, before: Request, after: Request) -> None:
     """The new plan answers the request of the plan before, except for the needles and seeds now in place."""
     known, more = before.needle_set, after.needle_set
     back = replace(more, given_needles=known.given_needles, given_seeds=known.given_seeds)

@@ -65,7 +65,7 @@ def _run(at: Workspace, folder: Path, members: Sequence[Member], orders: Sequenc
             ended = run(at, WORK, plans, bar)
     except KeyboardInterrupt:
         say(
-            f"interrupted, {bar.told}. What is done is kept in {folder}: the same command goes on from there."
+            f"interrupted, {bar.text}. What is done is kept in {folder}: the same command goes on from there."
         )
         return INTERRUPTED
     # These imports take longer than most commands.

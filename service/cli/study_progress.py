@@ -31,20 +31,20 @@ class ProgressBar:
         self._progress: StudyProgress | None = None
         self._started_s: float | None = None
         self._last_end_s = 0.0
-        self._said_s = 0.0
-        self._said = ""
+        self._printed_s = 0.0
+        self._printed = ""
         self._counted = self._ended = -1
 
     def __enter__(self) -> "ProgressBar":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_terminal and self._said:
+        if self._is_terminal and self._printed:
             self._stream.write("\n")
             self._stream.flush()
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """How many plans have ended, in words."""
         return "0 plans done" if self._progress is None else _counted(self._progress)
 
@@ -59,12 +59,12 @@ class ProgressBar:
         text = f"{PROGRAM}: {line(progress, self._left_s(progress, now))}"
         if self._is_terminal:
             text = text[: shutil.get_terminal_size().columns - 1]
-            if text != self._said:
+            if text != self._printed:
                 self._stream.write(f"{CLEAR}{text}")
         elif self._is_due(progress, now):
             self._stream.write(f"{text}\n")
-            self._said_s, self._ended = now, progress.ended
-        self._said = text
+            self._printed_s, self._ended = now, progress.ended
+        self._printed = text
         self._stream.flush()
 
     def _left_s(self, progress: StudyProgress, now: float) -> float | None:
@@ -82,7 +82,7 @@ class ProgressBar:
     def _is_due(self, progress: StudyProgress, now: float) -> bool:
         if self._ended < 0 or progress.ended == progress.total:
             return progress.ended != self._ended
-        return now - self._said_s >= (OFTEN_S if progress.ended != self._ended else SELDOM_S)
+        return now - self._printed_s >= (OFTEN_S if progress.ended != self._ended else SELDOM_S)
 
 
 def line(progress: StudyProgress, left_s: float | None) -> str:

@@ -39,16 +39,16 @@ class ProgressLines:
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
-        self._started = self._said = clock_s()
+        self._started = self._printed_s = clock_s()
         self._phase: Phase | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Take a progress report; print it when it is time."""
         now = self._clock_s()
         new_phase = progress.phase is not self._phase and now - self._started > QUIET_S
-        if new_phase or now - self._said > QUIET_S:
+        if new_phase or now - self._printed_s > QUIET_S:
             left_s = time_left_s(now - self._started, progress.fraction)
             time_left = "" if left_s is None else f", {spoken_left(left_s)}"
             doing = ", ".join(filter(None, (progress.phase, progress.text)))
             say(f"{100 * progress.fraction:.0f} %{time_left}: {doing}")
-            self._said, self._phase = now, progress.phase
+            self._printed_s, self._phase = now, progress.phase

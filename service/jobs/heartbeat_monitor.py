@@ -118,7 +118,7 @@ class HeartbeatMonitor:
         if self.leads:
             self.workforce_status = replace(self._seen(), starts=starts, dispatcher_silent_s=dispatcher_s)
         elif self._election is not None:
-            leader_state = self._election.told()
+            leader_state = self._election.leader_state()
             is_silent = leader_state.silent_s > SILENT_S
             self.workforce_status = WorkforceStatus(
                 time.monotonic(),
@@ -133,7 +133,7 @@ class HeartbeatMonitor:
         try:
             # A server whose dispatcher hangs must not lead: another one has to take over.
             if election.look(may_take=is_there) and is_there:
-                election.tell(self.workforce_status.workers)
+                election.publish(self.workforce_status.workers)
         except OSError as error:
             # A full or unreachable disk changes nothing about who leads.
             trouble = str(error)

@@ -71,12 +71,12 @@ class LeaderElection:
             self._lock = self._in_its_place()
         return self.leads
 
-    def tell(self, workers: int) -> None:
+    def publish(self, workers: int) -> None:
         """Send a heartbeat and publish the number of workers, for servers on standby. Raises OSError."""
         if self._lock is not None:
             _tell(self._lock, workers)
 
-    def told(self) -> LeaderState:
+    def leader_state(self) -> LeaderState:
         """What the leader has published, as this server on standby sees it."""
         text = "" if self._beat is None else self._beat.text
         return LeaderState(

@@ -38,7 +38,7 @@ def appraisal_memory_bytes(settings: Settings) -> int:
     return settings.appraisal_memory_bytes or _share_bytes(settings, 1)
 
 
-def told_memory(settings: Settings) -> str:
+def memory_text(settings: Settings) -> str:
     """The limits of all processes, as a message at the start."""
     shares = (
         f"{memory / (1 << 30):.1f} GiB for each of {count} {name}"

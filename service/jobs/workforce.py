@@ -114,7 +114,7 @@ class Workforce:
             raise ConnectionError("There is no scheduler.")
         # From the scheduler itself: the copy that clients keep is refreshed from time to time without the
         # workers.
-        identity = _asked(client, lambda: _rpc(client).identity(n_workers=-1))
+        identity = _answer_of(client, lambda: _rpc(client).identity(n_workers=-1))
         return {
             address: WorkerHeartbeat(worker["last_seen"], worker["status"] == Status.running.name)
             for address, worker in identity["workers"].items()
@@ -165,7 +165,7 @@ class Workforce:
         async def counted() -> int:
             return sum(nanny.pid is not None for nanny in cluster.workers.values())
 
-        return _asked(client, counted)
+        return _answer_of(client, counted)
 
     def close(self) -> None:
         """Disconnect from the scheduler; workers of our own are ended."""
@@ -215,7 +215,7 @@ def _rpc(client: Client) -> Any:
     return client.scheduler
 
 
-def _asked(client: Client, ask: Callable[[], Awaitable[T]]) -> T:
+def _answer_of(client: Client, ask: Callable[[], Awaitable[T]]) -> T:
     """What the scheduler answers, within CONNECT_S. Raises DASK_ERRORS."""
 
     async def bounded() -> T:

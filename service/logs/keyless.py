@@ -21,7 +21,7 @@ class KeylessLineLimit:
 
     def __init__(self, tell: Callable[[str, int], None]) -> None:
         self._tell = tell
-        self._asked: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
 
     def has_line(self, account: str) -> bool:
@@ -31,15 +31,15 @@ class KeylessLineLimit:
             nobodys = contextvars.Context()
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(SECOND_S, self.end_second, context=nobodys)
-        self._asked[account] += 1
-        return self._asked[account] <= MOST_PER_S
+        self._counts[account] += 1
+        return self._counts[account] <= MOST_PER_S
 
     def end_second(self) -> None:
         """Report the requests without a line."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        counts, self._asked = self._asked, Counter()
+        counts, self._counts = self._counts, Counter()
         for account, count in counts.items():
             if count > MOST_PER_S:
                 self._tell(account, count - MOST_PER_S)

@@ -43,9 +43,9 @@ OF_OTHERS = (
 
 @dataclass(frozen=True)
 class RebuiltRow:
-    """What an owner is to hold: `made_s` is when its file was written, in seconds since 1970."""
+    """What an owner is to hold: `written_s` is when its file was written, in seconds since 1970."""
 
-    made_s: float
+    written_s: float
     kind: str
     id: str
     case_id: str
@@ -84,9 +84,9 @@ def rebuild(store: Store, database: Database, owner: str, *, add: bool) -> Rows:
         left_out = {item: problem for item, problem in rows.left_out.items() if is_free(*item)}
         others = {row.case_id for row in free if _is_of_others(connection, owner, row.case_id)}
         # In the order of creation, as lists show them.
-        added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.made_s)
+        added = sorted((row for row in free if row.case_id not in others), key=lambda row: row.written_s)
         for row in added:
-            grant(connection, owner, row.kind, row.id, row.case_id, row.summary, row.made_s)
+            grant(connection, owner, row.kind, row.id, row.case_id, row.summary, row.written_s)
             # The last use is not known: do not treat the item as unused since its creation.
             record_use(connection, owner, row.kind, row.id)
         for row in free:
@@ -121,7 +121,7 @@ def _case(store: Store, id: str, rows: Rows) -> StoredCase | None:
     if not store.is_there(id):
         rows.left_out[CASE, id] = f"{store.place(CASE, id)}: {MISSING}. {CASE_REMEDY}"
         return None
-    rows.rows.append(RebuiltRow(store.made_s(CASE, id), CASE, id, id))
+    rows.rows.append(RebuiltRow(store.written_s(CASE, id), CASE, id, id))
     try:
         case = store.case(id)
     except StorageError:
@@ -144,8 +144,8 @@ def _cases_of_plan(store: Store, id: str, cases: Sequence[StoredCase], rows: Row
     fitting = _fitting(plan, cases)
     if not fitting:
         rows.left_out[ResultKind.PLAN, id] = f"{store.place(ResultKind.PLAN, id)}: {NO_CASE}"
-    summary, made_s = summary_text(plan), store.made_s(ResultKind.PLAN, id)
-    rows.rows += [RebuiltRow(made_s, ResultKind.PLAN, id, case_id, summary) for case_id in fitting]
+    summary, written_s = summary_text(plan), store.written_s(ResultKind.PLAN, id)
+    rows.rows += [RebuiltRow(written_s, ResultKind.PLAN, id, case_id, summary) for case_id in fitting]
     return fitting
 
 
@@ -169,7 +169,7 @@ def _add_result(
     fitting = made_from.get(about) or ([] if within is None else _fitting(within, cases))
     if not fitting:
         rows.left_out[kind, id] = f"{store.place(kind, id)}: {NO_PLAN}"
-    rows.rows += [RebuiltRow(store.made_s(kind, id), kind, id, case_id) for case_id in fitting]
+    rows.rows += [RebuiltRow(store.written_s(kind, id), kind, id, case_id) for case_id in fitting]
 
 
 def _read(kind: ResultKind, text: bytes) -> tuple[str, Plan | None]:

@@ -147,13 +147,13 @@ class Unavailable(Exception):
     @property
     def reason(self) -> str:
         """What the driver said, for those who run the service; empty where it said nothing."""
-        return "" if self.__cause__ is None else driver_said(self.__cause__)
+        return "" if self.__cause__ is None else driver_text(self.__cause__)
 
 
 class DamagedDatabase(Unavailable):
     """The database's file is there, and is none that can be read: waiting does not help."""
 
 
-def driver_said(error: BaseException) -> str:
+def driver_text(error: BaseException) -> str:
     """The first line of what a driver said. Drivers repeat no password."""
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]

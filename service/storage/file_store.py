@@ -83,7 +83,7 @@ class StoredCase:
         """What was read in it on arrival. Raises DamagedInStore where its record lacks it."""
         if self.record.get("description") is None:
             place = f"cases/{self.record['id']}/{RECORD}"
-            raise _told(DamagedFile(place, "it lacks what was read in the case", CASE_REMEDY))
+            raise _damaged_in_store(DamagedFile(place, "it lacks what was read in the case", CASE_REMEDY))
         described: dict[str, Any] = self.record["description"]
         return answered(described)
 
@@ -200,7 +200,7 @@ class Store:
         folders = [self._kept[kind], *([self._access] if kind is ResultKind.PLAN else [])]
         return sorted({f.stem for folder in folders for f in folder.glob("*.json") if is_id(f.stem)})
 
-    def made_s(self, kind: str, id: str) -> float:
+    def written_s(self, kind: str, id: str) -> float:
         """When a case or a result was written, in seconds since 1970. Raises OSError."""
         return (self._folder / self.place(kind, id)).stat().st_mtime
 
@@ -241,7 +241,7 @@ class Store:
         text = self._text(folder / RECORD, CASE_REMEDY, lambda text: True, MAX_RECORD_BYTES)
         record = read_record(text, case_id)
         if record is None:
-            raise _told(DamagedFile(f"{place}/{RECORD}", OTHER, CASE_REMEDY))
+            raise _damaged_in_store(DamagedFile(f"{place}/{RECORD}", OTHER, CASE_REMEDY))
         return StoredCase(record, kept_case_in(folder, place, record), folder, is_sealed(text))
 
     def remove_case(self, case_id: str) -> None:
@@ -332,7 +332,7 @@ class Store:
         """
         if not self.has_map(plan_id):
             if len(self.kept(ResultKind.PLAN, plan_id)) < kept_bytes:
-                raise _told(DamagedFile(self.place_of_map(plan_id), MISSING, RESULT_REMEDY))
+                raise _damaged_in_store(DamagedFile(self.place_of_map(plan_id), MISSING, RESULT_REMEDY))
             raise NoAccessMap
         is_map = partial(is_map_of, plan_id)
         return self._text(self._map(plan_id), RESULT_REMEDY, is_map, MAX_MAP_BYTES)
@@ -341,7 +341,7 @@ class Store:
         try:
             return whole_text(file, str(file.relative_to(self._folder)), remedy, is_whole, most_bytes)
         except DamagedFile as error:
-            raise _told(error) from None
+            raise _damaged_in_store(error) from None
 
     def now_s(self) -> float:
         """The time by the clock of the disk, in seconds since 1970. That clock dates files, whoever writes
@@ -426,7 +426,7 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def _told(error: DamagedFile) -> DamagedInStore:
+def _damaged_in_store(error: DamagedFile) -> DamagedInStore:
     """The damage as an error of the store, once the log has it too."""
     _log.error("%s", error)
     return DamagedInStore(error.field, error.value, error.remedy)

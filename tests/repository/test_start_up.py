@@ -65,11 +65,11 @@ def test_each_command_is_a_module_that_is_loaded_alone() -> None:
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_a_bad_argument_is_told_before_anything_heavy_is_loaded(command: str) -> None:
+def test_a_bad_argument_is_reported_before_anything_heavy_is_loaded(command: str) -> None:
     assert loaded(LOADED, command, "--no-such-option") & (COMPUTING | SERVING | DRAWING) == set()
 
 
-def test_a_missing_file_is_told_before_anything_heavy_is_loaded(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_before_anything_heavy_is_loaded(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.nii.gz")
     bad = tmp_path / "bad.json"
     bad.write_text("{")
@@ -87,7 +87,7 @@ def test_a_missing_file_is_told_before_anything_heavy_is_loaded(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("command", ["plan", "describe"])
-def test_a_bad_input_file_is_told_before_the_planner_is_loaded(tmp_path: Path, command: str) -> None:
+def test_a_bad_input_file_is_reported_before_the_planner_is_loaded(tmp_path: Path, command: str) -> None:
     bad = tmp_path / "labels.nii.gz"
     bad.write_bytes(b"no NIfTI file")
     modules = loaded(LOADED, command, str(bad))

@@ -35,7 +35,7 @@ def client(base: str) -> Iterator[Client]:
         yield client
 
 
-def test_a_case_is_planned_and_told_of(client: Client, tmp_path: Path) -> None:
+def test_a_case_is_planned_and_its_progress_reported(client: Client, tmp_path: Path) -> None:
     for name in ("labels.nii.gz", "labels.json", "gtv.nii.gz", "ct.nii.gz"):
         (tmp_path / name).write_bytes(name.encode())
     case = client.add_case(
@@ -120,7 +120,7 @@ def test_a_problem_is_raised_with_its_fields(client: Client) -> None:
         client.plan(case, {"targt": {}})
 
 
-def test_progress_is_told_and_a_cancelled_job_ends_the_wait(client: Client) -> None:
+def test_progress_is_reported_and_a_cancelled_job_ends_the_wait(client: Client) -> None:
     case = client.add_builtin("thorax")
     job = client.order(f"/v1/cases/{case['id']}/plans", {"random_seed": fakes.UNTIL_CANCELLED})
     reports: list[tuple[str, float]] = []
@@ -144,7 +144,7 @@ def test_a_key_is_sent(tmp_path: Path) -> None:
             list(client.cases())
 
 
-def test_a_service_that_stays_away_is_said() -> None:
+def test_an_unreachable_service_is_reported() -> None:
     with Client("http://127.0.0.1:9", patience_s=0.5) as client, pytest.raises(httpx.TransportError):
         client.version()
 

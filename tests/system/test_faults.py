@@ -254,7 +254,7 @@ def files_in(folder: Path) -> set[str]:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("may_mount")
-def test_a_store_that_becomes_read_only_is_said_and_goes_on_to_be_read(tmp_path: Path) -> None:
+def test_a_store_that_becomes_read_only_is_reported_and_still_read(tmp_path: Path) -> None:
     data = tmp_path / "data"
     apart = Service({"SEEDPATH_DATA_DIR": str(data)}, tmp_path / "log", prefix=("unshare", "-m"))
     with running(apart) as service, service.client() as client:
@@ -293,7 +293,7 @@ def test_a_store_that_becomes_read_only_is_said_and_goes_on_to_be_read(tmp_path:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("may_mount")
-def test_a_store_that_is_full_is_said_and_goes_on_to_be_read_and_emptied(tmp_path: Path) -> None:
+def test_a_full_store_is_reported_and_still_read_and_emptied(tmp_path: Path) -> None:
     """Records are elsewhere; tests/system/test_full_disk.py has them on the disk that becomes full."""
     data = tmp_path / "data"
     data.mkdir()

@@ -389,7 +389,7 @@ def note(log: AuditHandler, message: str) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES])
-def test_lines_that_cannot_be_written_are_told_kept_and_written_in_order(
+def test_lines_that_cannot_be_written_are_reported_kept_and_written_in_order(
     number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = Failing()

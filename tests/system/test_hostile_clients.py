@@ -317,7 +317,7 @@ def test_sockets_that_send_without_end_hold_little_memory(service: Service, plan
 
 
 @pytest.mark.long
-def test_a_server_that_is_busy_with_hostile_bodies_ends_when_told_to(tmp_path: Path, hostile: bytes) -> None:
+def test_a_server_that_is_busy_with_hostile_bodies_ends_on_sigterm(tmp_path: Path, hostile: bytes) -> None:
     settings = {"SEEDPATH_DATA_DIR": str(tmp_path / "data")}
     with running(Service(settings, tmp_path / "log")) as service:
         with service.client() as client:

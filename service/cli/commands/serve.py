@@ -26,7 +26,7 @@ def _run(args: argparse.Namespace) -> int:
     environment = {name: str(value) for name, value in overrides.items() if value is not None}
     settings = from_environment(os.environ | environment)
     from service.host.private_files import private_files
-    from service.jobs.memory_limits import told_memory
+    from service.jobs.memory_limits import memory_text
     from service.logs.audit import audit_to
     from service.logs.json_lines import log_to_stderr
     from service.storage.reserved_space import audit_room
@@ -39,6 +39,6 @@ def _run(args: argparse.Namespace) -> int:
         audit_to(settings.audit, settings.audit_rotation, audit_room(settings))
         scheme = "http" if settings.tls_certificate is None else "https"
         say(f"serving on {address(listening, scheme)}/v1, files in {settings.data_dir}")
-        say(told_memory(settings))
+        say(memory_text(settings))
         serve(app, listening)
     return DONE

@@ -113,7 +113,7 @@ def _opened(archive: Path, limits: ZipLimits) -> zipfile.ZipFile:
         raise _damaged()
     if end.entries > limits.entries or end.directory_bytes > limits.directory_bytes:
         raise _too_many(limits)
-    with _damage_told():
+    with _damage_as_unusable():
         opened = zipfile.ZipFile(archive)
     if len(opened.filelist) > limits.entries:
         opened.close()
@@ -126,7 +126,7 @@ def _too_many(limits: ZipLimits) -> UnusableUpload:
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def _damage_as_unusable() -> Iterator[None]:
     """Raise UnusableUpload where what is read within is damaged."""
     try:
         yield
@@ -200,11 +200,11 @@ def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> int:
     """Unpack one file; return its bytes. `zipfile` gives no more of it than the entry says, and an entry that
     says less than there is fails by its check sum."""
     count = 0
-    with _damage_told():
+    with _damage_as_unusable():
         packed = opened.open(entry)
     with packed, path.open("xb") as file:
         while True:
-            with _damage_told():
+            with _damage_as_unusable():
                 chunk = packed.read(CHUNK_BYTES)
             if not chunk:
                 break

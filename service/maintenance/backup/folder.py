@@ -67,7 +67,7 @@ def finish(making: Path, at_s: float) -> Path:
     """Rename a folder, which makes it a backup. The name is a time in seconds since 1970, or a later one that
     sorts after all existing names. A clock may have been ahead once, and the newest backup is known by its
     name."""
-    times_s = [time_s for time_s in map(_time_s, made_backups(making.parents[1])) if time_s is not None]
+    times_s = [time_s for time_s in map(_time_s, complete_backups(making.parents[1])) if time_s is not None]
     name = _name(max([at_s, *(time_s + _TICK_S for time_s in times_s)]))
     finished = making.rename(making.with_name(name))
     flush(finished.parent)
@@ -79,14 +79,14 @@ def is_ahead(backup: Path, at_s: float) -> bool:
     return backup.name != _name(at_s)
 
 
-def made_backups(target: Path) -> list[Path]:
+def complete_backups(target: Path) -> list[Path]:
     """The backups in a folder, oldest first."""
     return sorted(path for path in (target / "backups").glob("[0-9]*Z*") if (path / MANIFEST).is_file())
 
 
 def latest(target: Path) -> Manifest | None:
     """The newest manifest that can be read: its files need not be copied again."""
-    for folder in reversed(made_backups(target)):
+    for folder in reversed(complete_backups(target)):
         with contextlib.suppress(BackupError, OSError):
             return read_manifest(folder)
     return None
@@ -98,7 +98,7 @@ def remove_oldest(backup: Path, keep: int, pool: FilePool) -> list[BackupError]:
 
     If one of the newest cannot be read, its files are not known: nothing is removed, and that is reported.
     """
-    others = [folder for folder in made_backups(backup.parents[1]) if folder != backup]
+    others = [folder for folder in complete_backups(backup.parents[1]) if folder != backup]
     split = max(0, len(others) - (keep - 1))
     needed: set[str] = set()
     unread: list[BackupError] = []

@@ -14,7 +14,7 @@ from anatomy.errors import AnatomyError
 from planner.records.wording.number_text import counted
 from service.host.atomic_write import flush
 from service.maintenance.backup.file_places import STORE
-from service.maintenance.backup.folder import MARK, made_backups, make_folder
+from service.maintenance.backup.folder import MARK, complete_backups, make_folder
 from service.maintenance.backup.manifest import RECORDS, BackupError, CopiedFile, Manifest, read_manifest
 from service.maintenance.backup.pool import FilePool, UnreadableFile, hashed
 from service.maintenance.backup.rows import load_records, refuse_rows, settle
@@ -32,7 +32,7 @@ _ASIDE = ".restoring"
 
 def chosen(source: Path, name: str | None = None) -> Path:
     """The backup of that name in a folder, or the newest. Raises BackupError."""
-    backups = made_backups(source)
+    backups = complete_backups(source)
     if not (source / MARK).is_file() or not backups:
         raise BackupError(
             f"{source}", "it holds no backup", "Name the folder that `seedpath store backup` was given."

@@ -108,7 +108,7 @@ class Database:
                 if not _may_pass(error):
                     raise
                 if time.monotonic() >= until:
-                    raise Unavailable(_said(error)) from error
+                    raise Unavailable(_driver_text(error)) from error
                 time.sleep(PAUSE_S)
 
     def _refuse_full_disk(self, error: Exception) -> None:
@@ -174,7 +174,7 @@ _SAID = {
 }
 
 
-def _said(error: Exception) -> str:
+def _driver_text(error: Exception) -> str:
     """What is wrong, without an address or a path."""
     otherwise = f"The database does not answer ({type(error).__name__})."
     return _SAID.get((_sqlite_code(error) or 0) & PRIMARY, otherwise)

@@ -17,7 +17,7 @@ from anatomy.errors import AnatomyError
 from service.storage.database.address import SETTING, file_of, refuse_unusable
 from service.storage.database.connection import Database
 from service.storage.database.shape import refuse_other_shape
-from service.storage.errors import DamagedDatabase, driver_said
+from service.storage.errors import DamagedDatabase, driver_text
 
 _LOCK = "migrations"
 
@@ -36,7 +36,7 @@ def migrate(database: Database) -> None:
     connection.Unavailable.
     """
     refuse_unusable(database.address)
-    with _said(database):
+    with _unusable_as_anatomy_error(database):
         database.read(_refuse_damaged_pages)
         database.write(_upgrade, _LOCK)
 
@@ -51,7 +51,7 @@ def refuse_unfit(database: Database) -> None:
     if file is not None and file.stat().st_size == 0:
         # Where it is opened, SQLite makes a database of it.
         raise AnatomyError(SETTING, f"{file} has no tables", NONE_REMEDY)
-    with _said(database):
+    with _unusable_as_anatomy_error(database):
         database.read(_refuse_damaged_pages)
         version = revision(database)
         if version is None:
@@ -66,7 +66,7 @@ def refuse_unfit(database: Database) -> None:
 
 
 @contextmanager
-def _said(database: Database) -> Iterator[None]:
+def _unusable_as_anatomy_error(database: Database) -> Iterator[None]:
     """What a driver says of a database that cannot be used, as AnatomyError."""
     try:
         yield
@@ -76,7 +76,7 @@ def _said(database: Database) -> Iterator[None]:
             SETTING, f"{file} is damaged, or is no SQLite database", f"Move it away. {LOST_REMEDY}"
         ) from None
     except DBAPIError as error:
-        reason = driver_said(error)
+        reason = driver_text(error)
         raise AnatomyError(
             SETTING, f"the database cannot be used ({reason})", "Mend it, or name another database."
         ) from None

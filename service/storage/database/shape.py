@@ -52,7 +52,7 @@ def differences(connection: Connection) -> list[str]:
     options = {"include_object": _is_ours, "compare_type": True}
     context = MigrationContext.configure(connection, opts=options)
     entries = compare_metadata(context, metadata)
-    return sorted({*_told(entries), *_keys(connection)})
+    return sorted({*_sentences(entries), *_keys(connection)})
 
 
 def _is_ours(item: Any, name: str | None, kind: str, reflected: bool, counterpart: Any) -> bool:
@@ -61,7 +61,7 @@ def _is_ours(item: Any, name: str | None, kind: str, reflected: bool, counterpar
     return kind != "table" and not (kind == "index" and not item.unique)
 
 
-def _told(differing: Sequence[Any]) -> Iterator[str]:
+def _sentences(differing: Sequence[Any]) -> Iterator[str]:
     for difference in differing:
         # Changes of one column come as a list.
         for kind, *about in difference if isinstance(difference, list) else [difference]:

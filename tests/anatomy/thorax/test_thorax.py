@@ -361,7 +361,7 @@ def test_organs_stay_when_the_patient_is_turned(truth: dict[str, Solid]) -> None
         assert np.array_equal(prone[name].bounds_P, truth[name].bounds_P), name
 
 
-def test_the_digest_tells_inputs_apart() -> None:
+def test_different_inputs_have_different_digests() -> None:
     turned = Rotation.from_euler("z", 5.0, degrees=True).as_matrix()
     spacing, along = (8.0, 8.0, 8.0), np.eye(3)
     digests = {

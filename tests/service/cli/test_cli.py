@@ -252,7 +252,7 @@ def test_a_plan_is_checked_with_all_that_it_was_made_from(
     assert "'gtv' is not in the input" in check_without()
 
 
-def test_an_invalid_plan_is_told_the_contracts_names(
+def test_an_invalid_plan_is_reported_with_the_contracts_names(
     capsys: pytest.CaptureFixture[str], map_arguments: list[str], tmp_path: Path
 ) -> None:
     plan = tmp_path / "plan.json"
@@ -360,7 +360,7 @@ def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> N
         assert capsys.readouterr().err == line
 
 
-def test_a_phase_that_says_it_all_is_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_phase_without_detail_is_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
     ProgressLines(iter([0.0, 1.5]).__next__)(Progress(Phase.DOSE, 0.5, ""))
     assert capsys.readouterr().err == "seedpath: 50 %: dose\n"
 

@@ -27,7 +27,7 @@ def masks(tmp_path: Path) -> Path:
     return folder
 
 
-def test_it_tells_grid_roles_volumes_and_what_was_passed_over(
+def test_it_states_grid_roles_volumes_and_ignored_files(
     masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "described.json"

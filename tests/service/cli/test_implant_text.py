@@ -180,7 +180,7 @@ def test_robustness_with_little_to_say(needles: tuple[NeedleRisk, ...], expected
     assert all(row.endswith(str(expected)) for row in rows)
 
 
-def test_of_needles_that_are_in_no_tolerance_is_told() -> None:
+def test_no_tolerance_is_stated_for_given_needles() -> None:
     plan = implant_plan()
     assert plan.robustness is not None
     given = tuple(replace(p, aim=Aim.GIVEN) if p.id == "N2" else p for p in plan.paths)

@@ -143,7 +143,7 @@ def test_who_gives_up_all_his_places_is_not_remembered() -> None:
     assert run(ask) == 0
 
 
-def test_an_owner_who_has_all_his_places_is_told_when_to_come_back() -> None:
+def test_an_owner_at_the_limit_gets_the_time_to_retry() -> None:
     async def asked() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(60.0, 1 << 40, 0), most_of_owner=1)
         async with sandbox._queue.turn("a"):

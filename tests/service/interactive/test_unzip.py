@@ -111,7 +111,9 @@ def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path
         ("\\a.nii", "leads out"),
     ],
 )
-def test_names_that_cannot_be_used_are_told_why(tmp_path: Path, name: str, message: str) -> None:
+def test_names_that_cannot_be_used_are_refused_with_the_reason(
+    tmp_path: Path, name: str, message: str
+) -> None:
     with pytest.raises(UnusableUpload) as refused:
         unpacked(tmp_path, zipped((name, b"a")))
     assert message in report_of(refused.value).detail
@@ -212,7 +214,7 @@ def test_the_end_is_the_one_that_is_read_by(before: bytes, comment: bytes) -> No
         assert (end_record.entries, end_record.directory_bytes) == (max(known[3], known[4]), known[5])
 
 
-def test_files_said_to_be_too_large_are_not_unpacked(tmp_path: Path) -> None:
+def test_files_of_a_stated_size_that_is_too_large_are_not_unpacked(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"\0" * (FEW.bytes + 1))))
     (tmp_path / "input").mkdir()
     with pytest.raises(UnusableUpload) as refused:

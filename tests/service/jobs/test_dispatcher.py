@@ -26,7 +26,7 @@ CROWD = 200
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_of_the_engine_is_told_and_jobs_are_looked_after_all_the_same(
+def test_a_fault_of_the_cluster_is_reported_and_jobs_are_still_dispatched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
@@ -67,7 +67,9 @@ def test_a_cluster_that_lost_its_workers_is_started_anew(
         assert healthy(client)["workers"] == 1
 
 
-def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_does_not_answer_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with (
         serve_in_background(app) as base,
@@ -86,7 +88,7 @@ def test_a_scheduler_that_does_not_answer_is_said_to(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.long
-def test_no_crowd_ever_hears_of_no_worker_while_one_is_there(tmp_path: Path) -> None:
+def test_many_requests_never_get_no_worker_while_one_is_there(tmp_path: Path) -> None:
     """Forty threads ask the scheduler: what its clients keep of it has no workers now and then."""
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with (

@@ -116,7 +116,7 @@ def monitor_of(
     return HeartbeatMonitor(workers, election, steps or (lambda: next(count)), lambda: None)
 
 
-def test_a_worker_that_does_not_beat_is_told_then_restarted(clock: Clock) -> None:
+def test_a_worker_without_heartbeat_is_reported_then_restarted(clock: Clock) -> None:
     workers = Workers()
     monitor = monitor_of(workers)
     looked(monitor, clock, 100.0)
@@ -241,7 +241,7 @@ def test_one_answer_that_is_late_says_nothing_and_many_say_that_the_scheduler_is
     assert (monitor.workforce_status.workers, monitor.workforce_status.is_away) == (2, False)
 
 
-def test_an_engine_that_is_stuck_is_told_and_another_server_leads(tmp_path: Path, clock: Clock) -> None:
+def test_a_stuck_dispatcher_is_reported_and_another_server_leads(tmp_path: Path, clock: Clock) -> None:
     one = monitor_of(Workers(), LeaderElection(tmp_path / "lock"), steps=lambda: 7)
     two = monitor_of(Workers(), LeaderElection(tmp_path / "lock"))
 

@@ -69,7 +69,7 @@ def begun(job_table: JobTable, job: Job) -> Job:
 # One job
 
 
-def test_a_job_goes_its_way_and_tells_it(job_table: JobTable) -> None:
+def test_a_job_passes_through_its_states_with_an_event_for_each(job_table: JobTable) -> None:
     job = job_table.accept(order())
     assert job.state is State.QUEUED and job.attempt == 0
     attempt = begun(job_table, job)
@@ -91,7 +91,7 @@ def test_a_job_goes_its_way_and_tells_it(job_table: JobTable) -> None:
     assert job_table.last_events([job.id, "none"]) == {job.id: 4}
 
 
-def test_the_time_left_is_told_from_when_the_attempt_began(
+def test_the_time_left_is_reported_from_when_the_attempt_began(
     job_table: JobTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 1_000_000.0

@@ -41,9 +41,9 @@ def test_one_leads_and_another_takes_over_at_its_end(tmp_path: Path, clock: Cloc
     for workers in range(100):
         clock.now += 1.0
         assert leading([one, two]) == [True, False]
-        one.tell(workers)
+        one.publish(workers)
     assert leading([one, two]) == [True, False]
-    assert two.told().workers == 99 and two.told().silent_s == 0.0
+    assert two.leader_state().workers == 99 and two.leader_state().silent_s == 0.0
     one.release()
     assert two.look()
     two.release()
@@ -52,20 +52,20 @@ def test_one_leads_and_another_takes_over_at_its_end(tmp_path: Path, clock: Cloc
 def test_one_that_stands_still_is_taken_over_and_finds_that_out(tmp_path: Path, clock: Clock) -> None:
     one, two, three = servers = [LeaderElection(tmp_path / "lock") for _ in range(3)]
     leading(servers)
-    one.tell(5)
+    one.publish(5)
     waited = 0
     # One is stopped from here: it neither looks nor tells.
     while not two.look():
         clock.now += 1.0
         waited += 1
-        assert two.told().workers == 5 and two.told().silent_s <= leader_module.TAKEN_OVER_S
+        assert two.leader_state().workers == 5 and two.leader_state().silent_s <= leader_module.TAKEN_OVER_S
     assert waited == pytest.approx(leader_module.TAKEN_OVER_S, abs=2.0)
-    two.tell(7)
+    two.publish(7)
     assert leading([one, two, three]) == [False, True, False]
-    assert one.told().workers == three.told().workers == 7
+    assert one.leader_state().workers == three.leader_state().workers == 7
     # What the first writes after all is read by nobody.
-    one.tell(1)
-    assert three.look() is False and three.told().workers == 7
+    one.publish(1)
+    assert three.look() is False and three.leader_state().workers == 7
     two.release()
     assert leading([one, three]) == [True, False]
     one.release()
@@ -78,7 +78,7 @@ def test_of_two_who_wait_one_takes_over(
     """Though both have seen the tracker of the one before."""
     one, two, three = servers = [LeaderElection(tmp_path / "lock") for _ in range(3)]
     leading(servers)
-    one.tell(1)
+    one.publish(1)
     for _ in range(round(leader_module.TAKEN_OVER_S)):
         clock.now += 1.0
         assert leading([two, three]) == [False, False]
@@ -97,7 +97,7 @@ def test_of_two_who_wait_one_takes_over(
     for _ in range(10):
         clock.now += 1.0
         assert leading(servers) == [False, True, False]
-        two.tell(1)
+        two.publish(1)
     two.release()
 
 
@@ -116,7 +116,7 @@ def test_a_takeover_that_was_killed_is_made_by_the_next(tmp_path: Path, clock: C
 def test_a_beat_needs_no_room(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = (LeaderElection(tmp_path / "lock") for _ in range(2))
     leading([one, two])
-    one.tell(3)
+    one.publish(3)
 
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -125,9 +125,9 @@ def test_a_beat_needs_no_room(tmp_path: Path, clock: Clock, monkeypatch: pytest.
     for _ in range(100):
         clock.now += 1.0
         with pytest.raises(OSError, match="No space"):
-            one.tell(4)
+            one.publish(4)
         assert leading([one, two]) == [True, False]
-    assert two.told() == LeaderState(3, 0.0)
+    assert two.leader_state() == LeaderState(3, 0.0)
     one.release()
 
 
@@ -137,7 +137,7 @@ def test_who_cannot_tell_takes_nothing_over(
     """A leader may be silent on a disk where times need room too, and works."""
     one, two = (LeaderElection(tmp_path / "lock") for _ in range(2))
     leading([one, two])
-    one.tell(3)
+    one.publish(3)
     full = True
     pwrite, utime = os.pwrite, os.utime
 
@@ -157,7 +157,7 @@ def test_who_cannot_tell_takes_nothing_over(
     for _ in range(100):
         clock.now += 1.0
         with contextlib.suppress(OSError):
-            one.tell(3)
+            one.publish(3)
         try:
             assert two.look() is False
         except OSError:
@@ -165,7 +165,7 @@ def test_who_cannot_tell_takes_nothing_over(
         assert one.look() is True
     assert refused > 60
     full = False
-    one.tell(3)
+    one.publish(3)
     assert leading([one, two]) == [True, False]
     one.release()
 
@@ -211,7 +211,7 @@ def test_who_was_stopped_himself_takes_nothing_over_at_once(tmp_path: Path, cloc
     for _ in range(3):
         clock.now += 3600.0
         assert leading([two, one]) == [False, True]
-        one.tell(1)
+        one.publish(1)
     one.release()
 
 

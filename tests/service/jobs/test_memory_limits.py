@@ -10,8 +10,8 @@ from service.jobs.memory_limits import (
     appraisal_memory_bytes,
     job_memory_bytes,
     memory_bytes,
+    memory_text,
     reading_memory_bytes,
-    told_memory,
 )
 from service.settings import Settings
 
@@ -72,9 +72,9 @@ def test_a_setting_wins_and_a_small_machine_has_a_least_share(monkeypatch: pytes
     assert (job_memory_bytes(given), reading_memory_bytes(given), appraisal_memory_bytes(given)) == (5, 6, 7)
 
 
-def test_the_start_tells_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_limits_are_stated_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.jobs.memory_limits.memory_bytes", lambda: 24 * GIB)
-    assert told_memory(Settings()) == (
+    assert memory_text(Settings()) == (
         "memory: 6.0 GiB for each of 1 jobs at work, 3.0 GiB for each of 2 readers, 3.0 GiB for each of 2 "
         "appraisers, of 24.0 GiB here"
     )

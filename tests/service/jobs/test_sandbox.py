@@ -76,7 +76,7 @@ def test_a_refusal_comes_through_whole(sandbox: SandboxedProcess) -> None:
 @pytest.mark.parametrize(
     "broken", [(fakes.fail,), (fakes.fail_to_answer,), (fakes.answer, fakes.NotUnpickled())]
 )
-def test_a_fault_is_told_and_the_next_work_gets_a_new_process(
+def test_a_fault_is_reported_and_the_next_task_gets_a_new_process(
     sandbox: SandboxedProcess, broken: tuple[Any, ...]
 ) -> None:
     before = sandbox.run(fakes.answer, 1)[1]
@@ -86,7 +86,7 @@ def test_a_fault_is_told_and_the_next_work_gets_a_new_process(
     assert sandbox.run(fakes.answer, 1)[1] != before
 
 
-def test_a_process_that_dies_is_told_as_lost(sandbox: SandboxedProcess) -> None:
+def test_a_process_that_dies_is_reported_as_lost(sandbox: SandboxedProcess) -> None:
     with pytest.raises(ProcessLost):
         sandbox.run(fakes.die)
     sandbox.run(fakes.answer, 1)
@@ -109,7 +109,7 @@ def test_a_process_that_was_stopped_while_idle_is_replaced(sandbox: SandboxedPro
 
 
 @pytest.mark.long
-def test_a_process_that_is_stopped_is_told_as_lost(
+def test_a_process_that_is_stopped_is_reported_as_lost(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At work; with half an answer sent; before it has read a question that is larger than a socket holds."""
@@ -132,7 +132,7 @@ def test_large_questions_and_answers_come_through_whole(sandbox: SandboxedProces
     assert sandbox.run(fakes.answer, 1)[0] == 1
 
 
-def test_a_process_that_hangs_is_told_as_lost(
+def test_a_process_that_hangs_is_reported_as_lost(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever a thread beside it does now and then, as the one that looks after the parent."""

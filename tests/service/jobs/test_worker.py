@@ -100,7 +100,7 @@ def test_a_refusal_is_the_jobs_problem(settings: Settings, job_table: JobTable, 
     assert failed.problem["errors"][0]["pointer"] == "/target/structure"
 
 
-def test_a_fault_is_logged_in_full_and_told_without(
+def test_a_fault_is_logged_in_full_and_reported_without(
     settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_job(settings, WORK, accepted_job(job_table, case_id, fakes.BROKEN).id)
@@ -168,7 +168,7 @@ def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
     assert job_table.get("j").state is State.DONE and job_table.get("j").attempt == 2
 
 
-def test_a_worker_ends_itself_though_the_book_hangs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_ends_itself_even_if_the_job_table_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     ended, goes_on = threading.Event(), threading.Event()
     monkeypatch.setattr(os, "_exit", lambda _: ended.set())
     monkeypatch.setattr(watchdog, "TELL_S", 0.1)

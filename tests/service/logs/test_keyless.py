@@ -7,7 +7,7 @@ import pytest
 from service.logs.keyless import MOST_PER_S, KeylessLineLimit
 
 
-def test_lines_of_an_account_are_so_many_and_the_rest_is_told_though_nobody_comes(
+def test_lines_of_an_address_are_limited_and_the_others_counted_without_further_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("service.logs.keyless.SECOND_S", 0.05)

@@ -61,7 +61,7 @@ def test_lines_that_stand_for_audit_lines_are_all_written() -> None:
     assert stream.getvalue().splitlines() == [f"not noted: {number}" for number in range(100)]
 
 
-def test_what_was_left_out_is_told_at_the_end() -> None:
+def test_suppressed_lines_are_counted_at_the_end() -> None:
     stream, now = io.StringIO(), [0.0]
     logger = logger_of(stream, now)
     for _ in range(5):
@@ -70,7 +70,7 @@ def test_what_was_left_out_is_told_at_the_end() -> None:
     assert stream.getvalue().endswith("2 more lines were left out that begin: again\n")
 
 
-def test_what_was_left_out_is_told_though_nobody_says_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suppressed_lines_are_counted_without_further_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.logs.rate_limit.TOLD_AFTER_S", 0.05)
     stream, now = io.StringIO(), [0.0]
     logger = logger_of(stream, now)
@@ -81,7 +81,7 @@ def test_what_was_left_out_is_told_though_nobody_says_more(monkeypatch: pytest.M
     eventually(lambda: stream.getvalue().endswith("2 more lines were left out that begin: again\n"))
 
 
-def test_the_first_line_of_a_kind_is_written_whatever_its_logger_said() -> None:
+def test_the_first_line_of_a_kind_is_written_after_any_number_of_others() -> None:
     stream, now = io.StringIO(), [0.0]
     logger = logger_of(stream, now)
     for number in range(MOST_KINDS // 2):

@@ -252,7 +252,7 @@ def test_what_is_put_by_is_on_the_disk(log: Path, begun: Clocked, flushed: list[
     assert len(files) == 2 and all(kept(one.path) in flushed for one in files)
 
 
-def test_a_line_that_is_not_on_the_disk_is_told(
+def test_a_line_that_is_not_on_the_disk_is_reported(
     log: Path, begun: Clocked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler = begun(RotationLimits())

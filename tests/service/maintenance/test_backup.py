@@ -14,7 +14,7 @@ from service.jobs.errors import NoSuchJob
 from service.maintenance.backup import copying
 from service.maintenance.backup import make as making
 from service.maintenance.backup.file_places import FilePlace, places_of
-from service.maintenance.backup.folder import made_backups
+from service.maintenance.backup.folder import complete_backups
 from service.maintenance.backup.make import back_up
 from service.maintenance.backup.manifest import MANIFEST, RECORDS, BackupError, Manifest
 from service.maintenance.backup.restore import chosen, restore, verified
@@ -91,7 +91,7 @@ def test_only_what_came_since_is_copied(in_sqlite: Kept, restored: Restored) -> 
     in_sqlite.add_plan("d", in_sqlite.add_case("first"))
     third = backed_up(in_sqlite)
     assert third.copied_files == 2
-    assert [b.name for b in made_backups(first.folder.parents[1])] == [
+    assert [b.name for b in complete_backups(first.folder.parents[1])] == [
         backup.folder.name for backup in (first, second, third)
     ]
     assert restored().files() == in_sqlite.files()
@@ -141,7 +141,9 @@ def test_what_is_removed_and_comes_again_is_in_it(
     assert restored().files() == in_sqlite.files()
 
 
-def test_what_is_damaged_in_the_store_is_told_and_kept_as_it_is(in_sqlite: Kept, restored: Restored) -> None:
+def test_what_is_damaged_in_the_store_is_reported_and_kept_as_it_is(
+    in_sqlite: Kept, restored: Restored
+) -> None:
     case, lost = in_sqlite.add_case("bad"), in_sqlite.add_case("lost")
     file = in_sqlite.data_dir / "cases" / case / "file" / "a.nii"
     file.write_bytes(b"other")
@@ -215,8 +217,8 @@ def test_a_backup_that_is_killed_leaves_the_last_one_usable(
     assert restored().files() == in_sqlite.files()
     # What was left by half is gone.
     target = in_sqlite.data_dir.parent / "backups"
-    assert len(list((target / "backups").iterdir())) == len(made_backups(target)) == 2
-    needed_files = {f.sha256 for b in made_backups(target) for f in whole(target, b).files}
+    assert len(list((target / "backups").iterdir())) == len(complete_backups(target)) == 2
+    needed_files = {f.sha256 for b in complete_backups(target) for f in whole(target, b).files}
     assert {f.name for f in (target / "files").rglob("*") if f.is_file()} == needed_files
 
 
@@ -325,7 +327,7 @@ def test_the_newest_are_kept_with_their_files_alone(in_sqlite: Kept, restored: R
     for _ in range(3):
         backup = backed_up(in_sqlite, keep=2)
     target = backup.folder.parents[1]
-    assert len(made_backups(target)) == 2
+    assert len(complete_backups(target)) == 2
     files = [f for f in (target / "files").rglob("*") if f.is_file()]
     assert len(files) == len(in_sqlite.files())
     assert restored().files() == in_sqlite.files()

@@ -15,7 +15,7 @@ from service.cli.commands.store_backup import NOT_WHOLE, WHOLE
 from service.cli.main import main
 from service.maintenance.backup import copying
 from service.maintenance.backup import pool as pooling
-from service.maintenance.backup.folder import made_backups
+from service.maintenance.backup.folder import complete_backups
 from service.maintenance.backup.make import BackupResult, back_up
 from service.maintenance.backup.manifest import MANIFEST, BackupError, CopiedFile, read_manifest
 from service.maintenance.backup.restore import chosen, restore, verified
@@ -71,7 +71,7 @@ def faults(target: Path) -> list[BackupError]:
 
 
 @pytest.mark.parametrize("how", [flip, Path.unlink, lambda file: os.truncate(file, 10)])
-def test_a_damaged_copy_is_told_and_written_anew(
+def test_a_damaged_copy_is_reported_and_written_anew(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str], how: Callable[[Path], None]
 ) -> None:
     file = of_a_case(backed_up(kept))
@@ -82,7 +82,7 @@ def test_a_damaged_copy_is_told_and_written_anew(
     assert store("backup", "--verify", target) == NOT_WHOLE
     assert f"was damaged, and is written again: {file.place}" in capsys.readouterr().err
     # Of all backups that hold it.
-    assert [verified(target, backup)[1] for backup in made_backups(target)] == [[], []]
+    assert [verified(target, backup)[1] for backup in complete_backups(target)] == [[], []]
     assert store("restore", "--verify", target) == store("backup", "--verify", target) == WHOLE
 
 
@@ -119,7 +119,7 @@ def test_so_many_backups_read_every_file_again(
     assert max(before - after for before, after in pairwise(read)) < 2 * len(backup.manifest.files) / nights
 
 
-def test_what_rots_in_the_store_is_told_once_it_is_read(
+def test_damage_in_the_store_is_reported_when_it_is_read(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = backed_up(kept)
@@ -239,7 +239,7 @@ def test_what_the_disk_of_backups_says_is_no_damage_of_the_store(
         backed_up(kept)
 
 
-def test_what_was_damaged_at_the_backup_is_told_when_it_is_restored(
+def test_damage_at_the_backup_is_reported_at_the_restore(
     kept: Kept, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = kept.add_case("lost")
@@ -272,7 +272,7 @@ def test_the_good_copy_of_what_is_damaged_stays_in_later_backups(
     how(next(file for file in sorted(kept.data_dir.glob(which)) if file.is_file()))
     for _ in range(2):
         assert store("backup", "--keep", "1", target) == NOT_WHOLE
-    assert len(made_backups(target)) == 1
+    assert len(complete_backups(target)) == 1
     assert store("restore", "--data-dir", tmp_path / "restored", target) == NOT_WHOLE
     restored = {place: (tmp_path / "restored" / place).read_bytes() for place in whole}
     assert restored == whole
@@ -290,7 +290,7 @@ def test_a_plan_that_was_damaged_from_the_first_backup_on_is_in_it_once(
     assert (tmp_path / "restored" / plan).read_bytes() == (kept.data_dir / plan).read_bytes()
 
 
-def test_older_backups_that_cannot_be_removed_are_told(
+def test_older_backups_that_cannot_be_removed_are_reported(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = of_a_case(backed_up(kept))
@@ -300,7 +300,7 @@ def test_older_backups_that_cannot_be_removed_are_told(
     assert Path(output.out.strip()) == chosen(target) and "stray" in output.err
 
 
-def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
+def test_a_new_backup_is_the_newest_even_after_a_clock_that_was_ahead(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as ahead:
@@ -314,12 +314,12 @@ def test_the_backup_that_is_made_is_the_newest_whatever_the_clock_said(
         output = capsys.readouterr()
         backup = Path(output.out.strip())
         assert backup.is_dir() and backup == chosen(target) and "a clock that was ahead" in output.err
-        assert len(made_backups(target)) == min(keep, 2)
+        assert len(complete_backups(target)) == min(keep, 2)
     assert f"plans/{plan}.json" in {file.place for file in read_manifest(backup).files}
     assert not far.folder.exists()
 
 
-def test_others_that_cannot_be_read_are_told_and_do_not_end_a_backup(
+def test_unreadable_older_backups_are_reported_and_do_not_end_a_backup(
     kept: Kept, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = backed_up(kept).folder
@@ -330,7 +330,7 @@ def test_others_that_cannot_be_read_are_told_and_do_not_end_a_backup(
     assert str(bad) in output.err and "no older backup was removed" in output.err
     # Once it is none of those that stay it goes as others do.
     assert store("backup", "--keep", "2", target) == WHOLE
-    assert len(made_backups(target)) == 2 and not bad.exists()
+    assert len(complete_backups(target)) == 2 and not bad.exists()
 
 
 def test_what_a_removal_left_that_was_killed_is_cleared_away(
@@ -344,9 +344,9 @@ def test_what_a_removal_left_that_was_killed_is_cleared_away(
     with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
         dying.setattr("service.maintenance.backup.folder.remove", killed)
         backed_up(kept, keep=1)
-    assert len(made_backups(target)) == 1
+    assert len(complete_backups(target)) == 1
     backed_up(kept)
-    assert len(list((target / "backups").iterdir())) == len(made_backups(target)) == 2
+    assert len(list((target / "backups").iterdir())) == len(complete_backups(target)) == 2
 
 
 def test_a_database_is_not_restored_beside_the_log_of_another(

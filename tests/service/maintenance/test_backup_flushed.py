@@ -8,7 +8,7 @@ from kept_data import Kept, Opened, backed_up, filled
 from power_cut_disk import Disk
 from power_cut_disk import disk as disk
 
-from service.maintenance.backup.folder import made_backups
+from service.maintenance.backup.folder import complete_backups
 from service.maintenance.backup.restore import chosen, restore
 
 
@@ -85,4 +85,4 @@ def test_a_power_cut_is_noticed_by_these_tests(kept: Kept, tmp_path: Path) -> No
     """Where nothing is flushed all is lost."""
     backed_up(kept)
     target = tmp_path / "backups"
-    assert set(Disk().lost(target)) == set(target.iterdir()) and made_backups(target)
+    assert set(Disk().lost(target)) == set(target.iterdir()) and complete_backups(target)

@@ -94,7 +94,7 @@ def told_bytes(page: str, what: str) -> float:
     return float(number) * {"bytes": 1.0, "kB": 1e3, "MB": 1e6}[unit]
 
 
-def test_rows_of_a_plan_take_what_the_page_tells(
+def test_rows_of_a_plan_take_the_documented_bytes(
     page: str, tmp_path: Path, open_database: Callable[[str, float], Database]
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'records.sqlite'}", 5.0)
@@ -125,7 +125,7 @@ def test_rows_of_a_plan_take_what_the_page_tells(
     assert (bytes() - before) / jobs == pytest.approx(stated_bytes, rel=0.3)
 
 
-def test_a_line_of_the_audit_log_takes_what_the_page_tells(page: str, tmp_path: Path) -> None:
+def test_a_line_of_the_audit_log_takes_the_documented_bytes(page: str, tmp_path: Path) -> None:
     token = create(tmp_path / "keys.json", "radiology")
     app = create_app(Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json"))
     log = tmp_path / "audit.jsonl"

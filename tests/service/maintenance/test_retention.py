@@ -225,7 +225,7 @@ def test_what_is_used_between_the_look_and_the_removal_stays(
     assert len(kept.files()) == 6
 
 
-def test_what_is_ordered_again_is_used_though_no_job_tells_it(
+def test_a_repeated_request_counts_as_a_use_without_a_job(
     kept: Kept, audit: Path, clock: list[float]
 ) -> None:
     """The same request makes the same plan, in no row of its own; and jobs are forgotten."""

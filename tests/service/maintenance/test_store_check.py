@@ -62,7 +62,7 @@ def store_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[
     return status, capsys.readouterr().out.splitlines()
 
 
-def test_a_whole_store_is_said_to_be_so(
+def test_an_undamaged_store_has_no_findings(
     store: tuple[Path, dict[str, Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert store_command(capsys, "check") == (0, [])
@@ -321,7 +321,7 @@ def test_what_is_damaged_is_answered_as_that_and_mended_once_the_database_is_mad
     assert store_command(capsys, "check") == (0, [])
 
 
-def test_what_cannot_be_told_to_be_of_a_case_is_left_out_until_the_case_is_there_again(
+def test_results_without_a_known_case_are_left_out_until_the_case_is_there(
     store: tuple[Path, dict[str, Path]],
     filled: tuple[Path, Kept],
     sent: dict[str, Any],

@@ -71,7 +71,7 @@ ALTERED: dict[str, tuple[Callable[[], Verification | None], str]] = {
 
 
 @pytest.mark.parametrize("what", ALTERED)
-def test_a_block_that_says_something_else_is_told(what: str) -> None:
+def test_an_altered_verification_block_is_reported(what: str) -> None:
     make, subject = ALTERED[what]
     checks = own_block(make(), FOUND)
     assert checks and not any(c.passed for c in checks)

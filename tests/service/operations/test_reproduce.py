@@ -42,7 +42,7 @@ CHANGES: dict[str, tuple[Callable[[Plan], Plan], list[str]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_place_that_differs_is_told(change: str) -> None:
+def test_every_difference_is_reported_with_its_place(change: str) -> None:
     make, places = CHANGES[change]
     for checks in (compare_plans(make(PLAN), PLAN), compare_plans(PLAN, make(PLAN))):
         assert sorted(c.subject for c in checks if not c.passed) == sorted(places)

@@ -37,7 +37,7 @@ def refusal(document: Any, model: type[Strict] = PlanRequest) -> dict[str, str]:
 # Defaults
 
 
-def test_what_is_not_said_is_the_planners_default() -> None:
+def test_fields_that_are_left_out_have_the_planners_defaults() -> None:
     parsed = read({"seeds": {}, "needle_set": {}, "prescription": {}, "robustness": {}})
     assert parsed.seeds == SeedRequest() and parsed.needle_set == NeedleSetRequest()
     assert parsed.prescription == Prescription() and parsed.robustness == RobustnessRequest()

@@ -191,7 +191,7 @@ def test_unknown_fields_are_refused_with_the_nearest_known_one() -> None:
     assert "Known: clearance_mm, needle, needle_set, pose, prescription" in refused_fields["/exports"]
 
 
-def test_all_wrong_fields_are_said_at_once() -> None:
+def test_all_wrong_fields_are_reported_at_once() -> None:
     refused_fields = refusal({"target": {"margin_mm": -1}, "pose": {"position": "upright"}, "ranking": []})
     assert set(refused_fields) == {"/target/margin_mm", "/pose/position", "/ranking"}
 
@@ -339,7 +339,7 @@ KINDS: list[tuple[Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("document", "where", "said"), KINDS)
-def test_each_mistake_is_told_once_in_plain_words(document: Any, where: str, said: str) -> None:
+def test_each_mistake_is_reported_once_in_plain_words(document: Any, where: str, said: str) -> None:
     assert refusal(document) == {where: said}
 
 

@@ -111,7 +111,7 @@ def test_time_grows_as_the_text_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_what_is_said_of_a_hostile_text_is_short(name: str) -> None:
+def test_the_message_about_a_hostile_text_is_short(name: str) -> None:
     try:
         read_model(PlanRequest, HOSTILE[name](50_000).encode(), LARGE)
     except NotJson as error:
@@ -179,14 +179,14 @@ def test_small_texts_are_answered_as_validation_alone_answers_them(
     assert set(found) <= alone
 
 
-def test_of_too_many_unknown_names_the_first_are_told() -> None:
+def test_of_too_many_unknown_names_the_first_are_reported() -> None:
     refused_fields = refusal(PlanRequest, json.dumps({f"n{n}": 1 for n in range(50)} | {"random_seed": "1"}))
     assert [error.pointer for error in refused_fields] == [f"/n{n}" for n in range(MAX_ERRORS)]
     few = refusal(PlanRequest, json.dumps({f"n{n}": 1 for n in range(MAX_ERRORS - 1)} | {"random_seed": "1"}))
     assert len(few) == MAX_ERRORS and "/random_seed" in {error.pointer for error in few}
 
 
-def test_a_list_that_is_too_long_is_told_and_not_looked_into() -> None:
+def test_a_list_that_is_too_long_is_reported_and_not_looked_into() -> None:
     [found] = refusal(NeedlesMessage, json.dumps({"paths": [{"x": 1}] * 1001}))
     assert found.pointer == "/paths" and found.detail.endswith("Give at most 1000 entries.")
 

@@ -85,7 +85,7 @@ def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) 
     assert store.case(ID).record == RECORD
 
 
-def test_a_case_that_was_not_there_is_not_told_as_damaged(
+def test_a_case_that_was_not_there_is_not_reported_as_damaged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     add(Store(tmp_path))
@@ -139,7 +139,7 @@ DAMAGED = DamagedInStore(f"cases/{ID}/case.json", "it is missing", "POST it agai
 
 
 @pytest.mark.parametrize(("error", "told"), [(DAMAGED, DamagedInStore), (NotHeld(CASE), NoSuchCase)])
-def test_a_named_case_that_is_damaged_is_not_told_as_missing(
+def test_a_named_case_that_is_damaged_is_not_reported_as_missing(
     error: StorageError, told: type[StorageError]
 ) -> None:
     class Refusing(Library):
@@ -154,7 +154,7 @@ def test_a_named_case_that_is_damaged_is_not_told_as_missing(
         case_of_plan(Refusing(), "ann", plan, "p", ID)
 
 
-def test_a_case_without_a_description_tells_none(tmp_path: Path) -> None:
+def test_a_case_without_a_description_is_damaged(tmp_path: Path) -> None:
     """A study's cases have none; the service's have."""
     store = Store(tmp_path)
     with store.aside() as folder:

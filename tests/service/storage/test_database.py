@@ -149,7 +149,7 @@ def test_sqlite_that_cannot_be_opened_is_unavailable(tmp_path: Path, open_databa
         database.read(count)
 
 
-def test_a_full_disk_is_said_as_one(tmp_path: Path, open_database: Open) -> None:
+def test_a_full_disk_is_reported_as_full(tmp_path: Path, open_database: Open) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'x.sqlite'}", LONG_S)
     migrate(database)
 

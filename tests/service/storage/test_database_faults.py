@@ -247,7 +247,7 @@ def test_a_file_that_is_damaged_while_the_server_runs_is_a_problem(tmp_path: Pat
             assert "damaged" in said and "backup" in said and str(tmp_path) not in said
 
 
-def test_a_locked_file_is_said_as_one(
+def test_a_locked_file_is_reported_as_locked(
     file: Path, monkeypatch: pytest.MonkeyPatch, open_database: Open
 ) -> None:
     monkeypatch.setattr("service.storage.database.connection.BUSY_S", SHORT_S)
@@ -261,7 +261,7 @@ def test_a_locked_file_is_said_as_one(
     migrate(database)
 
 
-def test_a_file_that_may_not_be_read_is_said_with_its_name(
+def test_a_file_that_may_not_be_read_is_reported_with_its_name(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = Path.open

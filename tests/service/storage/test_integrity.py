@@ -211,7 +211,7 @@ def test_a_key_stands_for_what_it_made_until_that_is_damaged(
     assert ordered()["state"] == "done"
 
 
-def test_who_has_the_right_bytes_is_told_so(client: httpx.Client, kept: Kept) -> None:
+def test_a_client_with_the_right_bytes_gets_not_modified(client: httpx.Client, kept: Kept) -> None:
     known = {"If-None-Match": client.get(kept.addresses["plan"]).headers["etag"]}
     fakes.flip(kept.files["plan"], random.Random(1))
     assert client.get(kept.addresses["plan"], headers=known).status_code == 304
@@ -221,7 +221,7 @@ def test_who_has_the_right_bytes_is_told_so(client: httpx.Client, kept: Kept) ->
 
 
 @pytest.mark.parametrize("harm", [fakes.flip, fakes.deep, fakes.folder_instead])
-def test_a_socket_is_told_what_is_damaged(
+def test_a_socket_gets_the_problem_of_damaged_files(
     client: httpx.Client, kept: Kept, harm: Callable[[Path, random.Random], None]
 ) -> None:
     address = f"ws://{client.base_url.netloc.decode()}{kept.addresses['case']}/paths"

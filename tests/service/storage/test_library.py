@@ -230,7 +230,7 @@ def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Li
     assert (folder / "file" / "a.nii").read_bytes() == b"a"
 
 
-def test_what_stays_of_a_removal_is_told(
+def test_what_a_removal_leaves_is_reported(
     held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     library, _ = held

@@ -176,7 +176,7 @@ def test_the_worst_news_is_in_it() -> None:
 # Lists
 
 
-def test_a_list_of_plans_tells_target_figures_and_worst_news(
+def test_a_list_of_plans_has_target_figures_and_worst_news(
     client: httpx.Client, plan: dict[str, Any]
 ) -> None:
     (item,) = listed(client, "plans")

@@ -188,7 +188,7 @@ def test_a_study_takes_as_many_plans_as_are_asked_for(tmp_path: Path) -> None:
         assert len(at.job_table.open_jobs()) == 3
 
 
-def test_what_cannot_be_planned_is_a_row_and_the_rest_goes_on(
+def test_a_failed_plan_is_a_row_and_the_others_are_planned(
     study: Study, tmp_path: Path, marks: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hows = (fakes.GOOD, fakes.NO_PATH, fakes.GOALS, fakes.UNREADABLE, fakes.BROKEN)

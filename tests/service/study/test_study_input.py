@@ -85,13 +85,13 @@ def test_rankings_are_taken_where_all_differ_and_refused_where_not(wanted: list[
         (["gone.json"], "gone.json: there is no such file"),
     ],
 )
-def test_a_ranking_that_cannot_be_used_is_told_in_a_sentence(texts: list[str], message: str) -> None:
+def test_a_ranking_that_cannot_be_used_is_reported_in_a_sentence(texts: list[str], message: str) -> None:
     with pytest.raises((AnatomyError, BadFile)) as caught:
         rankings(texts)
     assert message in str(caught.value)
 
 
-def test_a_ranking_file_with_something_else_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_ranking_file_with_something_else_is_reported_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "h.json"
     for text, message in (
         ("[", "h.json: "),
@@ -125,7 +125,7 @@ def patient(folder: Path, name: str) -> Path:
     return masks
 
 
-def test_folders_are_called_by_what_tells_them_apart(tmp_path: Path) -> None:
+def test_folders_are_named_by_the_parts_in_which_they_differ(tmp_path: Path) -> None:
     given_paths = [str(patient(tmp_path, name)) for name in ("p2", "p1")]
     members = cohort(given_paths, Shared(targets=("node",)))
     assert [m.name for m in members] == ["p1", "p2"]
@@ -195,7 +195,9 @@ def test_a_table_of_cases_says_what_each_has_of_its_own(tmp_path: Path) -> None:
         ("input\n\udcff\n", "it is not a table"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path, text: str, message: str) -> None:
+def test_a_table_that_cannot_be_used_is_reported_in_a_sentence(
+    tmp_path: Path, text: str, message: str
+) -> None:
     (tmp_path / "ranked.json").write_text('{"ranking": ["length_mm"]}')
     (tmp_path / "cohort.csv").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises((AnatomyError, BadFile)) as caught:
@@ -217,7 +219,7 @@ def test_one_target_file_is_not_taken_for_several_patients(tmp_path: Path) -> No
         cohort(given_paths, Shared(targets=("node.nii.gz",)))
 
 
-def test_a_zero_byte_in_a_table_is_told_by_its_case(tmp_path: Path) -> None:
+def test_a_zero_byte_in_a_table_is_reported_by_its_case(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_bytes(b"input\nthorax\nbody\0.nii.gz\n")
     with pytest.raises(BadFile, match="case 2 holds a zero byte"):
         cohort([str(tmp_path / "cases.csv")], Shared())

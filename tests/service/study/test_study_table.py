@@ -212,10 +212,10 @@ def test_in_a_terminal_one_line_is_drawn_again_within_its_width(monkeypatch: pyt
     assert text.count("\n") == 1 and text.endswith("\n")
     drawn = text.strip("\n").split(CLEAR)[1:]
     assert len(drawn) == 4 and all(len(one) < 60 for one in drawn)
-    assert bar.told == "3 of 3 plans done"
+    assert bar.text == "3 of 3 plans done"
 
 
-def test_elsewhere_a_line_is_said_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_a_line_is_printed_at_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, clock = StringIO(), Clock()
     monkeypatch.setattr("sys.stderr", stream)
     with ProgressBar(clock) as bar:
@@ -252,7 +252,7 @@ def test_the_time_left_is_that_of_plans_made_since_the_start_and_runs_down(
 # The summary
 
 
-def test_the_summary_tells_what_did_not_end_well(plans: dict[str, Plan | None]) -> None:
+def test_the_summary_lists_failed_plans(plans: dict[str, Plan | None]) -> None:
     good = [row(ended(plans["paths"]))]
     assert all_planned(good)
     assert "The plan is made, and meets the goals it has." in summary_text(good, ("lung",))

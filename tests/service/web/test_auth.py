@@ -69,7 +69,7 @@ def anybody(base: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_without_a_key_nothing_is_told(anybody: httpx.Client, tokens: dict[str, str]) -> None:
+def test_without_a_key_nothing_is_disclosed(anybody: httpx.Client, tokens: dict[str, str]) -> None:
     for method, address in (
         ("GET", "/v1/cases"),
         ("POST", "/v1/cases"),
@@ -382,7 +382,7 @@ def test_with_all_accounts_under_way_one_more_is_made() -> None:
         ("?", "", True),
     ],
 )
-def test_strangers_are_told_apart_by_their_addresses(one: str, other: str, same: bool) -> None:
+def test_clients_without_a_key_are_distinguished_by_their_addresses(one: str, other: str, same: bool) -> None:
     assert (keyless_account(one) == keyless_account(other)) is same
     assert not OWNER.fullmatch(keyless_account(one))
 
@@ -403,7 +403,7 @@ def test_one_stranger_does_not_starve_another(tmp_path: Path) -> None:
             assert ann.get("/v1/version").status_code == 200
 
 
-def test_too_many_requests_are_told_when_to_come_back(tmp_path: Path) -> None:
+def test_an_answer_to_too_many_requests_states_when_to_retry(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, requests_per_s=0.1, requests_burst=2)
     with (
         serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,

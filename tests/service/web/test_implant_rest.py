@@ -137,7 +137,7 @@ def test_a_replanning_is_kept_with_its_plan(client: httpx.Client, plan: str, dat
     assert client.post(f"{job['plan']}:replan", json={"needles": [NEEDLE]}, headers=WAIT).status_code == 200
 
 
-def test_a_plans_job_tells_its_result_as_its_plan(client: httpx.Client, case: str) -> None:
+def test_the_job_of_a_plan_has_its_result_as_plan(client: httpx.Client, case: str) -> None:
     job = client.post(f"/v1/cases/{case}/plans", json={}).headers["location"]
     ended = until(client, job, "done")
     assert ended["result"] == ended["plan"] and ended["plan"].startswith("/v1/plans/")
@@ -268,7 +268,7 @@ def test_a_plan_without_needles_cannot_be_replanned(client: httpx.Client, case: 
     assert "no needle set" in problem_json["detail"]
 
 
-def test_what_the_planner_refuses_is_said_with_its_field(client: httpx.Client, plan: str) -> None:
+def test_what_the_planner_refuses_is_reported_with_its_field(client: httpx.Client, plan: str) -> None:
     body = {"needles": [NEEDLE], "seeds": seeds(fakes.REFUSED)}
     problem_json = problem(client.post(f"{plan}:replan", json=body, headers=WAIT), "unusable-input")
     assert problem_json["errors"] == [
@@ -277,7 +277,7 @@ def test_what_the_planner_refuses_is_said_with_its_field(client: httpx.Client, p
 
 
 @pytest.mark.long
-def test_a_worker_that_dies_is_told_and_the_service_goes_on(client: httpx.Client, plan: str) -> None:
+def test_a_dead_worker_is_reported_and_the_service_continues(client: httpx.Client, plan: str) -> None:
     body = {"seeds": seeds(fakes.BROKEN)}
     problem(client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT), "failed")
     body = {"seeds": seeds(fakes.COMPLETE)}

@@ -60,7 +60,7 @@ def test_a_name_that_cannot_stand_in_logs_is_refused(tmp_path: Path, owner: str)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"keys": [{}]}', '{"keys": 1}'])
-def test_a_damaged_file_is_said(tmp_path: Path, content: str) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, content: str) -> None:
     path = tmp_path / "keys.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(KeysError, match="not a file of keys"):

@@ -305,9 +305,7 @@ WORDS = """async ([limits, nears, goals]) => {
 }"""
 
 
-def test_the_page_tells_bad_news_in_the_words_and_the_order_of_a_plan_s_message(
-    page: Page, base: str
-) -> None:
+def test_the_page_states_bad_news_in_the_words_and_order_of_a_plans_message(page: Page, base: str) -> None:
     page.goto(base)
     sentences = page.evaluate(WORDS, to_json([LIMITS, NEARS, GOALS]))
     assert sentences["limits"] == [f"Exceeded: {exceeded_text(limit)}." for limit in LIMITS]
@@ -319,7 +317,7 @@ def test_the_page_tells_bad_news_in_the_words_and_the_order_of_a_plan_s_message(
     assert sentences["by_nearness"] == to_json(nearest_first(NEARS)) != to_json(NEARS)
 
 
-def test_what_is_said_of_plans_in_a_list(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
+def test_the_text_of_plans_in_a_list(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
     whole = plans[0]["summary"]
     one_path = whole | NO_DOSE | {"status": "planned", "paths": 1}
     nothing = one_path | {"paths": 0, "best_path": None}

@@ -262,7 +262,7 @@ def test_slices_of_a_target_that_is_not_there_are_refused_at_its_place(client, c
     assert problem(answer, "unusable-input")["errors"][0]["pointer"].startswith("/request")
 
 
-def test_shapes_of_a_case_are_closed_and_told_once(client, case):
+def test_shapes_of_a_case_are_closed_and_sent_once(client, case):
     answer = client.get(f"{case}/shapes")
     assert answer.status_code == 200
     shapes_json = ShapesModel.model_validate_json(answer.content).shapes

@@ -397,7 +397,7 @@ def test_a_preference_that_cannot_be_read_is_ignored(
     until(client, answer.headers["location"], "done")
 
 
-def test_input_that_cannot_be_used_is_said_with_its_field(client: httpx.Client, case: str) -> None:
+def test_input_that_cannot_be_used_is_reported_with_its_field(client: httpx.Client, case: str) -> None:
     body = {"random_seed": fakes.REFUSED}
     problem_json = problem(client.post(case, json=body, headers={"Prefer": "wait=60"}), "unusable-input")
     assert problem_json["errors"] == [
@@ -416,7 +416,7 @@ def test_a_path_of_this_machine_is_cut_from_messages(client: httpx.Client, data_
 
 
 @pytest.mark.parametrize("ending", [fakes.BROKEN, fakes.KILLED])
-def test_a_fault_is_told_without_its_traceback_and_the_service_goes_on(
+def test_a_fault_is_reported_without_its_traceback_and_the_service_continues(
     client: httpx.Client, case: str, ending: int
 ) -> None:
     answer = client.post(case, json={"random_seed": ending}, headers={"Prefer": "wait=60"})

@@ -144,7 +144,7 @@ async def served(
     return sent
 
 
-def test_what_a_sandbox_still_answers_is_not_told(keys: Path) -> None:
+def test_a_late_answer_of_a_sandbox_is_not_sent(keys: Path) -> None:
     async def app(receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
         await asyncio.sleep(4 * CHECK_KEYS_EVERY_S)
