@@ -1,4 +1,4 @@
-"""What is an owner's is nobody else's: folders, kept answers, and who says for whom he asks."""
+"""Data of one owner stay private: folder modes, cached answers, and the client that a proxy names."""
 
 import logging
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ CALLER = "203.0.113.7"
 
 
 @pytest.fixture
-def audited() -> Iterator[list[logging.LogRecord]]:
-    """What the audit log is told."""
+def audit_records() -> Iterator[list[logging.LogRecord]]:
+    """The records that the audit log receives."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign]
@@ -39,8 +39,8 @@ def audited() -> Iterator[list[logging.LogRecord]]:
 @pytest.mark.parametrize(
     ("trusted", "noted"), [((), "127.0.0.1"), (("10.0.0.9",), "127.0.0.1"), (("127.0.0.1",), CALLER)]
 )
-def test_whom_a_request_is_for_is_believed_of_trusted_proxies_alone(
-    tmp_path: Path, audited: list[logging.LogRecord], trusted: tuple[str, ...], noted: str
+def test_only_trusted_proxies_may_name_the_client_of_a_request(
+    tmp_path: Path, audit_records: list[logging.LogRecord], trusted: tuple[str, ...], noted: str
 ) -> None:
     token = create(tmp_path / "keys.json", "ann")
     settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", trusted_proxies=trusted)
@@ -49,31 +49,31 @@ def test_whom_a_request_is_for_is_believed_of_trusted_proxies_alone(
         client_of(base, token) as ann,
     ):
         assert ann.get("/v1/version", headers={"X-Forwarded-For": CALLER}).status_code == 200
-        eventually(lambda: len(audited) > 0)
-        assert [vars(record)["fields"]["client"] for record in audited] == [noted]
+        eventually(lambda: len(audit_records) > 0)
+        assert [vars(record)["fields"]["client"] for record in audit_records] == [noted]
         if trusted == ():
-            _kept_by_its_owner_alone(ann)
+            _check_cache_headers(ann)
 
 
-def _kept_by_its_owner_alone(ann: httpx.Client) -> None:
+def _check_cache_headers(ann: httpx.Client) -> None:
     case = ann.post("/v1/cases", **upload(("file", "a.nii", b"a"))).headers["location"]
     job = ann.post(f"{case}/plans", json={}).headers["location"]
     plan = until(ann, job, "done")["plan"]
     tag = ann.get(plan).headers["etag"]
-    for address in (case, plan, job, f"{plan}/skin-access", "/v1/cases", "/v1/plans", "/v1/jobs", "/metrics"):
-        answer = ann.get(address)
-        assert (answer.status_code, answer.headers["cache-control"]) == (200, OWN), address
-    # A 304 says what its 200 says.
-    known = ann.get(plan, headers={"If-None-Match": tag})
-    assert (known.status_code, known.headers["cache-control"]) == (304, OWN)
-    refused = ann.get(f"/v1/plans/{'0' * 64}")
-    assert problem(refused, "not-found") and refused.headers["cache-control"] == "no-store"
-    for address in ("/v1/version", "/v1/openapi.json", "/"):
-        assert "private" not in ann.get(address).headers.get("cache-control", "")
+    for path in (case, plan, job, f"{plan}/skin-access", "/v1/cases", "/v1/plans", "/v1/jobs", "/metrics"):
+        response = ann.get(path)
+        assert (response.status_code, response.headers["cache-control"]) == (200, OWN), path
+    # A 304 has the same cache header as its 200.
+    not_modified = ann.get(plan, headers={"If-None-Match": tag})
+    assert (not_modified.status_code, not_modified.headers["cache-control"]) == (304, OWN)
+    not_found = ann.get(f"/v1/plans/{'0' * 64}")
+    assert problem(not_found, "not-found") and not_found.headers["cache-control"] == "no-store"
+    for path in ("/v1/version", "/v1/openapi.json", "/"):
+        assert "private" not in ann.get(path).headers.get("cache-control", "")
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("environment", "message"),
     [
         ({"SEEDPATH_TRUSTED_PROXIES": "proxy.example"}, "is not an address"),
         ({"SEEDPATH_TRUSTED_PROXIES": "127.0.0.1"}, "without keys_file"),
@@ -82,12 +82,12 @@ def _kept_by_its_owner_alone(ann: httpx.Client) -> None:
         ({"SEEDPATH_MAX_BYTES_UNDER_WAY": "1000"}, "greater than or equal to"),
     ],
 )
-def test_settings_that_bound_nothing_are_refused(given: dict[str, str], message: str) -> None:
+def test_settings_with_useless_bounds_are_refused(environment: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        from_environment(given)
+        from_environment(environment)
 
 
-def test_a_folder_that_others_may_read_is_made_private(
+def test_a_folder_readable_by_others_is_made_private(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "data"

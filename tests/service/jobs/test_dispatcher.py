@@ -21,42 +21,40 @@ from service.settings import Settings
 from service.web.app import create_app
 from service.web.server import serve_in_background
 
-CROWD = 200
-"""Clients at once: five for each thread that answers requests."""
+CLIENTS = 200
+"""Concurrent clients: five for each thread that answers requests."""
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_of_the_cluster_is_reported_and_jobs_are_still_dispatched(
+def test_the_dispatcher_continues_after_a_fault_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     dispatcher = app.state.service.dispatcher
     compare, faults = dispatcher._compare, iter([ZeroDivisionError, KeyError])
 
-    def faulty(client: object) -> None:
+    def compare_with_faults(client: object) -> None:
         if (fault := next(faults, None)) is not None:
             raise fault
         compare(client)
 
-    monkeypatch.setattr(dispatcher, "_compare", faulty)
+    monkeypatch.setattr(dispatcher, "_compare", compare_with_faults)
     with (
-        serve_in_background(app) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        serve_in_background(app) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
-        answer = client.post(f"{case}/plans", json={}, headers={"Prefer": "wait=60"})
-        assert answer.status_code == 200 and next(faults, None) is None
+        response = client.post(f"{case}/plans", json={}, headers={"Prefer": "wait=60"})
+        assert response.status_code == 200 and next(faults, None) is None
 
 
 @pytest.mark.long
-def test_a_cluster_that_lost_its_workers_is_started_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cluster_without_workers_is_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher_module, "DESERTED_S", 1.0)
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with (
-        serve_in_background(app) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        serve_in_background(app) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         healthy(client)
         dispatcher = app.state.service.dispatcher
@@ -67,33 +65,33 @@ def test_a_cluster_that_lost_its_workers_is_started_anew(
         assert healthy(client)["workers"] == 1
 
 
-def test_a_scheduler_that_does_not_answer_is_reported(
+def test_health_reports_a_scheduler_that_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with (
-        serve_in_background(app) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        serve_in_background(app) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         healthy(client)
 
-        def away(self: Workforce) -> NoReturn:
+        def raise_timeout(self: Workforce) -> NoReturn:
             raise TimeoutError
 
         with monkeypatch.context() as patched:
             patched.setattr(monitor_module, "MAX_STATUS_AGE_S", 2.0)
-            patched.setattr(Workforce, "heartbeats", away)
+            patched.setattr(Workforce, "heartbeats", raise_timeout)
             eventually(lambda: "does not answer" in client.get("/v1/health").text)
         assert healthy(client)["workers"] == 1
 
 
 @pytest.mark.long
-def test_many_requests_never_get_no_worker_while_one_is_there(tmp_path: Path) -> None:
-    """Forty threads ask the scheduler: what its clients keep of it has no workers now and then."""
+def test_a_worker_is_counted_in_every_one_of_many_concurrent_calls(tmp_path: Path) -> None:
+    """Forty threads ask the scheduler: the state that a Dask client caches has no workers at times."""
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     with (
-        serve_in_background(app) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        serve_in_background(app) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         healthy(client)
         workforce = app.state.service.dispatcher._workforce
@@ -103,27 +101,31 @@ def test_many_requests_never_get_no_worker_while_one_is_there(tmp_path: Path) ->
 
 
 @pytest.mark.long
-def test_health_is_answered_though_nothing_else_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Something hangs, and all threads of requests wait for it."""
+def test_health_is_answered_while_all_other_requests_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call hangs, and all threads that answer requests wait for it."""
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
-    parts = app.state.service
-    goes_on = threading.Event()
-    monkeypatch.setattr(JobTable, "listed", lambda *_: [] if goes_on.wait(GENEROUS_S) else None)
+    app_state = app.state.service
+    may_answer = threading.Event()
+    monkeypatch.setattr(JobTable, "listed", lambda *_: [] if may_answer.wait(GENEROUS_S) else None)
 
-    def ask(_: int) -> int:
-        return httpx.get(f"{base}/v1/jobs", trust_env=False, timeout=GENEROUS_S).status_code
+    def status_of_jobs(_: int) -> int:
+        return httpx.get(f"{base_url}/v1/jobs", trust_env=False, timeout=GENEROUS_S).status_code
 
     with (
-        serve_in_background(app) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
-        ThreadPoolExecutor(CROWD) as pool,
+        serve_in_background(app) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=GENEROUS_S) as client,
+        ThreadPoolExecutor(CLIENTS) as pool,
     ):
         healthy(client)
         try:
-            waiting = [pool.submit(ask, number) for number in range(CROWD)]
-            eventually(lambda: f"seedpath_requests_under_way {CROWD}.0" in parts.metrics.text().decode())
+            futures = [pool.submit(status_of_jobs, number) for number in range(CLIENTS)]
+            eventually(
+                lambda: f"seedpath_requests_under_way {CLIENTS}.0" in app_state.metrics.text().decode()
+            )
             assert {client.get("/v1/health").status_code for _ in range(100)} == {200}
-            assert not any(answer.done() for answer in waiting)
+            assert not any(future.done() for future in futures)
         finally:
-            goes_on.set()
-        assert {answer.result() for answer in waiting} == {200}
+            may_answer.set()
+        assert {future.result() for future in futures} == {200}

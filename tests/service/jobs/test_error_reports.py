@@ -1,4 +1,4 @@
-"""Each error of a layer below the web has a problem of its own, and its sentence says what to do."""
+"""Each error of a layer below the web has its own problem, whose text says what to do."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from service.schemas.result_kinds import CASE
 from service.storage import errors as storage
 from service.web.problem_answers import Problem, problem_of
 
-MADE: list[tuple[ServiceError, str, str]] = [
+EXAMPLES: list[tuple[ServiceError, str, str]] = [
     (storage.NotHeld(CASE), "not-found", "POST /v1/cases"),
     (storage.NotHeld("plans"), "not-found", "no such plan"),
     (storage.NotHeld("evaluations"), "not-found", "no such evaluation"),
@@ -44,33 +44,33 @@ MADE: list[tuple[ServiceError, str, str]] = [
     (jobs.TooManyWaiting("Reading", 1), "too-many-requests", "Wait"),
     (jobs.ServiceEnds("Reading"), "unavailable", "Try again later"),
 ]
-"""An error of each class, the kind of its problem, and what its sentence must say."""
+"""An error of each class, the kind of its problem, and a part of its detail text."""
 
 
-def leaves(kind: type[ServiceError]) -> set[type[ServiceError]]:
-    below = kind.__subclasses__()
-    return set().union(*map(leaves, below)) if below else {kind}
+def leaf_classes(error_class: type[ServiceError]) -> set[type[ServiceError]]:
+    subclasses = error_class.__subclasses__()
+    return set().union(*map(leaf_classes, subclasses)) if subclasses else {error_class}
 
 
-def test_no_error_is_without_its_problem() -> None:
-    # Problem itself is raised where it is answered.
-    assert {type(error) for error, _, _ in MADE} == leaves(ServiceError) - {Problem}
+def test_every_error_class_has_a_problem() -> None:
+    # Problem itself is raised in the web layer.
+    assert {type(error) for error, _, _ in EXAMPLES} == leaf_classes(ServiceError) - {Problem}
 
 
-@pytest.mark.parametrize(("error", "kind", "message"), MADE)
+@pytest.mark.parametrize(("error", "kind", "message"), EXAMPLES)
 def test_an_error_is_answered_as_its_kind_of_problem(error: ServiceError, kind: str, message: str) -> None:
     report = report_of(error)
     assert report.kind == kind and message in report.detail
     assert report.detail.endswith(".") and str(error)
-    later = problem_of(error).headers
-    assert ("Retry-After" in later) == (KINDS[kind].status == 503 or isinstance(error, jobs.TooManyWaiting))
+    headers = problem_of(error).headers
+    assert ("Retry-After" in headers) == (KINDS[kind].status == 503 or isinstance(error, jobs.TooManyWaiting))
 
 
-def test_a_problem_is_answered_as_it_is() -> None:
-    refused = Problem(Report("not-found", "There is no such page."))
-    assert problem_of(refused) is refused
+def test_a_problem_is_answered_unchanged() -> None:
+    problem = Problem(Report("not-found", "There is no such page."))
+    assert problem_of(problem) is problem
 
 
-def test_a_damaged_file_of_the_store_is_no_fault_of_the_case() -> None:
-    damaged = DamagedFile("cases/a/file/ct.nii", "it is missing", CASE_REMEDY)
-    assert report_of(jobs.UnusableInput(damaged, Path("/x"))).kind == "damaged"
+def test_a_damaged_file_of_the_store_is_reported_as_damage() -> None:
+    damaged_file = DamagedFile("cases/a/file/ct.nii", "it is missing", CASE_REMEDY)
+    assert report_of(jobs.UnusableInput(damaged_file, Path("/x"))).kind == "damaged"

@@ -1,4 +1,4 @@
-"""Who is silent, as one tells who looks again and again: by his own clock, and by what he has looked at."""
+"""Silence of workers as a repeated observer measures it: by its own clock, and only while it observes."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ class Clock:
         return self.now
 
 
-def test_only_a_change_is_a_beat_whatever_the_clock_of_who_beats_says() -> None:
+def test_any_change_of_the_value_is_a_heartbeat() -> None:
     clock = Clock()
     tracker = HeartbeatTracker(clock)
     for beat in (5.0, 4.0, -1e9, 1e9):
@@ -27,7 +27,7 @@ def test_only_a_change_is_a_beat_whatever_the_clock_of_who_beats_says() -> None:
         assert state.silent_s == state.watched_s == second
 
 
-def test_who_did_not_look_for_an_hour_knows_of_one_gap_only() -> None:
+def test_an_hour_without_a_look_counts_as_one_gap_only() -> None:
     clock = Clock()
     tracker = HeartbeatTracker(clock)
     tracker.update({"a": 1})
@@ -36,7 +36,7 @@ def test_who_did_not_look_for_an_hour_knows_of_one_gap_only() -> None:
     assert state.silent_s == 3600.0 and state.watched_s == MOST_GAP_S
 
 
-def test_who_is_gone_is_forgotten() -> None:
+def test_a_removed_worker_is_forgotten() -> None:
     clock = Clock()
     tracker = HeartbeatTracker(clock)
     tracker.update({"a": 1})
@@ -46,16 +46,18 @@ def test_who_is_gone_is_forgotten() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 1e4), st.booleans()), min_size=1, max_size=50))
-def test_watched_is_the_part_of_the_silence_in_which_somebody_looked(looks: list[tuple[float, bool]]) -> None:
+def test_watched_time_is_the_observed_part_of_the_silence(looks: list[tuple[float, bool]]) -> None:
     clock = Clock()
     tracker = HeartbeatTracker(clock)
     tracker.update({"a": 0})
-    beat = silent = watched = 0.0
-    for gap, beats in looks:
-        clock.now += gap
-        beat += beats
-        silent, watched = (0.0, 0.0) if beats else (silent + gap, watched + min(gap, MOST_GAP_S))
+    beat = silent_s = watched_s = 0.0
+    for gap_s, has_beat in looks:
+        clock.now += gap_s
+        beat += has_beat
+        silent_s, watched_s = (
+            (0.0, 0.0) if has_beat else (silent_s + gap_s, watched_s + min(gap_s, MOST_GAP_S))
+        )
         state = tracker.update({"a": beat})["a"]
-        assert state.silent_s == pytest.approx(silent, abs=1e-6)
-        assert state.watched_s == pytest.approx(watched)
+        assert state.silent_s == pytest.approx(silent_s, abs=1e-6)
+        assert state.watched_s == pytest.approx(watched_s)
         assert state.watched_s <= state.silent_s + 1e-6

@@ -1,4 +1,4 @@
-"""The sandbox: a process whose work ends when it should, in every way that it can end."""
+"""The sandboxed process: its work ends when it should, in every way that it can end."""
 
 import contextlib
 import os
@@ -43,13 +43,13 @@ def sandbox() -> Iterator[SandboxedProcess]:
 
 
 def stop(pid: int) -> None:
-    """SIGSTOP, until it is seen."""
+    """Send SIGSTOP and wait until the process is stopped."""
     os.kill(pid, signal.SIGSTOP)
     while not stall_detector.is_stopped(pid):
         time.sleep(0.01)
 
 
-def test_work_is_done_in_another_process_which_stays(sandbox: SandboxedProcess) -> None:
+def test_work_runs_in_another_process_that_is_reused(sandbox: SandboxedProcess) -> None:
     reports: list[Progress | None] = []
 
     def watch(progress: Progress | None) -> bool:
@@ -58,14 +58,14 @@ def test_work_is_done_in_another_process_which_stays(sandbox: SandboxedProcess) 
 
     value, pid = sandbox.run(fakes.answer, {"a": [1.5]}, watch=watch)
     assert value == {"a": [1.5]} and pid != os.getpid() and pid == sandbox.pid
-    assert [p.fraction for p in reports if p is not None] == [0.5]
+    assert [report.fraction for report in reports if report is not None] == [0.5]
     assert sandbox.run(fakes.answer, 1)[1] == pid
     assert sandbox.run(fakes.priority) == os.nice(0) + 3
     # Nice values count within a session.
     assert os.getsid(pid) == os.getsid(0)
 
 
-def test_a_refusal_comes_through_whole(sandbox: SandboxedProcess) -> None:
+def test_an_input_error_is_passed_on_completely(sandbox: SandboxedProcess) -> None:
     with pytest.raises(ReadError) as caught:
         sandbox.run(fakes.refuse)
     assert (caught.value.field, caught.value.value) == ("a.nii", "it is no image")
@@ -74,16 +74,16 @@ def test_a_refusal_comes_through_whole(sandbox: SandboxedProcess) -> None:
 
 @pytest.mark.representative(1)
 @pytest.mark.parametrize(
-    "broken", [(fakes.fail,), (fakes.fail_to_answer,), (fakes.answer, fakes.NotUnpickled())]
+    "task", [(fakes.fail,), (fakes.fail_to_answer,), (fakes.answer, fakes.NotUnpickled())]
 )
-def test_a_fault_is_reported_and_the_next_task_gets_a_new_process(
-    sandbox: SandboxedProcess, broken: tuple[Any, ...]
+def test_after_a_fault_the_next_task_gets_a_new_process(
+    sandbox: SandboxedProcess, task: tuple[Any, ...]
 ) -> None:
-    before = sandbox.run(fakes.answer, 1)[1]
+    first_pid = sandbox.run(fakes.answer, 1)[1]
     with pytest.raises(TaskFailed, match="Traceback"):
-        sandbox.run(*broken)
-    assert is_gone(before)
-    assert sandbox.run(fakes.answer, 1)[1] != before
+        sandbox.run(*task)
+    assert is_gone(first_pid)
+    assert sandbox.run(fakes.answer, 1)[1] != first_pid
 
 
 def test_a_process_that_dies_is_reported_as_lost(sandbox: SandboxedProcess) -> None:
@@ -95,7 +95,7 @@ def test_a_process_that_dies_is_reported_as_lost(sandbox: SandboxedProcess) -> N
 def test_a_process_that_died_while_idle_is_replaced(sandbox: SandboxedProcess) -> None:
     pid = sandbox.run(fakes.answer, 1)[1]
     os.kill(pid, signal.SIGKILL)
-    # All of its threads, not its first alone: until then its end of the socket is open.
+    # Wait for all of its threads, not only the first: until then its end of the socket is open.
     assert sandbox._process is not None and sandbox._process.wait() == -signal.SIGKILL
     assert sandbox.run(fakes.answer, 1)[1] != pid
 
@@ -109,14 +109,14 @@ def test_a_process_that_was_stopped_while_idle_is_replaced(sandbox: SandboxedPro
 
 
 @pytest.mark.long
-def test_a_process_that_is_stopped_is_reported_as_lost(
+def test_a_stopped_process_is_reported_as_lost(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At work; with half an answer sent; before it has read a question that is larger than a socket holds."""
+    """While working; with half an answer sent; before it has read arguments larger than the socket buffer."""
     monkeypatch.setattr(stall_detector, "STOPPED_S", 2.0)
-    for stops in (fakes.stop, fakes.stop_in_the_answer):
+    for task in (fakes.stop, fakes.stop_in_the_answer):
         with pytest.raises(ProcessLost, match="was stalled"):
-            sandbox.run(stops)
+            sandbox.run(task)
         assert sandbox.pid is None
     pid = sandbox.run(fakes.answer, 1)[1]
     stop(pid)
@@ -126,7 +126,7 @@ def test_a_process_that_is_stopped_is_reported_as_lost(
     assert is_gone(pid)
 
 
-def test_large_questions_and_answers_come_through_whole(sandbox: SandboxedProcess) -> None:
+def test_large_arguments_and_results_are_passed_completely(sandbox: SandboxedProcess) -> None:
     large = os.urandom(5 * MIB + 3)
     assert sandbox.run(fakes.answer, large)[0] == large
     assert sandbox.run(fakes.answer, 1)[0] == 1
@@ -135,17 +135,17 @@ def test_large_questions_and_answers_come_through_whole(sandbox: SandboxedProces
 def test_a_process_that_hangs_is_reported_as_lost(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a thread beside it does now and then, as the one that looks after the parent."""
+    """Even if a helper thread is active at times, such as the one that watches the parent."""
     monkeypatch.setattr(stall_detector, "IDLE_S", 2.0)
     with pytest.raises(ProcessLost, match="was stalled"):
         sandbox.run(fakes.hang)
 
 
-class Ticking:
-    """A process that sleeps, as psutil tells of one, and uses `rate` seconds of processor a second."""
+class SleepingProcess:
+    """A sleeping process with the interface of psutil, that uses `rate` seconds of processor per second."""
 
-    def __init__(self, rate: float, now: list[float]) -> None:
-        self._rate, self._now = rate, now
+    def __init__(self, rate: float, clock: list[float]) -> None:
+        self._rate, self._clock = rate, clock
 
     def oneshot(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -156,23 +156,23 @@ class Ticking:
         return psutil.STATUS_SLEEPING
 
     def cpu_times(self) -> SimpleNamespace:
-        # The kernel tells it in ticks of 10 ms.
-        return SimpleNamespace(user=round(self._rate * self._now[0], 2), system=0.0)
+        # The kernel counts in ticks of 10 ms.
+        return SimpleNamespace(user=round(self._rate * self._clock[0], 2), system=0.0)
 
 
 @pytest.mark.parametrize(("rate", "is_still"), [(0.0, True), (0.00025, True), (0.001, True), (0.01, False)])
-def test_little_processor_time_is_no_work(
+def test_very_little_processor_time_counts_as_idle(
     rate: float, is_still: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sandbox's own thread uses 0.25 ms a second; four times as much is allowed for a slow machine."""
-    now = [0.0]
-    monkeypatch.setattr(psutil, "Process", lambda _: Ticking(rate, now))
+    clock = [0.0]
+    monkeypatch.setattr(psutil, "Process", lambda _: SleepingProcess(rate, clock))
     monkeypatch.setattr(stall_detector, "is_busy", lambda _: False)
-    watched = stall_detector.StallDetector(1, clock=lambda: now[0])
+    detector = stall_detector.StallDetector(1, clock=lambda: clock[0])
     readings = []
     for second in range(600):
-        now[0] = float(second)
-        readings.append(watched.seconds(message_number=0))
+        clock[0] = float(second)
+        readings.append(detector.seconds(message_number=0))
     assert any(readings) is is_still
 
 
@@ -185,7 +185,7 @@ def test_little_processor_time_is_no_work(
         ({"python": "S", stall_detector.HELPER: "R"}, False),
     ],
 )
-def test_work_waits_for_a_processor_or_a_disk_in_any_thread(
+def test_a_process_is_busy_if_any_thread_waits_for_a_processor_or_a_disk(
     threads: dict[str, str], waits: bool, tmp_path: Path
 ) -> None:
     for number, (name, state) in enumerate(threads.items()):
@@ -194,37 +194,37 @@ def test_work_waits_for_a_processor_or_a_disk_in_any_thread(
     assert stall_detector.is_busy(tmp_path) is waits
 
 
-def test_a_thread_beside_the_work_is_known_as_that() -> None:
-    known = threading.Event()
-    ends = threading.Event()
+def test_a_helper_thread_is_recognized() -> None:
+    is_marked = threading.Event()
+    is_done = threading.Event()
 
-    def compute() -> None:
+    def compute_until_done() -> None:
         stall_detector.mark_as_helper_thread()
-        known.set()
-        while not ends.is_set():
+        is_marked.set()
+        while not is_done.is_set():
             pass
 
-    thread = threading.Thread(target=compute)
+    thread = threading.Thread(target=compute_until_done)
     thread.start()
     try:
-        assert known.wait(60.0)
+        assert is_marked.wait(60.0)
         stats = [(p.parent / "comm").read_text().strip() for p in Path("/proc/self/task").glob("*/stat")]
         assert stats.count(stall_detector.HELPER) == 1
     finally:
-        ends.set()
+        is_done.set()
         thread.join()
 
 
 @pytest.mark.long
-def test_long_work_without_a_word_does_not_stand_still(
+def test_long_work_without_reports_is_not_stalled(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It keeps Python's lock all the time, as native code may."""
+    """It holds Python's global lock all the time, as native code may."""
     monkeypatch.setattr(stall_detector, "IDLE_S", 2.0)
     assert sandbox.run(fakes.compute_with_the_lock, 5.0) == "computed"
 
 
-def test_work_that_is_no_longer_wanted_ends_at_once(sandbox: SandboxedProcess) -> None:
+def test_cancelled_work_ends_at_once(sandbox: SandboxedProcess) -> None:
     started_s = time.monotonic()
     with pytest.raises(Stopped):
         sandbox.run(fakes.last, GENEROUS_S, watch=lambda _: time.monotonic() < started_s + 1.0)
@@ -232,7 +232,7 @@ def test_work_that_is_no_longer_wanted_ends_at_once(sandbox: SandboxedProcess) -
     assert sandbox.pid is None
 
 
-def test_what_the_watcher_raises_ends_the_work(sandbox: SandboxedProcess) -> None:
+def test_an_error_of_the_watcher_ends_the_work(sandbox: SandboxedProcess) -> None:
     def watch(progress: Progress | None) -> bool:
         raise ConnectionError("the database is away")
 
@@ -255,17 +255,17 @@ def test_work_that_takes_too_much_memory_is_ended() -> None:
     assert sandbox.pid is None
 
 
-def test_work_that_has_used_up_its_time_is_ended_at_once(sandbox: SandboxedProcess) -> None:
+def test_work_whose_time_is_used_up_is_ended_at_once(sandbox: SandboxedProcess) -> None:
     sandbox.run(fakes.answer, 1)
     with pytest.raises(LimitExceeded, match="longer than 60 s"):
         sandbox.run(fakes.last, GENEROUS_S, used_s=GENEROUS_S)
 
 
 @pytest.mark.long
-def test_a_process_that_no_kill_ends_is_given_up(
+def test_a_process_that_survives_a_kill_is_abandoned(
     sandbox: SandboxedProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one that waits for a share that does not answer."""
+    """Such as one that waits for a network share that does not answer."""
     monkeypatch.setattr(sandbox_module, "END_S", 0.1)
     pid = sandbox.run(fakes.answer, 1)[1]
     process = sandbox._process
@@ -284,7 +284,7 @@ def test_a_process_that_no_kill_ends_is_given_up(
     [(signal.SIGKILL, "last"), (signal.SIGKILL, "keep_the_lock"), (signal.SIGSTOP, "last")],
 )
 def test_a_sandbox_ends_with_its_parent(number: signal.Signals, work: str) -> None:
-    """Kill -9 of who looks after it, or SIGSTOP for a while, in the middle of work."""
+    """SIGKILL of the parent, or SIGSTOP for a while, in the middle of work."""
     parent = textwrap.dedent(
         f"""
         import sys
@@ -304,7 +304,7 @@ def test_a_sandbox_ends_with_its_parent(number: signal.Signals, work: str) -> No
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         assert process.stdout.readline() == "begun\n"
-        # It is at work, and keeps the lock where it does so.
+        # It is working by then, and holds the lock in that case.
         time.sleep(0.5)
         process.send_signal(number)
         try:

@@ -1,4 +1,4 @@
-"""One job, as a Dask worker does it: in this process, with a real sandbox, job_table and store."""
+"""One job, as a Dask worker runs it: in this process, with a real sandbox, job table and store."""
 
 import errno
 import logging
@@ -15,7 +15,7 @@ import pytest
 from planner.records.progress import Phase, Progress
 from service.host.atomic_write import write_atomically
 from service.jobs import watchdog
-from service.jobs import worker as performing
+from service.jobs import worker as worker_module
 from service.jobs.job_table import JobTable
 from service.jobs.sandbox.sandbox import SandboxedProcess
 from service.jobs.worker import run_job
@@ -42,47 +42,47 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def tools(settings: Settings) -> Iterator[tuple[Store, JobTable]]:
-    """What `run_job` uses too, with tables made."""
-    workspace = performing._workspace(settings)
+def store_and_jobs(settings: Settings) -> Iterator[tuple[Store, JobTable]]:
+    """The store and the job table that `run_job` uses too, after the migrations."""
+    workspace = worker_module._workspace(settings)
     store, job_table = workspace.store, workspace.job_table
     migrate(job_table._database)
     yield store, job_table
     job_table._database.close()
-    performing._workspace.cache_clear()
-    performing._sandbox(settings).end()
-    del performing._sandboxes.sandbox
+    worker_module._workspace.cache_clear()
+    worker_module._sandbox(settings).end()
+    del worker_module._sandboxes.sandbox
 
 
 @pytest.fixture
-def job_table(tools: tuple[Store, JobTable]) -> JobTable:
-    return tools[1]
+def job_table(store_and_jobs: tuple[Store, JobTable]) -> JobTable:
+    return store_and_jobs[1]
 
 
 @pytest.fixture
-def case_id(tools: tuple[Store, JobTable]) -> str:
-    store, job_table = tools
+def case_id(store_and_jobs: tuple[Store, JobTable]) -> str:
+    store, job_table = store_and_jobs
     library = Library(job_table._database, store, Quota(1 << 40))
     content = content_of("thorax", [], False)
-    id = identify(content)
+    content_id = identify(content)
     with store.aside() as folder:
-        library.add_case(OWNER, folder, {"id": id} | content)
-    return id
+        library.add_case(OWNER, folder, {"id": content_id} | content)
+    return content_id
 
 
-def never(*_: object, **__: object) -> NoReturn:
+def fail_if_called(*_: object, **__: object) -> NoReturn:
     pytest.fail("work was begun")
 
 
-def accepted_job(job_table: JobTable, case_id: str, ending: int, id: str = "j") -> Job:
-    return job_table.accept(NewJob(id, OWNER, case_id, ResultKind.PLAN, f'{{"random_seed": {ending}}}', None))
+def accept_job(job_table: JobTable, case_id: str, seed: int, id: str = "j") -> Job:
+    return job_table.accept(NewJob(id, OWNER, case_id, ResultKind.PLAN, f'{{"random_seed": {seed}}}', None))
 
 
-def test_a_job_is_done_and_its_plan_kept(
-    settings: Settings, tools: tuple[Store, JobTable], case_id: str
+def test_a_job_is_done_and_its_plan_is_stored(
+    settings: Settings, store_and_jobs: tuple[Store, JobTable], case_id: str
 ) -> None:
-    store, job_table = tools
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
+    store, job_table = store_and_jobs
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
     response = job_table.get("j")
     assert response.state is State.DONE and response.attempt == 1 and response.result_id is not None
     text = store.kept(ResultKind.PLAN, response.result_id)
@@ -93,30 +93,32 @@ def test_a_job_is_done_and_its_plan_kept(
     assert job_table.get("j") == response
 
 
-def test_a_refusal_is_the_jobs_problem(settings: Settings, job_table: JobTable, case_id: str) -> None:
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.REFUSED).id)
-    failed = job_table.get("j")
-    assert failed.state is State.FAILED and failed.problem is not None
-    assert failed.problem["errors"][0]["pointer"] == "/target/structure"
+def test_an_input_error_is_the_problem_of_the_job(
+    settings: Settings, job_table: JobTable, case_id: str
+) -> None:
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.REFUSED).id)
+    job = job_table.get("j")
+    assert job.state is State.FAILED and job.problem is not None
+    assert job.problem["errors"][0]["pointer"] == "/target/structure"
 
 
-def test_a_fault_is_logged_in_full_and_reported_without(
+def test_a_fault_is_logged_in_full_and_answered_without_details(
     settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.BROKEN).id)
-    assert job_table.get("j").problem == performing.UNEXPECTED.to_json()
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.BROKEN).id)
+    assert job_table.get("j").problem == worker_module.UNEXPECTED.to_json()
     assert "RuntimeError: secret" in caplog.text and "job j failed" in caplog.text
 
 
 @pytest.mark.long
-def test_a_process_that_dies_each_time_ends_the_job(
+def test_a_job_whose_process_always_dies_fails(
     settings: Settings, job_table: JobTable, case_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.KILLED).id)
-    failed = job_table.get("j")
-    assert failed.state is State.FAILED and failed.attempt == settings.job_attempts
-    assert failed.problem is not None and "died or was stalled, 3 times" in failed.problem["detail"]
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.KILLED).id)
+    job = job_table.get("j")
+    assert job.state is State.FAILED and job.attempt == settings.job_attempts
+    assert job.problem is not None and "died or was stalled, 3 times" in job.problem["detail"]
     states = [str(event.state) for event in job_table.events("j", 0)]
     assert states == ["queued", *["running", "queued"] * 3, "failed"]
 
@@ -124,116 +126,116 @@ def test_a_process_that_dies_each_time_ends_the_job(
 def test_a_job_that_takes_too_long_reaches_its_limit(
     settings: Settings, job_table: JobTable, case_id: str
 ) -> None:
-    short = settings.model_copy(update={"job_time_s": 1.0})
-    accepted_job(job_table, case_id, fakes.UNTIL_CANCELLED)
-    # The sandbox of this thread has longer bounds.
-    thread = threading.Thread(target=run_job, args=(short, WORK, "j"))
+    short_settings = settings.model_copy(update={"job_time_s": 1.0})
+    accept_job(job_table, case_id, fakes.UNTIL_CANCELLED)
+    # The sandbox of this thread has longer limits.
+    thread = threading.Thread(target=run_job, args=(short_settings, WORK, "j"))
     thread.start()
     thread.join()
-    failed = job_table.get("j")
-    assert failed.problem is not None and failed.problem["type"].endswith("limit-reached")
-    assert "longer than 1 s" in failed.problem["detail"]
+    job = job_table.get("j")
+    assert job.problem is not None and job.problem["type"].endswith("limit-reached")
+    assert "longer than 1 s" in job.problem["detail"]
 
 
 @pytest.mark.long
-def test_a_worker_that_hangs_with_a_job_ends_itself_and_the_job_is_begun_again(
+def test_a_worker_that_hangs_ends_itself_and_the_job_is_started_again(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outside of its sandbox, as while a share does not answer."""
+    """Outside of its sandbox, for example while a network share does not answer."""
 
-    class Ended(BaseException):
+    class WorkerEnded(BaseException):
         pass
 
-    ended = threading.Event()
-    ends: list[tuple[int, State, int]] = []
+    has_ended = threading.Event()
+    exits: list[tuple[int, State, int]] = []
 
     def end(status: int) -> None:
         job = job_table.get("j")
-        ends.append((status, job.state, job.losses))
-        ended.set()
+        exits.append((status, job.state, job.losses))
+        has_ended.set()
 
     def hang(*_: object) -> NoReturn:
-        assert ended.wait(60.0)
-        raise Ended
+        assert has_ended.wait(60.0)
+        raise WorkerEnded
 
-    accepted_job(job_table, case_id, fakes.AT_ONCE)
+    accept_job(job_table, case_id, fakes.AT_ONCE)
     with monkeypatch.context() as patched:
         patched.setattr(os, "_exit", end)
-        patched.setattr(performing, "OVERDUE_S", 0.5 - settings.job_time_s - performing.ROOM_S)
+        patched.setattr(worker_module, "OVERDUE_S", 0.5 - settings.job_time_s - worker_module.ROOM_S)
         patched.setattr(Store, "case", hang)
-        with pytest.raises(Ended):
+        with pytest.raises(WorkerEnded):
             run_job(settings, WORK, "j")
-    assert ends == [(1, State.QUEUED, 1)]
+    assert exits == [(1, State.QUEUED, 1)]
     run_job(settings, WORK, "j")
     assert job_table.get("j").state is State.DONE and job_table.get("j").attempt == 2
 
 
-def test_a_worker_ends_itself_even_if_the_job_table_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, goes_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(os, "_exit", lambda _: ended.set())
+def test_a_worker_ends_itself_even_if_the_job_table_hangs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_ended, may_continue = threading.Event(), threading.Event()
+    monkeypatch.setattr(os, "_exit", lambda _: has_ended.set())
     monkeypatch.setattr(watchdog, "TELL_S", 0.1)
-    with watchdog.watchdog(0.1, "job j", goes_on.wait):
-        assert ended.wait(60.0)
-    goes_on.set()
-    # What comes to its end in time is left alone, also while it is told.
-    ended.clear()
-    told = threading.Event()
+    with watchdog.watchdog(0.1, "job j", may_continue.wait):
+        assert has_ended.wait(60.0)
+    may_continue.set()
+    # A job that ends in time does not end the worker, not even while the loss is reported.
+    has_ended.clear()
+    is_reported = threading.Event()
     monkeypatch.setattr(watchdog, "TELL_S", 60.0)
 
-    def tell() -> None:
-        told.set()
-        goes_on.wait()
+    def report_loss() -> None:
+        is_reported.set()
+        may_continue.wait()
 
-    goes_on.clear()
-    with watchdog.watchdog(0.1, "job j", tell):
-        assert told.wait(60.0)
-    goes_on.set()
-    assert not ended.wait(1.0)
-    with watchdog.watchdog(0.3, "job j", goes_on.wait):
+    may_continue.clear()
+    with watchdog.watchdog(0.1, "job j", report_loss):
+        assert is_reported.wait(60.0)
+    may_continue.set()
+    assert not has_ended.wait(1.0)
+    with watchdog.watchdog(0.3, "job j", may_continue.wait):
         pass
-    assert not ended.wait(1.0)
+    assert not has_ended.wait(1.0)
 
 
 def test_a_cancelled_job_frees_its_worker_within_a_second(
     settings: Settings, job_table: JobTable, case_id: str
 ) -> None:
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE, "warm").id)
-    accepted_job(job_table, case_id, fakes.UNTIL_CANCELLED)
-    ended: list[float] = []
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE, "warm").id)
+    accept_job(job_table, case_id, fakes.UNTIL_CANCELLED)
+    end_times_s: list[float] = []
 
     def run() -> None:
         run_job(settings, WORK, "j")
-        ended.append(time.monotonic())
+        end_times_s.append(time.monotonic())
 
     thread = threading.Thread(target=run)
     thread.start()
     while job_table.get("j").phase is None:
         time.sleep(0.01)
-    cancelled = time.monotonic()
+    cancelled_s = time.monotonic()
     job_table.cancel("j")
     thread.join()
-    # One second is promised to a client; ten allow for a loaded machine, where work would go on for 600.
-    assert ended[0] - cancelled < 10.0
+    # One second is promised to a client; ten allow for a loaded machine. Uncancelled work takes 600.
+    assert end_times_s[0] - cancelled_s < 10.0
     assert job_table.get("j").state is State.CANCELLED
 
 
 def test_a_plan_that_cannot_be_written_fails_its_job(
-    settings: Settings, tools: tuple[Store, JobTable], case_id: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, store_and_jobs: tuple[Store, JobTable], case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, job_table = tools
-    written: list[str] = []
+    _, job_table = store_and_jobs
+    folders: list[str] = []
 
-    def full_at_the_map(path: Path, data: bytes, mode: int) -> None:
-        written.append(path.parent.name)
-        if written[-1] == "access":
+    def write_until_access_map(path: Path, data: bytes, mode: int) -> None:
+        folders.append(path.parent.name)
+        if folders[-1] == "access":
             raise OSError(errno.ENOSPC, "No space left on device")
         write_atomically(path, data, mode)
 
-    monkeypatch.setattr(store_module, "write_atomically", full_at_the_map)
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
-    failed = job_table.get("j")
-    assert failed.problem is not None and failed.problem["type"].endswith("no-room")
-    assert written == ["plans", "access"]
+    monkeypatch.setattr(store_module, "write_atomically", write_until_access_map)
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
+    job = job_table.get("j")
+    assert job.problem is not None and job.problem["type"].endswith("no-room")
+    assert folders == ["plans", "access"]
     assert [*(settings.data_dir / "plans").iterdir(), *(settings.data_dir / "access").iterdir()] == []
 
 
@@ -241,9 +243,9 @@ def test_a_job_that_begins_while_the_disk_is_full_waits_for_room(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter([False, False, True])
-    monkeypatch.setattr(performing, "ROOM_LOOK_S", 0.01)
+    monkeypatch.setattr(worker_module, "ROOM_LOOK_S", 0.01)
     monkeypatch.setattr(ReservedSpace, "has_room", property(lambda self: next(looks, True)))
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.DONE
 
 
@@ -254,103 +256,103 @@ def test_a_job_that_waits_for_room_can_be_cancelled(
         del seconds
         job_table.cancel("j")
 
-    monkeypatch.setattr(performing, "REPORT_S", 0.0)
-    monkeypatch.setattr(performing.time, "sleep", cancel)
+    monkeypatch.setattr(worker_module, "REPORT_S", 0.0)
+    monkeypatch.setattr(worker_module.time, "sleep", cancel)
     monkeypatch.setattr(ReservedSpace, "has_room", False)
-    monkeypatch.setattr(SandboxedProcess, "run", never)
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
+    monkeypatch.setattr(SandboxedProcess, "run", fail_if_called)
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.CANCELLED
 
 
 def test_a_job_that_begins_on_a_full_disk_does_no_work(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(performing, "ROOM_S", 0.0)
+    monkeypatch.setattr(worker_module, "ROOM_S", 0.0)
     monkeypatch.setattr(ReservedSpace, "has_room", False)
-    monkeypatch.setattr(SandboxedProcess, "run", never)
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
-    failed = job_table.get("j")
-    assert failed.problem is not None and failed.problem["type"].endswith("no-room")
+    monkeypatch.setattr(SandboxedProcess, "run", fail_if_called)
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
+    job = job_table.get("j")
+    assert job.problem is not None and job.problem["type"].endswith("no-room")
 
 
-def test_a_disk_that_fails_after_the_work_has_it_done_once(
+def test_a_disk_failure_after_the_work_does_not_repeat_the_work(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not handed over again and again, to be made each time and dropped."""
+    """The job is not submitted again and again, with its result dropped each time."""
     run = SandboxedProcess.run
 
-    def ill(*_: object) -> NoReturn:
+    def raise_io_error(*_: object) -> NoReturn:
         raise OSError(errno.EIO, "Input/output error")
 
-    def run_and_fail(self: SandboxedProcess, *arguments: Any, **more: Any) -> Any:
-        completed = run(self, *arguments, **more)
-        monkeypatch.setattr(os, "statvfs", ill)
+    def run_and_fail(self: SandboxedProcess, *arguments: Any, **keywords: Any) -> Any:
+        completed = run(self, *arguments, **keywords)
+        monkeypatch.setattr(os, "statvfs", raise_io_error)
         return completed
 
     monkeypatch.setattr(SandboxedProcess, "run", run_and_fail)
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
-    failed = job_table.get("j")
-    assert failed.problem is not None and failed.problem["type"].endswith("no-room")
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
+    job = job_table.get("j")
+    assert job.problem is not None and job.problem["type"].endswith("no-room")
 
 
-def test_a_worker_need_not_see_the_folder_of_the_audit_log(
-    tmp_path: Path, tools: tuple[Store, JobTable], case_id: str, settings: Settings
+def test_a_worker_does_not_need_the_folder_of_the_audit_log(
+    tmp_path: Path, store_and_jobs: tuple[Store, JobTable], case_id: str, settings: Settings
 ) -> None:
-    _, job_table = tools
-    elsewhere = settings.model_copy(update={"audit_file": tmp_path / "not there" / "audit.jsonl"})
+    _, job_table = store_and_jobs
+    worker_settings = settings.model_copy(update={"audit_file": tmp_path / "not there" / "audit.jsonl"})
     try:
-        run_job(elsewhere, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
+        run_job(worker_settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
         assert job_table.get("j").state is State.DONE
     finally:
-        performing._workspace(elsewhere).database.close()
+        worker_module._workspace(worker_settings).database.close()
 
 
-@pytest.mark.parametrize("asked_for", ["report", "is_at"])
-def test_work_goes_on_while_progress_cannot_be_noted(
-    job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch, asked_for: str
+@pytest.mark.parametrize("method", ["report", "is_at"])
+def test_work_continues_while_progress_cannot_be_recorded(
+    job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    job = accepted_job(job_table, case_id, fakes.AT_ONCE)
+    job = accept_job(job_table, case_id, fakes.AT_ONCE)
 
-    def full(*_: object) -> NoReturn:
+    def raise_disk_full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(JobTable, asked_for, full)
-    progress = Progress(Phase.SEARCH, 0.5, "") if asked_for == "report" else None
-    assert performing._Watcher(job_table, job)(progress)
+    monkeypatch.setattr(JobTable, method, raise_disk_full)
+    progress = Progress(Phase.SEARCH, 0.5, "") if method == "report" else None
+    assert worker_module._Watcher(job_table, job)(progress)
 
 
-def test_what_cannot_be_written_again_stays_for_who_holds_it(
-    settings: Settings, tools: tuple[Store, JobTable], case_id: str, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_rewrite_keeps_the_stored_plan_of_another_job(
+    settings: Settings, store_and_jobs: tuple[Store, JobTable], case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, job_table = tools
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE, "first").id)
+    store, job_table = store_and_jobs
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE, "first").id)
     plan_id = job_table.get("first").result_id
     assert plan_id is not None
-    before = store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)
+    kept_texts = store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)
 
-    def full(path: Path, data: bytes, mode: int) -> None:
+    def raise_disk_full(path: Path, data: bytes, mode: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module, "write_atomically", full)
-    run_job(settings, WORK, accepted_job(job_table, case_id, fakes.AT_ONCE).id)
+    monkeypatch.setattr(store_module, "write_atomically", raise_disk_full)
+    run_job(settings, WORK, accept_job(job_table, case_id, fakes.AT_ONCE).id)
     assert job_table.get("j").state is State.FAILED
-    assert (store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)) == before
+    assert (store.kept(ResultKind.PLAN, plan_id), store.access(plan_id, 0)) == kept_texts
 
 
-def test_a_later_attempt_takes_the_job_over(
+def test_a_later_attempt_takes_over_the_job(
     settings: Settings, job_table: JobTable, case_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that the scheduler thought dead goes on: the job table hears only the one that took over."""
-    accepted_job(job_table, case_id, fakes.AT_ONCE)
+    """A worker presumed dead continues: the job table accepts reports of the later attempt only."""
+    accept_job(job_table, case_id, fakes.AT_ONCE)
     run = SandboxedProcess.run
 
-    def taken_over(self: SandboxedProcess, *arguments: Any, **more: Any) -> Any:
-        completed = run(self, *arguments, **more)
+    def run_and_take_over(self: SandboxedProcess, *arguments: Any, **keywords: Any) -> Any:
+        completed = run(self, *arguments, **keywords)
         monkeypatch.undo()
-        assert job_table.begin("j", 3, performing.UNEXPECTED) is not None
+        assert job_table.begin("j", 3, worker_module.UNEXPECTED) is not None
         return completed
 
-    monkeypatch.setattr(SandboxedProcess, "run", taken_over)
+    monkeypatch.setattr(SandboxedProcess, "run", run_and_take_over)
     run_job(settings, WORK, "j")
     job = job_table.get("j")
     assert job.state is State.RUNNING and job.attempt == 2 and job.result_id is None

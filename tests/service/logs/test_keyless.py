@@ -1,4 +1,4 @@
-"""LineSink of those who have no key: so many a second of each account, and a count of the rest."""
+"""Log lines of requests without a key: a limit per second and account, and a count of the rest."""
 
 import asyncio
 
@@ -7,26 +7,26 @@ import pytest
 from service.logs.keyless import MOST_PER_S, KeylessLineLimit
 
 
-def test_lines_of_an_address_are_limited_and_the_others_counted_without_further_requests(
+def test_lines_of_an_account_are_limited_and_the_rest_counted_without_a_further_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("service.logs.keyless.SECOND_S", 0.05)
 
-    async def flood() -> list[tuple[str, int]]:
-        over, lines = asyncio.Event(), []
+    async def send_many() -> list[tuple[str, int]]:
+        is_reported, lines = asyncio.Event(), []
 
         def tell(account: str, count: int) -> None:
             lines.append((account, count))
-            over.set()
+            is_reported.set()
 
-        strangers = KeylessLineLimit(tell)
-        assert sum(strangers.has_line("one") for _ in range(100)) == MOST_PER_S
-        assert strangers.has_line("other") and lines == []
-        await over.wait()
-        # The next second begins anew.
-        assert sum(strangers.has_line("one") for _ in range(100)) == MOST_PER_S
-        strangers.end_second()
+        limit = KeylessLineLimit(tell)
+        assert sum(limit.has_line("one") for _ in range(100)) == MOST_PER_S
+        assert limit.has_line("other") and lines == []
+        await is_reported.wait()
+        # The limit is reset each second.
+        assert sum(limit.has_line("one") for _ in range(100)) == MOST_PER_S
+        limit.end_second()
         await asyncio.sleep(0.1)
         return lines
 
-    assert asyncio.run(asyncio.wait_for(flood(), 60.0)) == [("one", 100 - MOST_PER_S)] * 2
+    assert asyncio.run(asyncio.wait_for(send_many(), 60.0)) == [("one", 100 - MOST_PER_S)] * 2

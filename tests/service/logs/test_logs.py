@@ -1,4 +1,4 @@
-"""Logs: so many lines a second, and each a line, whatever senders put into it."""
+"""Logs: a limited number of lines per second, and one line per record whatever its text contains."""
 
 import io
 import json
@@ -19,33 +19,33 @@ from service.logs.rate_limit import ALL, MOST_KINDS, MOST_PER_S, LineRateLimit, 
 Clock = list[float]
 
 
-def logger_of(stream: io.StringIO, now: Clock, name: str = "test.rate") -> logging.Logger:
+def logger_of(stream: io.StringIO, clock: Clock, name: str = "test.rate") -> logging.Logger:
     logger = logging.getLogger(name)
-    logger.handlers[:] = [RateLimitedHandler(stream, LineRateLimit(3, 5, lambda: now[0]))]
+    logger.handlers[:] = [RateLimitedHandler(stream, LineRateLimit(3, 5, lambda: clock[0]))]
     logger.propagate = False
     logger.setLevel(logging.INFO)
     return logger
 
 
-def test_lines_of_one_kind_are_so_many_a_second_and_the_rest_is_counted() -> None:
-    stream, now = io.StringIO(), [0.0]
-    logger = logger_of(stream, now)
+def test_lines_of_one_kind_are_limited_per_second_and_the_rest_is_counted() -> None:
+    stream, clock = io.StringIO(), [0.0]
+    logger = logger_of(stream, clock)
     for number in range(1000):
         logger.warning("request %d is bad", number)
     logger.warning("something else")
     assert stream.getvalue().splitlines() == [*(f"request {n} is bad" for n in range(3)), "something else"]
-    now[0] = 1.5
+    clock[0] = 1.5
     logger.warning("later")
     summary = "997 more lines were left out that begin: request %d is bad"
     assert stream.getvalue().splitlines()[4:] == [summary, "later"]
-    now[0] = 3.0
+    clock[0] = 3.0
     logger.warning("request %d is bad", 7)
     assert stream.getvalue().splitlines()[6:] == ["request 7 is bad"]
 
 
-def test_texts_that_are_made_up_are_counted_by_their_logger() -> None:
-    stream, now = io.StringIO(), [0.0]
-    logger = logger_of(stream, now)
+def test_lines_with_generated_texts_are_counted_by_logger() -> None:
+    stream, clock = io.StringIO(), [0.0]
+    logger = logger_of(stream, clock)
     for number in range(1000):
         logger.warning(f"task {number} failed\n  at {number}")
     assert stream.getvalue().count("failed") == MOST_KINDS - 1
@@ -53,37 +53,37 @@ def test_texts_that_are_made_up_are_counted_by_their_logger() -> None:
     assert "another level" in stream.getvalue()
 
 
-def test_lines_that_stand_for_audit_lines_are_all_written() -> None:
-    stream, now = io.StringIO(), [0.0]
-    logger = logger_of(stream, now)
+def test_lines_that_replace_audit_lines_are_all_written() -> None:
+    stream, clock = io.StringIO(), [0.0]
+    logger = logger_of(stream, clock)
     for number in range(100):
         logger.error("not noted: %d", number, extra=ALL)
     assert stream.getvalue().splitlines() == [f"not noted: {number}" for number in range(100)]
 
 
-def test_suppressed_lines_are_counted_at_the_end() -> None:
-    stream, now = io.StringIO(), [0.0]
-    logger = logger_of(stream, now)
+def test_left_out_lines_are_reported_when_the_handler_closes() -> None:
+    stream, clock = io.StringIO(), [0.0]
+    logger = logger_of(stream, clock)
     for _ in range(5):
         logger.warning("again")
     logger.handlers[0].close()
     assert stream.getvalue().endswith("2 more lines were left out that begin: again\n")
 
 
-def test_suppressed_lines_are_counted_without_further_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_left_out_lines_are_reported_without_a_further_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.logs.rate_limit.TOLD_AFTER_S", 0.05)
-    stream, now = io.StringIO(), [0.0]
-    logger = logger_of(stream, now)
+    stream, clock = io.StringIO(), [0.0]
+    logger = logger_of(stream, clock)
     for _ in range(5):
         logger.warning("again")
     assert "left out" not in stream.getvalue()
-    now[0] = 1.0
+    clock[0] = 1.0
     eventually(lambda: stream.getvalue().endswith("2 more lines were left out that begin: again\n"))
 
 
-def test_the_first_line_of_a_kind_is_written_after_any_number_of_others() -> None:
-    stream, now = io.StringIO(), [0.0]
-    logger = logger_of(stream, now)
+def test_the_first_line_of_a_kind_is_written_even_from_a_busy_logger() -> None:
+    stream, clock = io.StringIO(), [0.0]
+    logger = logger_of(stream, clock)
     for number in range(MOST_KINDS // 2):
         for _ in range(10):
             logger.error(f"kind {number}")
@@ -96,30 +96,30 @@ def test_the_first_line_of_a_kind_is_written_after_any_number_of_others() -> Non
     st.lists(st.tuples(st.sampled_from(["a", "b", "c %s"]), st.sampled_from([0.0, 0.1, 0.6])), max_size=80)
 )
 def test_every_line_is_written_or_counted(lines: list[tuple[str, float]]) -> None:
-    now = [0.0]
-    sparing = LineRateLimit(2, 4, lambda: now[0])
-    written, counted = 0, 0
-    since: dict[str, list[float]] = {}
+    clock = [0.0]
+    limit = LineRateLimit(2, 4, lambda: clock[0])
+    written_count, counted = 0, 0
+    times_of_text: dict[str, list[float]] = {}
     for text, pause in lines:
-        now[0] += pause
-        counted += sum(count for _, count in sparing.left_out())
+        clock[0] += pause
+        counted += sum(count for _, count in limit.left_out())
         record = logging.LogRecord("x", logging.INFO, "", 0, text, ("",) if "%" in text else (), None)
-        if sparing.admits(record):
-            written += 1
-            since.setdefault(text, []).append(now[0])
-    counted += sum(count for _, count in sparing.left_out(at_end=True))
-    assert written + counted == len(lines)
-    for times in since.values():
-        # Seconds begin with a kind's first line: no more than two of them meet in any second.
+        if limit.admits(record):
+            written_count += 1
+            times_of_text.setdefault(text, []).append(clock[0])
+    counted += sum(count for _, count in limit.left_out(at_end=True))
+    assert written_count + counted == len(lines)
+    for times in times_of_text.values():
+        # A kind's second starts with its first line: any second overlaps at most two of them.
         assert all(sum(t <= u < t + 1.0 for u in times) <= 4 for t in times)
 
 
-def test_kinds_are_not_kept_without_end() -> None:
-    sparing = LineRateLimit(clock_s=lambda: 0.0)
+def test_the_number_of_remembered_kinds_is_bounded() -> None:
+    limit = LineRateLimit(clock_s=lambda: 0.0)
     for number in range(2 * MOST_KINDS):
-        sparing.admits(logging.LogRecord("x", logging.INFO, "", 0, f"text {number}", (), None))
-    assert len(sparing._seconds) <= MOST_KINDS
-    assert sum(count for _, count in sparing.left_out(at_end=True)) == 2 * MOST_KINDS - (MOST_KINDS - 1)
+        limit.admits(logging.LogRecord("x", logging.INFO, "", 0, f"text {number}", (), None))
+    assert len(limit._seconds) <= MOST_KINDS
+    assert sum(count for _, count in limit.left_out(at_end=True)) == 2 * MOST_KINDS - (MOST_KINDS - 1)
 
 
 HIDDEN = [
@@ -138,7 +138,7 @@ HIDDEN = [
 ]
 
 
-def with_traceback(text: str) -> logging.LogRecord:
+def record_with_traceback(text: str) -> logging.LogRecord:
     try:
         raise ValueError(text)
     except ValueError:
@@ -149,19 +149,17 @@ def with_traceback(text: str) -> logging.LogRecord:
 @pytest.mark.parametrize(
     "formatter", [JsonLines, lambda: TextLines("%(levelname)s %(name)s: %(message)s")], ids=["json", "text"]
 )
-def test_nothing_in_a_line_ends_it_or_is_unseen(
-    formatter: Callable[[], logging.Formatter], hidden: str
-) -> None:
-    line = formatter().format(with_traceback(f"before{hidden}after"))
-    first = line.splitlines()[0]
-    assert "before" in first and "after" in first
+def test_control_characters_are_escaped(formatter: Callable[[], logging.Formatter], hidden: str) -> None:
+    line = formatter().format(record_with_traceback(f"before{hidden}after"))
+    first_line = line.splitlines()[0]
+    assert "before" in first_line and "after" in first_line
     assert all(c.isprintable() or c == "\n" for c in line)
     if isinstance(formatter(), JsonLines):
         assert line.isascii() and json.loads(line)["message"] == f"said before{hidden}after"
 
 
 @given(st.text())
-def test_what_is_seen_stays(text: str) -> None:
+def test_printable_text_is_unchanged(text: str) -> None:
     assert visible(text).isprintable()
     if text.isprintable():
         assert visible(text) == text

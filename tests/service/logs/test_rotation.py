@@ -1,4 +1,4 @@
-"""The audit log put by and begun anew: no line lost or doubled, whoever else writes or moves it."""
+"""Rotation of the audit log: no line is lost or doubled, whoever else writes or moves the file."""
 
 import contextlib
 import fcntl
@@ -22,7 +22,7 @@ from service.logs.json_lines import AUDIT
 from service.logs.rotation import DAY_S, Rotation, RotationLimits, rotated_files
 
 LINES = 300
-"""Of each writer."""
+"""Number of lines of each writer."""
 
 WRITER = """
 import sys
@@ -51,35 +51,35 @@ def no_handlers() -> Iterator[None]:
 
 
 def messages(log: Path) -> list[str]:
-    """Of all files, oldest first."""
-    files = [one.path for one in rotated_files(log)] + [log]
+    """The messages of all files, oldest first."""
+    files = [rotated.path for rotated in rotated_files(log)] + [log]
     return [json.loads(line)["message"] for file in files for line in file.read_text().splitlines()]
 
 
-def written(handler: logging.Handler, text: str) -> None:
+def write_line(handler: logging.Handler, text: str) -> None:
     handler.handle(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
 
 
-Clocked = Callable[[RotationLimits], AuditHandler]
+StartLog = Callable[[RotationLimits], AuditHandler]
 
 
 @pytest.fixture
 def clock() -> list[float]:
-    """What it is now [s since 1970]."""
+    """The current time [s since 1970], in a list so that a test can change it."""
     return [time.time()]
 
 
 @pytest.fixture
-def begun(log: Path, clock: list[float]) -> Iterator[Clocked]:
-    """Begins to write the log by that clock, as a server does at its start."""
-    with contextlib.ExitStack() as closed:
+def start(log: Path, clock: list[float]) -> Iterator[StartLog]:
+    """Opens the log with that clock, as a server does at its start."""
+    with contextlib.ExitStack() as handlers:
 
-        def begin(bounds: RotationLimits) -> AuditHandler:
+        def start_log(bounds: RotationLimits) -> AuditHandler:
             handler = AuditHandler(AppendFile(log, Rotation(log, bounds, lambda: clock[0])))
-            closed.callback(handler.close)
+            handlers.callback(handler.close)
             return handler
 
-        yield begin
+        yield start_log
 
 
 def test_threads_lose_no_line_and_write_none_twice(log: Path) -> None:
@@ -113,7 +113,7 @@ def test_processes_that_write_one_log_lose_no_line(log: Path, repository: Path) 
     assert len(rotated_files(log)) > 5
 
 
-def test_files_are_for_their_owner_alone_whatever_the_mask(log: Path) -> None:
+def test_files_are_private_whatever_the_umask(log: Path) -> None:
     mask = os.umask(0)
     try:
         audit_to(log, RotationLimits(bytes=1))
@@ -121,41 +121,41 @@ def test_files_are_for_their_owner_alone_whatever_the_mask(log: Path) -> None:
             AUDIT.info("%d", n)
     finally:
         os.umask(mask)
-    files = [one.path for one in rotated_files(log)] + [log]
-    assert len(files) == 3 and {f.stat().st_mode & 0o777 for f in files} == {0o600}
+    files = [rotated.path for rotated in rotated_files(log)] + [log]
+    assert len(files) == 3 and {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
-def test_a_log_is_put_by_at_its_age_after_a_restart_too(
-    log: Path, clock: list[float], begun: Clocked
+def test_a_log_is_rotated_at_its_age_also_after_a_restart(
+    log: Path, clock: list[float], start: StartLog
 ) -> None:
-    written(begun(RotationLimits(age_s=DAY_S)), "first")
+    write_line(start(RotationLimits(age_s=DAY_S)), "first")
     clock[0] += DAY_S - 60.0
-    written(begun(RotationLimits(age_s=DAY_S)), "second")
+    write_line(start(RotationLimits(age_s=DAY_S)), "second")
     assert rotated_files(log) == []
-    # The file was written a moment ago: its first line is what is old.
+    # The file was modified a moment ago: the age is that of its first line.
     clock[0] += 120.0
-    written(begun(RotationLimits(age_s=DAY_S)), "third")
-    (kept,) = rotated_files(log)
-    assert abs(kept.at_s - clock[0]) < 1.0
+    write_line(start(RotationLimits(age_s=DAY_S)), "third")
+    (rotated,) = rotated_files(log)
+    assert abs(rotated.at_s - clock[0]) < 1.0
     assert [json.loads(line)["message"] for line in log.read_text().splitlines()] == ["third"]
     assert messages(log) == ["first", "second", "third"]
 
 
-def test_names_sort_by_time_where_the_clock_is_set_back(
-    log: Path, clock: list[float], begun: Clocked
+def test_names_sort_by_time_even_if_the_clock_is_set_back(
+    log: Path, clock: list[float], start: StartLog
 ) -> None:
     clock[0] = 1_800_000_000.0
-    handler = begun(RotationLimits(bytes=1))
+    handler = start(RotationLimits(bytes=1))
     for n in range(4):
-        written(handler, str(n))
+        write_line(handler, str(n))
         clock[0] -= 3600.0 if n == 1 else 0.0
     assert messages(log) == ["0", "1", "2", "3"]
-    names = [one.path.name for one in rotated_files(log)]
+    names = [rotated.path.name for rotated in rotated_files(log)]
     assert names == sorted(set(names)) and len(names) == 3
     assert names[0] == "audit-20270115T080000.000Z.jsonl"
 
 
-def test_what_other_programs_made_of_a_log_is_not_ours(log: Path) -> None:
+def test_files_rotated_by_other_programs_are_ignored(log: Path) -> None:
     for name in (
         "audit.jsonl.1",
         "audit-20270115.jsonl",
@@ -166,7 +166,7 @@ def test_what_other_programs_made_of_a_log_is_not_ours(log: Path) -> None:
     assert rotated_files(log) == []
 
 
-def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
+def test_a_log_that_is_moved_away_is_replaced_by_a_new_file(log: Path) -> None:
     audit_to(log, RotationLimits(bytes=10_000))
     AUDIT.info("before")
     log.rename(log.with_name("audit.jsonl.1"))
@@ -174,7 +174,7 @@ def test_a_log_that_is_moved_away_is_followed_by_another(log: Path) -> None:
     assert messages(log) == ["after"]
 
 
-def test_a_line_goes_where_others_went_while_no_file_can_be_made(
+def test_lines_go_to_the_current_file_while_no_new_file_can_be_created(
     log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     audit_to(log, RotationLimits(bytes=1))
@@ -183,8 +183,8 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
     def fail(*args: object) -> int:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as full:
-        full.setattr("service.logs.rotation.os.open", fail)
+    with monkeypatch.context() as patched:
+        patched.setattr("service.logs.rotation.os.open", fail)
         AUDIT.info("two")
         AUDIT.info("three")
     AUDIT.info("four")
@@ -192,98 +192,100 @@ def test_a_line_goes_where_others_went_while_no_file_can_be_made(
     assert caplog.text.count("cannot be started") == 1
 
 
-def test_who_comes_second_puts_nothing_by(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_rotated_by_another_server_meanwhile_is_not_rotated_twice(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log.write_text("old\n")
-    flock, others = fcntl.flock, [Rotation(log, RotationLimits(bytes=1))]
+    flock, other_rotations = fcntl.flock, [Rotation(log, RotationLimits(bytes=1))]
 
-    def after_another(handle: int, how: int) -> None:
-        """Another server is faster, and writes its line."""
-        while others:
-            assert others.pop().is_followed(handle)
+    def after_another(handle: int, operation: int) -> None:
+        """Another server rotates first, and writes its line."""
+        while other_rotations:
+            assert other_rotations.pop().is_followed(handle)
             log.write_text("next\n")
-        flock(handle, how)
+        flock(handle, operation)
 
     monkeypatch.setattr(fcntl, "flock", after_another)
-    with log.open("a") as opened:
-        assert Rotation(log, RotationLimits(bytes=1)).is_followed(opened.fileno())
-    assert [one.path.read_text() for one in rotated_files(log)] == ["old\n"]
+    with log.open("a") as stream:
+        assert Rotation(log, RotationLimits(bytes=1)).is_followed(stream.fileno())
+    assert [rotated.path.read_text() for rotated in rotated_files(log)] == ["old\n"]
     assert log.read_text() == "next\n"
 
 
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Files, by their number on the disk, and how much of each was flushed, each time."""
+    """Inode and size of the file at each flush."""
     fsync, flushes = os.fsync, list[tuple[int, int]]()
 
-    def noted(handle: int) -> None:
+    def recorded_fsync(handle: int) -> None:
         state = os.fstat(handle)
         flushes.append((state.st_ino, state.st_size))
         fsync(handle)
 
-    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
     return flushes
 
 
-def kept(path: Path) -> tuple[int, int]:
-    """As `flushed` tells it."""
+def inode_and_size(path: Path) -> tuple[int, int]:
+    """In the form of the entries of `flushed`."""
     return path.stat().st_ino, path.stat().st_size
 
 
-def test_the_disk_has_every_line_soon_and_at_the_end(log: Path, flushed: list[tuple[int, int]]) -> None:
+def test_lines_are_flushed_to_disk_soon_and_at_close(log: Path, flushed: list[tuple[int, int]]) -> None:
     handler = audit_to(log)
-    # The name too, of a log that begins.
+    # The folder too: it holds the name of a new log.
     assert log.parent.stat().st_ino in [file for file, _ in flushed]
     AUDIT.info("one")
-    eventually(lambda: kept(log) in flushed)
+    eventually(lambda: inode_and_size(log) in flushed)
     AUDIT.info("two")
     audit.settle()
-    assert kept(log) in flushed
+    assert inode_and_size(log) in flushed
     AUDIT.info("three")
     AUDIT.removeHandler(handler)
     handler.close()
-    assert kept(log) in flushed
+    assert inode_and_size(log) in flushed
 
 
-def test_what_is_put_by_is_on_the_disk(log: Path, begun: Clocked, flushed: list[tuple[int, int]]) -> None:
-    handler = begun(RotationLimits(bytes=1))
-    for n in range(3):
-        written(handler, str(n))
-    files = rotated_files(log)
-    assert len(files) == 2 and all(kept(one.path) in flushed for one in files)
-
-
-def test_a_line_that_is_not_on_the_disk_is_reported(
-    log: Path, begun: Clocked, monkeypatch: pytest.MonkeyPatch
+def test_rotated_files_are_flushed_to_disk(
+    log: Path, start: StartLog, flushed: list[tuple[int, int]]
 ) -> None:
-    handler = begun(RotationLimits())
-    written(handler, "one")
+    handler = start(RotationLimits(bytes=1))
+    for n in range(3):
+        write_line(handler, str(n))
+    files = rotated_files(log)
+    assert len(files) == 2 and all(inode_and_size(rotated.path) in flushed for rotated in files)
+
+
+def test_a_failed_flush_is_raised(log: Path, start: StartLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = start(RotationLimits())
+    write_line(handler, "one")
 
     def fail(handle: int) -> None:
         raise OSError(5, "Input/output error")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(os, "fsync", fail)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="Input/output"):
             handler.settle()
-    written(handler, "two")
+    write_line(handler, "two")
     handler.settle()
     assert messages(log) == ["one", "two"]
 
 
-@pytest.mark.parametrize("how", [fcntl.LOCK_SH, fcntl.LOCK_EX])
-def test_a_lock_that_another_program_keeps_stops_nobody(log: Path, how: int) -> None:
-    """As of a program that reads the log, or of a server that was stopped in its line."""
+@pytest.mark.parametrize("operation", [fcntl.LOCK_SH, fcntl.LOCK_EX])
+def test_a_lock_of_another_program_does_not_block_writers(log: Path, operation: int) -> None:
+    """Such as a program that reads the log, or a server that was stopped while writing a line."""
     handler = audit_to(log, RotationLimits(bytes=1))
     AUDIT.info("one")
-    with log.open("rb") as other:
-        fcntl.flock(other, how)
-        # A daemon: where it waits for ever, the test ends all the same.
-        waiting = threading.Thread(target=lambda: [AUDIT.info("%d", n) for n in range(5)], daemon=True)
-        waiting.start()
-        waiting.join(20.0)
-        stood_still = waiting.is_alive()
-        waits = handler.waiting
-    waiting.join()
-    assert not stood_still and waits == 5
+    with log.open("rb") as reader:
+        fcntl.flock(reader, operation)
+        # A daemon thread: if it blocks for ever, the test still ends.
+        writer = threading.Thread(target=lambda: [AUDIT.info("%d", n) for n in range(5)], daemon=True)
+        writer.start()
+        writer.join(20.0)
+        is_blocked = writer.is_alive()
+        waiting_lines = handler.waiting
+    writer.join()
+    assert not is_blocked and waiting_lines == 5
     eventually(lambda: messages(log) == ["one", *"01234"])
     assert handler.waiting == 0

@@ -1,4 +1,4 @@
-"""docs/operation.md: its commands are run as they stand, and what it names is there."""
+"""docs/operation.md: its commands are run as written, and the names in it exist."""
 
 import asyncio
 import hashlib
@@ -27,8 +27,8 @@ from service.storage.job import NewJob
 from service.web.app import create_app
 from service.web.middleware.keys import create
 
-NOT_TRIED = ("seedpath serve", "curl")
-"""What other tests do, with a server of their own."""
+NOT_RUN = ("seedpath serve", "curl")
+"""Commands that other tests run, with their own server."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def commands(page: str) -> list[str]:
     return [line for block in blocks for line in block.splitlines()]
 
 
-def test_every_command_of_the_page_does_what_it_is_for(
+def test_every_command_of_the_page_works(
     page: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -53,79 +53,79 @@ def test_every_command_of_the_page_does_what_it_is_for(
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PWD", str(tmp_path))
-    data = tmp_path / "data"
-    url = f"sqlite:///{data / 'seedpath.sqlite'}"
-    run: list[str] = []
-    kept: dict[str, bytes] = {}
+    data_dir = tmp_path / "data"
+    url = f"sqlite:///{data_dir / 'seedpath.sqlite'}"
+    run_lines: list[str] = []
+    expected_files: dict[str, bytes] = {}
     for line in commands(page):
         if line.startswith("seedpath serve"):
-            # As a server that takes in a case and makes a plan.
-            data.mkdir()
-            served = Kept(data, url, open_database(url, 5.0))
-            served.add_plan("a", served.add_case("first", "radiology"), "radiology")
-            (data / "audit.jsonl").write_text("{}\n")
-            kept = served.files()
-            served.database.close()
-        if line.startswith(NOT_TRIED):
+            # The data of a server that accepted a case and made a plan.
+            data_dir.mkdir()
+            service_data = Kept(data_dir, url, open_database(url, 5.0))
+            service_data.add_plan("a", service_data.add_case("first", "radiology"), "radiology")
+            (data_dir / "audit.jsonl").write_text("{}\n")
+            expected_files = service_data.files()
+            service_data.database.close()
+        if line.startswith(NOT_RUN):
             continue
-        run.append(line)
-        did, _, to = line.partition(" > ")
-        words = os.path.expandvars(did).split()
+        run_lines.append(line)
+        command, _, output_file = line.partition(" > ")
+        words = os.path.expandvars(command).split()
         if words[0] == "export":
             name, _, value = words[1].partition("=")
             monkeypatch.setenv(name, value)
         elif words[0] == "seedpath":
             assert main(words[1:]) == 0, line
-            if to:
-                Path(to).write_text(capsys.readouterr().out)
+            if output_file:
+                Path(output_file).write_text(capsys.readouterr().out)
         else:
             subprocess.run(["bash", "-ec", line], check=True)
-    assert (data / "audit.jsonl").exists() and (tmp_path / "data.before").is_dir()
-    for folder in (data, tmp_path / "tried"):
+    assert (data_dir / "audit.jsonl").exists() and (tmp_path / "data.before").is_dir()
+    for folder in (data_dir, tmp_path / "tried"):
         url = f"sqlite:///{folder / 'seedpath.sqlite'}"
-        assert Kept(folder, url, open_database(url, 5.0)).files() == kept
-    assert len([line for line in run if line.startswith("seedpath store")]) >= 7
+        assert Kept(folder, url, open_database(url, 5.0)).files() == expected_files
+    assert len([line for line in run_lines if line.startswith("seedpath store")]) >= 7
 
 
-def told_bytes(page: str, what: str) -> float:
-    """What the page says that a thing takes."""
-    (row,) = [line for line in page.splitlines() if line.startswith(f"| {what}")]
+def documented_bytes(page: str, item: str) -> float:
+    """The size of an item that the page states."""
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {item}")]
     number, unit = row.split("|")[2].split()
     return float(number) * {"bytes": 1.0, "kB": 1e3, "MB": 1e6}[unit]
 
 
-def test_rows_of_a_plan_take_the_documented_bytes(
+def test_the_rows_of_a_plan_have_the_documented_size(
     page: str, tmp_path: Path, open_database: Callable[[str, float], Database]
 ) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'records.sqlite'}", 5.0)
-    kept = Kept(tmp_path / "data", str(database.address), database)
-    case = kept.add_case("first", "radiology")
+    service_data = Kept(tmp_path / "data", str(database.address), database)
+    case = service_data.add_case("first", "radiology")
 
-    def planned() -> None:
+    def make_plan() -> None:
         id = uuid.uuid4().hex
-        kept.job_table.accept(NewJob(id, "radiology", case, ResultKind.PLAN, "{}", None))
-        job = kept.job_table.begin(id, 3, LOST)
+        service_data.job_table.accept(NewJob(id, "radiology", case, ResultKind.PLAN, "{}", None))
+        job = service_data.job_table.begin(id, 3, LOST)
         assert job is not None
-        # With the beginning, the order and the end these are 85 events.
+        # With acceptance, start and end these are 85 events.
         for number in range(82):
-            kept.job_table.report(job, Phase.SEARCH, number / 82.0)
+            service_data.job_table.report(job, Phase.SEARCH, number / 82.0)
         plan = JobResult(ResultKind.PLAN, hashlib.sha256(id.encode()).hexdigest(), b"{}", summary="s" * 700)
-        assert kept.job_table.succeed(job, plan, lambda made: None)
+        assert service_data.job_table.succeed(job, plan, lambda made: None)
 
-    def bytes() -> int:
+    def database_bytes() -> int:
         pages = (f"PRAGMA {name}" for name in ("page_count", "page_size"))
         count, size = (database.read(lambda c, p=p: c.exec_driver_sql(p).scalar()) for p in pages)  # type: ignore[misc]
         return int(count) * int(size)
 
-    planned()
-    before, jobs = bytes(), 8
+    make_plan()
+    bytes_before, jobs = database_bytes(), 8
     for _ in range(jobs):
-        planned()
-    stated_bytes = told_bytes(page, "its rows: what is held, the job, 85 events")
-    assert (bytes() - before) / jobs == pytest.approx(stated_bytes, rel=0.3)
+        make_plan()
+    stated_bytes = documented_bytes(page, "its rows: what is held, the job, 85 events")
+    assert (database_bytes() - bytes_before) / jobs == pytest.approx(stated_bytes, rel=0.3)
 
 
-def test_a_line_of_the_audit_log_takes_the_documented_bytes(page: str, tmp_path: Path) -> None:
+def test_a_line_of_the_audit_log_has_the_documented_size(page: str, tmp_path: Path) -> None:
     token = create(tmp_path / "keys.json", "radiology")
     app = create_app(Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json"))
     log = tmp_path / "audit.jsonl"
@@ -139,20 +139,20 @@ def test_a_line_of_the_audit_log_takes_the_documented_bytes(page: str, tmp_path:
 
     headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {token}".encode())]
     scope = {"type": "http", "method": "GET", "path": f"/v1/plans/{'0' * 64}", "query_string": b""}
-    more = {"http_version": "1.1", "client": ("192.168.100.10", 50_000), "headers": headers}
-    asyncio.run(app(scope | more, receive, send))
+    connection = {"http_version": "1.1", "client": ("192.168.100.10", 50_000), "headers": headers}
+    asyncio.run(app(scope | connection, receive, send))
     AUDIT.removeHandler(handler)
     handler.close()
     (line,) = log.read_bytes().splitlines(keepends=True)
     assert b'"owner": "radiology"' in line
-    assert len(line) == pytest.approx(told_bytes(page, "a line of the audit log"), rel=0.3)
+    assert len(line) == pytest.approx(documented_bytes(page, "a line of the audit log"), rel=0.3)
 
 
-def test_what_the_page_names_is_there(page: str, repository: Path) -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"SEEDPATH_SETTINGS"}
-    named = set(re.findall(r"SEEDPATH_[A-Z_]+", page))
-    assert named <= known, named - known
-    assert {f"{PREFIX}{field.name.upper()}" for field in fields(Policy)} <= named
+def test_settings_metrics_and_links_of_the_page_exist(page: str, repository: Path) -> None:
+    known_settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"SEEDPATH_SETTINGS"}
+    named_settings = set(re.findall(r"SEEDPATH_[A-Z_]+", page))
+    assert named_settings <= known_settings, named_settings - known_settings
+    assert {f"{PREFIX}{field.name.upper()}" for field in fields(Policy)} <= named_settings
     metric_names = set(re.findall(r"`(seedpath_[a-z_]+)", page))
     source = (repository / "service" / "web" / "metrics.py").read_text(encoding="utf-8")
     assert metric_names and all(f'"{name.removesuffix("_total")}"' in source for name in metric_names)
