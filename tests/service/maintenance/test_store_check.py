@@ -1,4 +1,4 @@
-"""`seedpath store check` finds what is damaged, missing or orphans; `rebuild` makes a database of files."""
+"""`seedpath store check` finds damaged, missing and orphaned files; `rebuild` makes a database from files."""
 
 import contextlib
 import os
@@ -24,37 +24,37 @@ from service.storage.ownership import grant
 
 
 def lose_database(data_dir: Path) -> None:
-    """Remove the SQLite file and what belongs to it."""
+    """Remove the SQLite file and its companion files."""
     for file in data_dir.glob("seedpath.sqlite*"):
         file.unlink()
 
 
 @pytest.fixture(scope="module")
-def sent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def case_upload(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = fakes.write_case(tmp_path_factory.mktemp("sent"))
     return upload(*((part, name, (folder / name).read_bytes()) for part, name in fakes.PARTS.items()))
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, sent: dict[str, Any]) -> tuple[Path, Kept]:
+def filled_store(tmp_path_factory: pytest.TempPathFactory, case_upload: dict[str, Any]) -> tuple[Path, Kept]:
     """A data folder that no server uses, with one of everything."""
     data_dir = tmp_path_factory.mktemp("filled")
     with fakes.served(data_dir) as client:
-        kept = everything(client, sent, data_dir)
+        kept = everything(client, case_upload, data_dir)
         assert client.post("/v1/cases", json={"builtin": "thorax"}).status_code == 201
     return data_dir, kept
 
 
 @pytest.fixture
 def store(
-    filled: tuple[Path, Kept], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled_store: tuple[Path, Kept], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Path, dict[str, Path]]:
-    """A copy of that folder, and where each kind of file lies in it."""
-    whole, kept = filled
+    """A copy of that folder, and the path of each kind of file in it."""
+    source_dir, kept = filled_store
     data_dir = tmp_path / "data"
-    shutil.copytree(whole, data_dir)
+    shutil.copytree(source_dir, data_dir)
     monkeypatch.setenv("SEEDPATH_DATA_DIR", str(data_dir))
-    return data_dir, {kind: data_dir / file.relative_to(whole) for kind, file in kept.files.items()}
+    return data_dir, {kind: data_dir / file.relative_to(source_dir) for kind, file in kept.files.items()}
 
 
 def store_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:
@@ -70,21 +70,21 @@ def test_an_undamaged_store_has_no_findings(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("damage", fakes.DAMAGES)
-def test_each_damage_is_found_and_named_once(
+def test_each_kind_of_damage_is_reported_once(
     store: tuple[Path, dict[str, Path]], capsys: pytest.CaptureFixture[str], kind: str, damage: Any
 ) -> None:
     data_dir, files = store
     damage(files[kind], random.Random(kind))
     status, lines = store_command(capsys, "check")
     if kind == "plan" and damage is fakes.gone:
-        # Its map is told of as well.
+        # Its access map is reported too.
         assert lines.pop(0).startswith("access/")
     assert status == 1 and len(lines) == 1, lines
     assert str(files[kind].relative_to(data_dir)) in lines[0] and "POST" in lines[0]
     assert str(data_dir) not in lines[0]
 
 
-def test_what_nobody_holds_and_what_nobody_knows_is_found(
+def test_orphans_and_unknown_files_are_found(
     store: tuple[Path, dict[str, Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, files = store
@@ -102,93 +102,100 @@ def test_what_nobody_holds_and_what_nobody_knows_is_found(
     assert [line for line in store_command(capsys, "check")[1] if "more.nii" not in line] == []
 
 
-HoldingRow = dict[tuple[str, str], set[str]]
+OwnersOfItems = dict[tuple[str, str], set[str]]
 
 
-def rows(data_dir: Path, change: Callable[[Connection], object] = lambda c: None) -> HoldingRow:
-    """Who holds what, by kind and id, after a change of the rows."""
+def owners_of_items(data_dir: Path, change: Callable[[Connection], object] = lambda c: None) -> OwnersOfItems:
+    """The owners of each item, by kind and id, after a change of the rows."""
     with contextlib.closing(Database(f"sqlite:///{data_dir}/seedpath.sqlite", 5.0)) as database:
         database.write(change)
         statement = select(holdings.c.kind, holdings.c.id, holdings.c.owner)
-        held: HoldingRow = defaultdict(set)
+        owners_by_item: OwnersOfItems = defaultdict(set)
         for kind, id, owner in database.read(lambda c: c.execute(statement).all()):
-            held[kind, id].add(owner)
-    return held
+            owners_by_item[kind, id].add(owner)
+    return owners_by_item
 
 
-def test_what_nobody_holds_is_all_that_an_owner_is_given(
-    store: tuple[Path, dict[str, Path]], filled: tuple[Path, Kept], capsys: pytest.CaptureFixture[str]
+def test_a_rebuild_gives_an_owner_only_orphans(
+    store: tuple[Path, dict[str, Path]], filled_store: tuple[Path, Kept], capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, files = store
-    case = filled[1].case
+    case = filled_store[1].case
 
     def two_owners(connection: Connection) -> None:
         for owner, of_case in (("ann", holdings.c.case_id != case), ("ben", holdings.c.case_id == case)):
             connection.execute(update(holdings).where(of_case).values(owner=owner))
         connection.execute(update(jobs).values(owner="ben"))
 
-    table_rows = rows(data_dir, two_owners)
-    lost = ("evaluations", files["evaluation"].stem)
-    rows(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == lost[1])))
-    # What was made from ben's case is not ann's, nor a stranger's.
-    for stranger in ("ann", "cid"):
-        status, lines = store_command(capsys, "rebuild", "--owner", stranger, "--add")
-        assert status == 1 and len(lines) == 1 and lost[1] in lines[0] and "others hold the case" in lines[0]
-        assert rows(data_dir) == {thing: owners for thing, owners in table_rows.items() if thing != lost}
+    expected_rows = owners_of_items(data_dir, two_owners)
+    lost_item = ("evaluations", files["evaluation"].stem)
+    owners_of_items(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == lost_item[1])))
+    # A result made from ben's case is given neither to ann nor to an unknown owner.
+    for other_owner in ("ann", "cid"):
+        status, lines = store_command(capsys, "rebuild", "--owner", other_owner, "--add")
+        assert (
+            status == 1
+            and len(lines) == 1
+            and lost_item[1] in lines[0]
+            and "others hold the case" in lines[0]
+        )
+        assert owners_of_items(data_dir) == {
+            item: owners for item, owners in expected_rows.items() if item != lost_item
+        }
     assert store_command(capsys, "rebuild", "--owner", "ben", "--add") == (0, [])
-    assert rows(data_dir) == table_rows
-    # Who holds a case too gets nothing of what the other made from it.
-    table_rows["cases", case].add("ann")
-    assert rows(data_dir, lambda c: grant(c, "ann", "cases", case, case)) == table_rows
+    assert owners_of_items(data_dir) == expected_rows
+    # A second owner of a case gets no result that the other made from it.
+    expected_rows["cases", case].add("ann")
+    assert owners_of_items(data_dir, lambda c: grant(c, "ann", "cases", case, case)) == expected_rows
     assert store_command(capsys, "rebuild", "--owner", "ann", "--add") == (0, [])
-    assert rows(data_dir) == table_rows
-    (builtin,) = (id for (kind, id), owners in table_rows.items() if kind == "cases" and owners == {"ann"})
-    rows(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == builtin)))
+    assert owners_of_items(data_dir) == expected_rows
+    (builtin,) = (id for (kind, id), owners in expected_rows.items() if kind == "cases" and owners == {"ann"})
+    owners_of_items(data_dir, lambda c: c.execute(delete(holdings).where(holdings.c.id == builtin)))
     assert store_command(capsys, "rebuild", "--owner", "cid", "--add") == (0, [])
-    assert rows(data_dir) == {**table_rows, ("cases", builtin): {"cid"}}
+    assert owners_of_items(data_dir) == {**expected_rows, ("cases", builtin): {"cid"}}
 
 
-def test_what_is_removed_while_a_store_is_rebuilt_gets_no_row(
+def test_a_file_removed_during_a_rebuild_gets_no_row(
     store: tuple[Path, dict[str, Path]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, files = store
     lose_database(data_dir)
 
-    def rows_before_the_loss(store: Store) -> Rows:
+    def rows_then_remove(store: Store) -> Rows:
         rebuilt_rows = rows_of(store)
         files["replan"].unlink()
         shutil.rmtree(files["ct"].parents[1])
         return rebuilt_rows
 
-    monkeypatch.setattr("service.maintenance.store_rebuild.rows_of", rows_before_the_loss)
+    monkeypatch.setattr("service.maintenance.store_rebuild.rows_of", rows_then_remove)
     assert store_command(capsys, "rebuild", "--owner", "ann") == (0, [])
-    table_rows = rows(data_dir)
-    assert ("replans", files["replan"].stem) not in table_rows
-    assert ("cases", files["ct"].parents[1].name) not in table_rows and (
+    rows_after = owners_of_items(data_dir)
+    assert ("replans", files["replan"].stem) not in rows_after
+    assert ("cases", files["ct"].parents[1].name) not in rows_after and (
         "plans",
         files["plan"].stem,
-    ) in table_rows
+    ) in rows_after
 
 
-def test_a_server_on_a_new_database_leaves_all_files_where_they_are(
+def test_a_server_on_a_new_database_keeps_all_files(
     store: tuple[Path, dict[str, Path]],
-    filled: tuple[Path, Kept],
+    filled_store: tuple[Path, Kept],
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The database is lost, somebody uploads a case, and the server starts again, days later."""
-    data_dir, kept = store[0], filled[1]
+    data_dir, kept = store[0], filled_store[1]
     lose_database(data_dir)
     for path in data_dir.rglob("*"):
         os.utime(path, (1e9, 1e9))
-    before = {path: path.read_bytes() for path in store[1].values()}
+    bytes_before = {path: path.read_bytes() for path in store[1].values()}
     with fakes.served(data_dir) as client:
         assert client.post("/v1/cases", json={"builtin": "thorax"}).status_code == 201
     caplog.clear()
     with fakes.served(data_dir):
         pass
     assert "held by nobody" in caplog.text and "store check" in caplog.text
-    assert {path: path.read_bytes() for path in before} == before
+    assert {path: path.read_bytes() for path in bytes_before} == bytes_before
     assert (
         len(store_command(capsys, "check")[1])
         == len([*data_dir.glob("plans/*"), *data_dir.glob("results/*/*")]) + 1
@@ -206,8 +213,8 @@ DATABASES: dict[str, Callable[[Path], object]] = {
 }
 
 
-def content(folder: Path) -> dict[str, bytes | None]:
-    """All that is in a folder."""
+def folder_content(folder: Path) -> dict[str, bytes | None]:
+    """All files of a folder with their bytes, and its folders with None."""
     return {str(path.relative_to(folder)): _bytes_of(path) for path in folder.rglob("*")}
 
 
@@ -216,8 +223,8 @@ def _bytes_of(path: Path) -> bytes | None:
 
 
 @pytest.fixture(params=DATABASES)
-def unfit(request: pytest.FixtureRequest, store: tuple[Path, dict[str, Path]]) -> str:
-    """What is wrong with the database of a data folder, which lacks a folder too."""
+def database_fault(request: pytest.FixtureRequest, store: tuple[Path, dict[str, Path]]) -> str:
+    """The fault of the database of a data folder, in which a subfolder is missing too."""
     data_dir, _ = store
     shutil.rmtree(data_dir / "aside")
     for log in data_dir.glob("seedpath.sqlite-*"):
@@ -226,39 +233,39 @@ def unfit(request: pytest.FixtureRequest, store: tuple[Path, dict[str, Path]]) -
     return str(request.param)
 
 
-def test_files_are_looked_at_whatever_the_database_is_like_and_nothing_is_made(
-    store: tuple[Path, dict[str, Path]], unfit: str, capsys: pytest.CaptureFixture[str]
+def test_files_are_checked_without_a_usable_database_and_nothing_is_written(
+    store: tuple[Path, dict[str, Path]], database_fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, files = store
     fakes.flip(files["ct"], random.Random(1))
-    before = content(data_dir)
+    content_before = folder_content(data_dir)
     status, lines = store_command(capsys, "check")
     assert status == 1 and len(lines) == 2
     assert files["ct"].name in lines[0]
-    assert unfit in lines[1] and "from a backup" in lines[1] and "store rebuild" in lines[1]
-    assert content(data_dir) == before
+    assert database_fault in lines[1] and "from a backup" in lines[1] and "store rebuild" in lines[1]
+    assert folder_content(data_dir) == content_before
 
 
 @pytest.mark.parametrize("command", ["backup", "prune", "prune --dry-run"])
-def test_a_command_that_needs_the_database_says_what_is_wrong_with_it_and_makes_nothing(
+def test_a_command_reports_an_unusable_database_and_writes_nothing(
     store: tuple[Path, dict[str, Path]],
-    unfit: str,
+    database_fault: str,
     command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SEEDPATH_KEEP_PLANS_DAYS", "1")
-    before = content(store[0])
+    content_before = folder_content(store[0])
     target = [str(tmp_path / "backups")] if command == "backup" else []
     assert main(["store", *command.split(), *target]) == 2
     stderr = capsys.readouterr().err
     assert stderr.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and stderr.count("\n") == 1
-    assert unfit in stderr and "from a backup" in stderr and "store rebuild" in stderr
-    assert content(store[0]) == before and not (tmp_path / "backups").exists()
+    assert database_fault in stderr and "from a backup" in stderr and "store rebuild" in stderr
+    assert folder_content(store[0]) == content_before and not (tmp_path / "backups").exists()
 
 
-def test_a_folder_that_is_no_store_is_refused(
+def test_a_folder_that_is_not_a_store_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for action in (["check"], ["rebuild", "--owner", "ann"]):
@@ -268,13 +275,13 @@ def test_a_folder_that_is_no_store_is_refused(
     assert main(["store", "rebuild", "--owner", "No Name", "--data-dir", str(tmp_path)]) == 2
 
 
-def test_a_lost_database_is_made_again(
+def test_a_lost_database_is_rebuilt(
     store: tuple[Path, dict[str, Path]],
-    filled: tuple[Path, Kept],
-    sent: dict[str, Any],
+    filled_store: tuple[Path, Kept],
+    case_upload: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data_dir, kept = store[0], filled[1]
+    data_dir, kept = store[0], filled_store[1]
     assert main(["store", "rebuild", "--owner", "local"]) == 2
     assert "--add" in capsys.readouterr().err
     lose_database(data_dir)
@@ -287,10 +294,10 @@ def test_a_lost_database_is_made_again(
         os.umask(mask)
     assert (data_dir / "seedpath.sqlite").stat().st_mode & 0o077 == 0
     assert store_command(capsys, "check") == (0, [])
-    # When a thing was last used is lost: retention does not take it for unused since it was made.
+    # The time of last use is lost: retention does not treat an item as unused since its creation.
     with contextlib.closing(Database(f"sqlite:///{data_dir / 'seedpath.sqlite'}", 5.0)) as database:
-        rows = database.read(lambda c: c.execute(select(holdings.c.created_s, holdings.c.used_s)).all())
-    assert rows and all(created_s <= 1e9 < used_s - 1e8 for created_s, used_s in rows)
+        times = database.read(lambda c: c.execute(select(holdings.c.created_s, holdings.c.used_s)).all())
+    assert times and all(created_s <= 1e9 < used_s - 1e8 for created_s, used_s in times)
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
             assert answer_of(client, kept, route).status_code == 200, name
@@ -300,31 +307,31 @@ def test_a_lost_database_is_made_again(
         assert answer_of(client, kept, WORKING["a plan"], WAIT).status_code == 200
 
 
-def test_what_is_damaged_is_answered_as_that_and_mended_once_the_database_is_made_again(
+def test_damaged_files_are_reported_and_repaired_after_a_rebuild_of_the_database(
     store: tuple[Path, dict[str, Path]],
-    filled: tuple[Path, Kept],
-    sent: dict[str, Any],
+    filled_store: tuple[Path, Kept],
+    case_upload: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data_dir, files = store
-    kept = filled[1]
+    kept = filled_store[1]
     lose_database(data_dir)
     for kind in ("ct", "map"):
         fakes.flip(files[kind], random.Random(kind))
     assert store_command(capsys, "rebuild", "--owner", "local") == (0, [])
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
-            damaged = {"ct", "map"}.intersection(route.needs)
-            assert answer_of(client, kept, route).status_code == (409 if damaged else 200), name
-        assert client.post("/v1/cases", **sent).status_code == 201
+            damaged_kinds = {"ct", "map"}.intersection(route.needs)
+            assert answer_of(client, kept, route).status_code == (409 if damaged_kinds else 200), name
+        assert client.post("/v1/cases", **case_upload).status_code == 201
         assert answer_of(client, kept, WORKING["a plan"], WAIT).status_code == 200
     assert store_command(capsys, "check") == (0, [])
 
 
 def test_results_without_a_known_case_are_left_out_until_the_case_is_there(
     store: tuple[Path, dict[str, Path]],
-    filled: tuple[Path, Kept],
-    sent: dict[str, Any],
+    filled_store: tuple[Path, Kept],
+    case_upload: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data_dir, files = store
@@ -339,22 +346,22 @@ def test_results_without_a_known_case_are_left_out_until_the_case_is_there(
     for path in data_dir.rglob("*"):
         os.utime(path, (1e9, 1e9))
     with fakes.served(data_dir) as client:
-        assert client.post("/v1/cases", **sent).status_code == 201
+        assert client.post("/v1/cases", **case_upload).status_code == 201
     assert store_command(capsys, "rebuild", "--owner", "local", "--add") == (0, [])
     assert store_command(capsys, "check") == (0, [])
     with fakes.served(data_dir) as client:
         for name, route in READING.items():
-            assert answer_of(client, filled[1], route).status_code == 200, name
+            assert answer_of(client, filled_store[1], route).status_code == 200, name
 
 
-def test_a_replanning_whose_plan_was_removed_is_of_the_case_that_its_own_plan_fits(
+def test_a_replanning_without_its_plan_is_assigned_to_the_case_of_its_own_plan(
     store: tuple[Path, dict[str, Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_dir, files = store
     for file in (*data_dir.glob("seedpath.sqlite*"), files["plan"], files["map"]):
         file.unlink()
     status, lines = store_command(capsys, "rebuild", "--owner", "local")
-    # An evaluation without a plan in it tells of none.
+    # An evaluation does not contain its plan, so its case is unknown.
     assert status == 1 and len(lines) == 1 and "nothing tells which case" in lines[0]
     assert files["evaluation"].name in lines[0]
-    assert ("replans", files["replan"].stem) in rows(data_dir)
+    assert ("replans", files["replan"].stem) in owners_of_items(data_dir)

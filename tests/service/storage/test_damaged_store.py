@@ -1,4 +1,4 @@
-"""A damaged record of a case is told by the file's name, and the same files make the case anew."""
+"""A damaged record of a case is reported with its file's name; the same upload replaces it."""
 
 import hashlib
 import json
@@ -31,20 +31,20 @@ DESCRIPTION: dict[str, Any] = {
 RECORD: dict[str, Any] = {"id": ID} | CONTENT | {"description": DESCRIPTION}
 
 
-def add(store: Store) -> StoredCase:
-    """As whoever uploads it."""
+def add_case(store: Store) -> StoredCase:
+    """Add the case as an upload does."""
     with store.aside() as folder:
         (folder / "ct").mkdir()
         (folder / "ct" / "a.nii").write_bytes(TEXT)
         return store.add_case(folder, RECORD)
 
 
-def altered(**changes: Any) -> bytes:
+def changed_record(**changes: Any) -> bytes:
     return json.dumps(RECORD | changes).encode()
 
 
-DESCRIBED_OTHERWISE = [
-    altered(description=description)
+RECORDS_WITH_BAD_DESCRIPTION = [
+    changed_record(description=description)
     for description in (
         5,
         {},
@@ -61,103 +61,104 @@ DESCRIBED_OTHERWISE = [
     "damage",
     [
         *(b"", b"{", b"[]", b"\xff", b'{"id": 1}', b"[" * 100_000, b"9" * 5000, b'{"\\ud800": 1}'),
-        *(altered(files=files) for files in ([], [1], [{"part": "ct", "place": 5, "sha256": "b" * 64}], {})),
-        altered(mesh_axes="xyz"),
-        altered(mesh_axes="ras"),
-        altered(builtin=5),
-        altered(builtin=None),
-        altered(software="another"),
-        altered(more=1),
-        *DESCRIBED_OTHERWISE,
+        *(
+            changed_record(files=files)
+            for files in ([], [1], [{"part": "ct", "place": 5, "sha256": "b" * 64}], {})
+        ),
+        changed_record(mesh_axes="xyz"),
+        changed_record(mesh_axes="ras"),
+        changed_record(builtin=5),
+        changed_record(builtin=None),
+        changed_record(software="another"),
+        changed_record(more=1),
+        *RECORDS_WITH_BAD_DESCRIPTION,
     ],
 )
-def test_a_damaged_record_is_named_and_made_anew(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_record_is_named_and_replaced(tmp_path: Path, damage: bytes) -> None:
     store = Store(tmp_path)
     with store.aside() as folder:
         store.add_case(folder, RECORD)
     (tmp_path / "cases" / ID / "case.json").write_bytes(damage)
-    with pytest.raises(DamagedInStore) as refused:
+    with pytest.raises(DamagedInStore) as caught:
         store.case(ID)
-    assert f"cases/{ID}/case.json" in str(refused.value)
+    assert f"cases/{ID}/case.json" in str(caught.value)
     assert not store.is_whole(ID)
     with store.aside() as folder:
         store.add_case(folder, RECORD)
     assert store.case(ID).record == RECORD
 
 
-def test_a_case_that_was_not_there_is_not_reported_as_damaged(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    add(Store(tmp_path))
-    add(Store(tmp_path))
+def test_a_new_case_is_not_reported_as_damaged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add_case(Store(tmp_path))
+    add_case(Store(tmp_path))
     assert caplog.records == []
 
 
-def test_a_record_without_its_sha256_is_read_and_written_anew(tmp_path: Path) -> None:
-    """As an earlier version wrote it: nothing says whether its description is what was read in the case."""
+def test_a_record_without_its_sha256_is_read_and_replaced(tmp_path: Path) -> None:
+    """As an earlier version wrote it: nothing proves that its description is that of the case."""
     store = Store(tmp_path)
-    assert add(store).is_sealed
-    believed = DESCRIPTION | {"notes": ["another"]}
-    (tmp_path / "cases" / ID / "case.json").write_bytes(altered(description=believed))
+    assert add_case(store).is_sealed
+    changed_description = DESCRIPTION | {"notes": ["another"]}
+    (tmp_path / "cases" / ID / "case.json").write_bytes(changed_record(description=changed_description))
     stored = store.case(ID)
-    assert stored.record["description"] == believed and not stored.is_sealed
+    assert stored.record["description"] == changed_description and not stored.is_sealed
     assert unsealed(store) == 1 and not store.is_whole(ID)
-    place = (tmp_path / "cases" / ID).stat().st_ino
-    assert add(store).is_sealed
+    inode = (tmp_path / "cases" / ID).stat().st_ino
+    assert add_case(store).is_sealed
     assert store.case(ID).record == RECORD and unsealed(store) == 0
-    # Others read its files meanwhile: they stay where they are.
-    assert (tmp_path / "cases" / ID).stat().st_ino == place
+    # Other processes may be reading its files: the folder stays.
+    assert (tmp_path / "cases" / ID).stat().st_ino == inode
 
 
-def test_of_a_damaged_case_nothing_is_removed_before_the_good_one_is_there(
+def test_a_damaged_case_is_removed_after_its_replacement_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
-    add(store)
+    add_case(store)
     (tmp_path / "cases" / ID / "case.json").write_bytes(b"{}")
-    removed: list[bool] = []
-    monkeypatch.setattr("service.storage.file_store.remove", lambda path: removed.append(store.is_whole(ID)))
-    add(store)
-    assert removed == [True]
+    whole_at_removal: list[bool] = []
+    monkeypatch.setattr(
+        "service.storage.file_store.remove", lambda path: whole_at_removal.append(store.is_whole(ID))
+    )
+    add_case(store)
+    assert whole_at_removal == [True]
 
 
-def test_what_can_be_no_case_is_not_damaged(tmp_path: Path) -> None:
+def test_an_id_that_cannot_be_a_case_is_not_reported_as_damaged(tmp_path: Path) -> None:
     with pytest.raises(NotHeld):
         Store(tmp_path).case("x")
 
 
 def test_a_record_without_input_is_damaged_whatever_its_id() -> None:
     content = CONTENT | {"builtin": None}
-    id = identify(content)
-    assert read_record(json.dumps({"id": id} | content).encode(), id) is None
+    case_id = identify(content)
+    assert read_record(json.dumps({"id": case_id} | content).encode(), case_id) is None
     content |= {"folder": True}
-    id = identify(content)
-    assert read_record(json.dumps({"id": id} | content).encode(), id) is not None
+    case_id = identify(content)
+    assert read_record(json.dumps({"id": case_id} | content).encode(), case_id) is not None
 
 
 DAMAGED = DamagedInStore(f"cases/{ID}/case.json", "it is missing", "POST it again.")
 
 
-@pytest.mark.parametrize(("error", "told"), [(DAMAGED, DamagedInStore), (NotHeld(CASE), NoSuchCase)])
-def test_a_named_case_that_is_damaged_is_not_reported_as_missing(
-    error: StorageError, told: type[StorageError]
-) -> None:
-    class Refusing(Library):
+@pytest.mark.parametrize(("error", "raised"), [(DAMAGED, DamagedInStore), (NotHeld(CASE), NoSuchCase)])
+def test_a_damaged_case_is_not_reported_as_missing(error: StorageError, raised: type[StorageError]) -> None:
+    class RaisingLibrary(Library):
         def __init__(self) -> None:
-            """Nothing is kept."""
+            """No state."""
 
         def case(self, owner: str, case_id: str) -> StoredCase:
             raise error
 
     plan = planned(PlanRequest().to_request())
-    with pytest.raises(told):
-        case_of_plan(Refusing(), "ann", plan, "p", ID)
+    with pytest.raises(raised):
+        case_of_plan(RaisingLibrary(), "ann", plan, "p", ID)
 
 
-def test_a_case_without_a_description_is_damaged(tmp_path: Path) -> None:
-    """A study's cases have none; the service's have."""
+def test_a_case_without_a_description_raises(tmp_path: Path) -> None:
+    """Cases of a study have none; those of the service have one."""
     store = Store(tmp_path)
     with store.aside() as folder:
-        stored = store.add_case(folder, {"id": ID} | CONTENT)
+        stored_case = store.add_case(folder, {"id": ID} | CONTENT)
     with pytest.raises(DamagedInStore):
-        _ = stored.description
+        _ = stored_case.description

@@ -1,4 +1,4 @@
-"""The records' database: migrations, transactions that wait, locks, both kinds of database."""
+"""The database of the records: migrations, waiting transactions, locks, both kinds of database."""
 
 import errno
 import threading
@@ -22,11 +22,11 @@ from service.storage.errors import Unavailable
 LONG_S = 30.0
 SHORT_S = 0.5
 
-Open = Callable[[str, float], Database]
+OpenDatabase = Callable[[str, float], Database]
 
 
 @pytest.fixture
-def database(database_url: str, open_database: Open) -> Database:
+def database(database_url: str, open_database: OpenDatabase) -> Database:
     database = open_database(database_url, LONG_S)
     migrate(database)
     return database
@@ -40,7 +40,7 @@ def count(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(holdings)) or 0
 
 
-def test_migrations_lead_to_the_tables_that_are_used(database: Database) -> None:
+def test_migrations_create_the_tables_of_the_metadata(database: Database) -> None:
     assert revision(database) == newest()
     differences = database.read(lambda c: compare_metadata(MigrationContext.configure(c), metadata))
     assert differences == []
@@ -48,21 +48,21 @@ def test_migrations_lead_to_the_tables_that_are_used(database: Database) -> None
     assert names == {*metadata.tables, "alembic_version"}
 
 
-def test_migrating_again_changes_nothing(database: Database) -> None:
+def test_a_second_migration_changes_nothing(database: Database) -> None:
     database.write(lambda c: c.execute(holdings.insert(), row("a")))
     migrate(database)
     assert database.read(count) == 1
 
 
-def test_servers_that_start_together_migrate_once(database_url: str, open_database: Open) -> None:
+def test_servers_that_start_together_migrate_once(database_url: str, open_database: OpenDatabase) -> None:
     databases = [open_database(database_url, LONG_S) for _ in range(4)]
-    failed: list[BaseException] = []
+    errors: list[BaseException] = []
 
     def start(database: Database) -> None:
         try:
             migrate(database)
         except BaseException as error:
-            failed.append(error)
+            errors.append(error)
             raise
 
     threads = [threading.Thread(target=start, args=(database,)) for database in databases]
@@ -70,7 +70,7 @@ def test_servers_that_start_together_migrate_once(database_url: str, open_databa
         thread.start()
     for thread in threads:
         thread.join()
-    assert failed == [] and {revision(database) for database in databases} == {newest()}
+    assert errors == [] and {revision(database) for database in databases} == {newest()}
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
@@ -79,7 +79,7 @@ def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
         migrate(database)
 
 
-def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+def test_a_failed_transaction_is_rolled_back(database: Database) -> None:
     def change(connection: Connection) -> None:
         connection.execute(holdings.insert(), row("a"))
         raise ZeroDivisionError
@@ -89,67 +89,67 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
     assert database.read(count) == 0
 
 
-def test_a_wrong_statement_is_not_waited_for(database: Database) -> None:
-    started = time.monotonic()
+def test_a_wrong_statement_fails_without_retries(database: Database) -> None:
+    started_s = time.monotonic()
     with pytest.raises((ProgrammingError, OperationalError)):
         database.read(lambda c: c.execute(text("SELECT nothing FROM nowhere")).all())
-    assert time.monotonic() - started < LONG_S / 2
+    assert time.monotonic() - started_s < LONG_S / 2
 
 
-def test_of_two_with_one_lock_the_second_sees_what_the_first_did(database: Database) -> None:
-    entered, seen = threading.Event(), []
+def test_the_second_writer_with_a_lock_sees_the_change_of_the_first(database: Database) -> None:
+    entered, counts = threading.Event(), []
 
-    def first(connection: Connection) -> None:
+    def write_row(connection: Connection) -> None:
         assert count(connection) == 0
         entered.set()
         time.sleep(0.3)
         connection.execute(holdings.insert(), row("a"))
 
-    def second(connection: Connection) -> None:
-        seen.append(count(connection))
+    def count_rows(connection: Connection) -> None:
+        counts.append(count(connection))
 
-    thread = threading.Thread(target=database.write, args=(first, "store"))
+    thread = threading.Thread(target=database.write, args=(write_row, "store"))
     thread.start()
     assert entered.wait(LONG_S)
-    database.write(second, "store")
+    database.write(count_rows, "store")
     thread.join()
-    assert seen == [1]
+    assert counts == [1]
 
 
 def test_writers_of_one_process_take_turns_in_sqlite(
-    tmp_path: Path, open_database: Open, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None begins a transaction while another's is open, to wait for it in SQLite, where some starve."""
+    """No thread begins a transaction while another's is open: waiting inside SQLite may starve it."""
     database = open_database(f"sqlite:///{tmp_path / 'turns.sqlite'}", 5.0)
     migrate(database)
-    begun: list[int] = []
-    event.listen(database.engine, "begin", lambda _: begun.append(1))
-    most: list[int] = []
+    transactions: list[int] = []
+    event.listen(database.engine, "begin", lambda _: transactions.append(1))
+    transactions_at_once: list[int] = []
 
     def change(connection: Connection) -> None:
         time.sleep(0.02)
-        most.append(len(begun))
-        begun.clear()
+        transactions_at_once.append(len(transactions))
+        transactions.clear()
 
     threads = [threading.Thread(target=database.write, args=(change,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1] * 8
-    # A writer that never comes to an end is told to others.
+    assert transactions_at_once == [1] * 8
+    # Others are told of a writer that never ends.
     monkeypatch.setattr("service.storage.database.connection.BUSY_S", 0.05)
     with pytest.raises(Unavailable, match="Another program"):
         database.write(lambda c: database.write(lambda c: None))
 
 
-def test_sqlite_that_cannot_be_opened_is_unavailable(tmp_path: Path, open_database: Open) -> None:
+def test_sqlite_that_cannot_be_opened_is_unavailable(tmp_path: Path, open_database: OpenDatabase) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'no-such-folder' / 'x.sqlite'}", SHORT_S)
     with pytest.raises(Unavailable, match="cannot be opened"):
         database.read(count)
 
 
-def test_a_full_disk_is_reported_as_full(tmp_path: Path, open_database: Open) -> None:
+def test_a_full_disk_is_reported_as_such(tmp_path: Path, open_database: OpenDatabase) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'x.sqlite'}", LONG_S)
     migrate(database)
 
@@ -163,20 +163,20 @@ def test_a_full_disk_is_reported_as_full(tmp_path: Path, open_database: Open) ->
     assert database.read(count) == 0
 
 
-def test_postgresql_that_stays_away_is_unavailable_and_comes_back(
-    postgres: Postgres, open_database: Open
+def test_postgresql_that_is_stopped_is_unavailable_until_it_is_started(
+    postgres: Postgres, open_database: OpenDatabase
 ) -> None:
     database, patient = open_database(postgres.url, SHORT_S), open_database(postgres.url, LONG_S)
     migrate(database)
     assert patient.read(count) == 0
     postgres.stop()
-    waiting = threading.Timer(0.0, lambda: patient.write(lambda c: c.execute(holdings.insert(), row("a"))))
+    writer = threading.Timer(0.0, lambda: patient.write(lambda c: c.execute(holdings.insert(), row("a"))))
     try:
         with pytest.raises(Unavailable):
             database.read(count)
-        waiting.start()
+        writer.start()
         time.sleep(SHORT_S)
     finally:
         postgres.start()
-    waiting.join()
+    writer.join()
     assert database.read(count) == 1

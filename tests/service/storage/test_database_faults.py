@@ -1,4 +1,4 @@
-"""Databases that cannot be used: malformed addresses, damaged files, other tables. Each is a sentence."""
+"""Unusable databases: malformed addresses, damaged files, other tables. Each has its own message."""
 
 import errno
 import hashlib
@@ -29,7 +29,7 @@ from service.web.app import create_app
 from service.web.server import serve_in_background
 from service.web.services import state_of_app
 
-Open = Callable[[str, float], Database]
+OpenDatabase = Callable[[str, float], Database]
 
 SHORT_S = 0.3
 
@@ -59,7 +59,7 @@ BAD_ADDRESSES = {
 
 
 @pytest.mark.parametrize("url", BAD_ADDRESSES)
-def test_a_malformed_address_is_a_sentence_without_the_password(url: str) -> None:
+def test_a_malformed_address_is_refused_without_showing_the_password(url: str) -> None:
     with pytest.raises(AnatomyError) as caught:
         Database(url, SHORT_S)
     text = str(caught.value)
@@ -67,8 +67,8 @@ def test_a_malformed_address_is_a_sentence_without_the_password(url: str) -> Non
     assert SECRET not in text and "\n" not in text
 
 
-def started(monkeypatch: pytest.MonkeyPatch, data: Path, url: str | None = None) -> int:
-    """The exit status of a server that does not come to serve."""
+def exit_status_of_server(monkeypatch: pytest.MonkeyPatch, data: Path, url: str | None = None) -> int:
+    """The exit status of a server that fails at its start."""
     monkeypatch.setenv("SEEDPATH_DATA_DIR", str(data))
     monkeypatch.setenv("SEEDPATH_PORT", "0")
     monkeypatch.setenv("SEEDPATH_DATABASE_PATIENCE_S", str(SHORT_S))
@@ -83,12 +83,12 @@ def started(monkeypatch: pytest.MonkeyPatch, data: Path, url: str | None = None)
         ("mysql://user:s3cret@host/name", "'mysql' is not a supported database"),
         ("sqlite:////{folder}/nowhere/x.sqlite", "nowhere is not a folder"),
         ("sqlite:////{folder}", "is a folder"),
-        # A port of this machine where nothing listens.
+        # A local port on which no program listens.
         ("postgresql://user:s3cret@127.0.0.1:9/name", "does not answer"),
         ("postgresql://user:s3cret@127.0.0.1:9/name?no_option=1", "no_option"),
     ],
 )
-def test_a_server_that_cannot_have_its_database_says_so_and_ends(
+def test_a_server_without_a_usable_database_reports_it_and_ends(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -97,7 +97,10 @@ def test_a_server_that_cannot_have_its_database_says_so_and_ends(
 ) -> None:
     folder = tmp_path / "made"
     folder.mkdir()
-    assert started(monkeypatch, tmp_path / "data", url.format(folder=folder)) == exit_status.BAD_INPUT
+    assert (
+        exit_status_of_server(monkeypatch, tmp_path / "data", url.format(folder=folder))
+        == exit_status.BAD_INPUT
+    )
     stderr = capsys.readouterr().err
     assert told in stderr and stderr.startswith("seedpath: error: ") and stderr.count("\n") == 1
     assert SECRET not in stderr and "Traceback" not in stderr
@@ -108,20 +111,20 @@ def test_a_server_that_cannot_have_its_database_says_so_and_ends(
 PAGE_BYTES = 4096
 
 INTERIOR_OF_INDEX = 2
-"""The kind of a page of SQLite."""
+"""The type byte of a SQLite page."""
 
 
-def in_a_page(data: bytes, number: int) -> bytes:
-    """Noise in place of the page of that number, from 1."""
-    at = (number - 1) * PAGE_BYTES
-    return data[:at] + os.urandom(PAGE_BYTES) + data[at + PAGE_BYTES :]
+def with_noise_in_page(data: bytes, number: int) -> bytes:
+    """The data with noise in the page of that number, counted from 1."""
+    start = (number - 1) * PAGE_BYTES
+    return data[:start] + os.urandom(PAGE_BYTES) + data[start + PAGE_BYTES :]
 
 
-def of_another(data: bytes) -> bytes:
-    """A database of another program, with a table that has the name of one of ours."""
-    with sqlite3.connect(":memory:") as other:
-        other.execute("CREATE TABLE jobs (wage REAL)")
-        return other.serialize()
+def database_of_another_program(data: bytes) -> bytes:
+    """A database of another program, in which a table has the name of one of this service."""
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("CREATE TABLE jobs (wage REAL)")
+        return connection.serialize()
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -130,16 +133,16 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut in a page": lambda data: data[: len(data) // 2 + 100],
     "cut to a few bytes": lambda data: data[:10],
     "cut in its head": lambda data: data[:50],
-    "noise in its first page": lambda data: in_a_page(data, 1),
-    "noise in a page": lambda data: in_a_page(data, 5),
+    "noise in its first page": lambda data: with_noise_in_page(data, 1),
+    "noise in a page": lambda data: with_noise_in_page(data, 5),
     "noise everywhere": lambda data: os.urandom(len(data)),
-    "another program's": of_another,
+    "another program's": database_of_another_program,
 }
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A SQLite file with rows, closed in order."""
+    """A SQLite file with rows, closed properly."""
     made = tmp_path / "data" / "seedpath.sqlite"
     made.parent.mkdir(mode=0o700)
     database = Database(f"sqlite:///{made}", SHORT_S)
@@ -157,127 +160,127 @@ def count(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(holdings)) or 0
 
 
-@pytest.mark.parametrize("what", DAMAGES)
-def test_a_damaged_file_is_a_sentence_at_the_start_and_is_left_as_it_is(
-    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_reported_at_the_start_and_left_unchanged(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
-    file.write_bytes(DAMAGES[what](file.read_bytes()))
-    before = file.read_bytes()
-    assert started(monkeypatch, file.parent) == exit_status.BAD_INPUT
+    file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    bytes_before = file.read_bytes()
+    assert exit_status_of_server(monkeypatch, file.parent) == exit_status.BAD_INPUT
     stderr = capsys.readouterr().err
     assert stderr.startswith("seedpath: error: SEEDPATH_DATABASE_URL: ") and stderr.count("\n") == 1
-    assert ("table jobs already exists" if what == "another program's" else f"{file} is damaged") in stderr
+    assert ("table jobs already exists" if damage == "another program's" else f"{file} is damaged") in stderr
     assert "backup" in stderr or "another database" in stderr
-    # Of another's file the journal's kind alone is another: SQLite keeps it in the file's head.
-    assert file.read_bytes()[100:] == before[100:]
+    # In a foreign file only the journal mode changes: SQLite stores it in the file header.
+    assert file.read_bytes()[100:] == bytes_before[100:]
 
 
-def last_entry(data: bytes, page: int) -> int:
-    """Where the last byte of an index's entry is, in its first leaf below a page: of the number of the row
-    that it leads to (sqlite.org/fileformat2.html, 1.6)."""
-    at = (page - 1) * PAGE_BYTES
-    if data[at] == INTERIOR_OF_INDEX:
-        cell = at + int.from_bytes(data[at + 12 : at + 14])
-        return last_entry(data, int.from_bytes(data[cell : cell + 4]))
-    cells = int.from_bytes(data[at + 3 : at + 5])
-    cell = at + int.from_bytes(data[at + 6 + 2 * cells : at + 8 + 2 * cells])
-    # Its length is one byte of its own: these are short.
+def last_byte_of_entry(data: bytes, page: int) -> int:
+    """Offset of the last byte of an index entry, in the first leaf below a page: a byte of its row number
+    (sqlite.org/fileformat2.html, 1.6)."""
+    start = (page - 1) * PAGE_BYTES
+    if data[start] == INTERIOR_OF_INDEX:
+        cell = start + int.from_bytes(data[start + 12 : start + 14])
+        return last_byte_of_entry(data, int.from_bytes(data[cell : cell + 4]))
+    cells = int.from_bytes(data[start + 3 : start + 5])
+    cell = start + int.from_bytes(data[start + 6 + 2 * cells : start + 8 + 2 * cells])
+    # The length is a single byte, since these entries are short.
     return cell + data[cell]
 
 
-def test_an_index_in_which_one_bit_is_another_is_a_damaged_file(file: Path, open_database: Open) -> None:
-    """By it a row would not be found that is there: a file would go that somebody holds."""
+def test_one_changed_bit_in_an_index_is_found_as_damage(file: Path, open_database: OpenDatabase) -> None:
+    """With such an index an existing row is not found, and a file that an owner holds would be removed."""
     data = file.read_bytes()
-    with sqlite3.connect(file) as opened:
-        asked = "SELECT name, rootpage FROM sqlite_master WHERE tbl_name = 'holdings' AND type = 'index'"
-        indexes = opened.execute(asked).fetchall()
-    opened.close()
+    with sqlite3.connect(file) as connection:
+        query = "SELECT name, rootpage FROM sqlite_master WHERE tbl_name = 'holdings' AND type = 'index'"
+        indexes = connection.execute(query).fetchall()
+    connection.close()
     assert len(indexes) >= 4
     for name, page in indexes:
-        turned = bytearray(data)
-        turned[last_entry(data, page)] ^= 1
-        file.write_bytes(turned)
+        changed = bytearray(data)
+        changed[last_byte_of_entry(data, page)] ^= 1
+        file.write_bytes(changed)
         with pytest.raises(AnatomyError, match="is damaged"):
             migrate(open_database(f"sqlite:///{file}", SHORT_S))
-        assert file.read_bytes()[PAGE_BYTES:] == turned[PAGE_BYTES:], name
+        assert file.read_bytes()[PAGE_BYTES:] == changed[PAGE_BYTES:], name
 
 
-def test_an_empty_file_is_an_empty_database(file: Path, open_database: Open) -> None:
+def test_an_empty_file_becomes_an_empty_database(file: Path, open_database: OpenDatabase) -> None:
     file.write_bytes(b"")
     database = open_database(f"sqlite:///{file}", SHORT_S)
     migrate(database)
     assert revision(database) == newest() and database.read(count) == 0
 
 
-@pytest.mark.parametrize("at", [40, 3000, 20_000])
-def test_of_a_damaged_write_ahead_log_whole_transactions_are_left(
-    file: Path, tmp_path: Path, open_database: Open, at: int
+@pytest.mark.parametrize("offset", [40, 3000, 20_000])
+def test_a_damaged_write_ahead_log_keeps_only_complete_transactions(
+    file: Path, tmp_path: Path, open_database: OpenDatabase, offset: int
 ) -> None:
-    """As after a power cut: what follows the damage did not happen, and nothing happened by half."""
-    running = open_database(f"sqlite:///{file}", SHORT_S)
+    """As after a power cut: transactions after the damage are lost, and none is applied in part."""
+    running_database = open_database(f"sqlite:///{file}", SHORT_S)
     for number in range(20):
         rows = [row(f"{number}-{n}") for n in range(10)]
-        running.write(lambda c, rows=rows: c.execute(holdings.insert(), rows))
+        running_database.write(lambda c, rows=rows: c.execute(holdings.insert(), rows))
     copy = tmp_path / "copy.sqlite"
     copy.write_bytes(file.read_bytes())
     log = bytearray(file.with_name(f"{file.name}-wal").read_bytes())
     assert len(log) > 30_000
-    log[at] ^= 0xFF
+    log[offset] ^= 0xFF
     copy.with_name(f"{copy.name}-wal").write_bytes(log)
     database = open_database(f"sqlite:///{copy}", SHORT_S)
     migrate(database)
-    parsed = database.read(count)
-    assert parsed % 10 == 0 and 500 <= parsed < 700
+    row_count = database.read(count)
+    assert row_count % 10 == 0 and 500 <= row_count < 700
 
 
-def test_a_file_that_is_damaged_while_the_server_runs_is_a_problem(tmp_path: Path) -> None:
+def test_a_file_damaged_while_the_server_runs_is_answered_as_a_problem(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", database_patience_s=SHORT_S)
     app = create_app(settings, Work(fakes.describe, fakes.plan))
-    with serve_in_background(app) as base, client_of(base, None) as client:
+    with serve_in_background(app) as base_url, client_of(base_url, None) as client:
         case = client.post("/v1/cases", **upload(("file", "a.nii", b"a"))).headers["location"]
         file = settings.data_dir / "seedpath.sqlite"
         noise = os.urandom(1 << 20)
-        for part in (file, file.with_name(f"{file.name}-wal")):
-            with part.open("r+b") as opened:
-                opened.write(noise)
-        # Connections that are open go on with the pages that they have read, and write them.
+        for database_file in (file, file.with_name(f"{file.name}-wal")):
+            with database_file.open("r+b") as stream:
+                stream.write(noise)
+        # Open connections would keep using the pages that they have read, and write them.
         state_of_app(app).database.close()
-        for answer in (client.get(case), client.get("/v1/jobs"), client.delete(case)):
-            said = problem(answer, "unavailable")["detail"]
-            assert "damaged" in said and "backup" in said and str(tmp_path) not in said
+        for response in (client.get(case), client.get("/v1/jobs"), client.delete(case)):
+            detail = problem(response, "unavailable")["detail"]
+            assert "damaged" in detail and "backup" in detail and str(tmp_path) not in detail
 
 
-def test_a_locked_file_is_reported_as_locked(
-    file: Path, monkeypatch: pytest.MonkeyPatch, open_database: Open
+def test_a_locked_file_is_reported_as_such(
+    file: Path, monkeypatch: pytest.MonkeyPatch, open_database: OpenDatabase
 ) -> None:
     monkeypatch.setattr("service.storage.database.connection.BUSY_S", SHORT_S)
     database = open_database(f"sqlite:///{file}", SHORT_S)
-    with sqlite3.connect(file, isolation_level=None) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with sqlite3.connect(file, isolation_level=None) as other_connection:
+        other_connection.execute("BEGIN EXCLUSIVE")
         with pytest.raises(Unavailable, match="Another program holds the database"):
             migrate(database)
-        other.execute("ROLLBACK")
-    other.close()
+        other_connection.execute("ROLLBACK")
+    other_connection.close()
     migrate(database)
 
 
-def test_a_file_that_may_not_be_read_is_reported_with_its_name(
+def test_an_unreadable_file_is_reported_with_its_name(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = Path.open
+    real_open = Path.open
 
-    def refuse(path: Path, *how: object, **more: object) -> object:
-        # Root may read everything.
+    def refuse(path: Path, *arguments: object, **keywords: object) -> object:
+        # Patched, because root may read every file.
         if path == file:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return opened(path, *how, **more)  # type: ignore[arg-type]
+        return real_open(path, *arguments, **keywords)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert started(monkeypatch, file.parent) == exit_status.BAD_INPUT
+    assert exit_status_of_server(monkeypatch, file.parent) == exit_status.BAD_INPUT
     assert capsys.readouterr().err == f"seedpath: error: {file}: Permission denied.\n"
 
 
-def test_damage_is_no_database_that_may_come_back(file: Path, open_database: Open) -> None:
+def test_a_damaged_database_is_not_retried(file: Path, open_database: OpenDatabase) -> None:
     file.write_bytes(bytes(8192))
     database = open_database(f"sqlite:///{file}", 1e6)
     with pytest.raises(DamagedDatabase):
@@ -296,9 +299,9 @@ CHANGES = {
 
 
 @dataclass(frozen=True)
-class Altered:
-    """A table that was made otherwise: by a statement of PostgreSQL, or for SQLite, which cannot alter it, by
-    other words in the statement that made it."""
+class ChangedTable:
+    """A table with another definition: changed by a statement in PostgreSQL; in SQLite, which cannot alter
+    it so, created again with other words."""
 
     postgresql: str
     table: str
@@ -308,35 +311,35 @@ class Altered:
         if connection.dialect.name == "postgresql":
             connection.execute(text(self.postgresql))
             return
-        kept = connection.execute(
+        statements = connection.execute(
             text("SELECT sql FROM sqlite_master WHERE tbl_name = :t AND sql IS NOT NULL ORDER BY type DESC"),
             {"t": self.table},
         )
-        table, *indexes = kept.scalars().all()
+        table, *indexes = statements.scalars().all()
         assert self.words[0] in table
         connection.execute(text(f"DROP TABLE {self.table}"))
         for statement in (table.replace(*self.words), *indexes):
             connection.execute(text(statement))
 
 
-ALTERED = {
-    "column jobs.attempt is of another type": Altered(
+CHANGED_TABLES = {
+    "column jobs.attempt is of another type": ChangedTable(
         "ALTER TABLE jobs ALTER COLUMN attempt TYPE TEXT", "jobs", ("attempt INTEGER", "attempt TEXT")
     ),
-    "jobs.attempt is null or not": Altered(
+    "jobs.attempt is null or not": ChangedTable(
         "ALTER TABLE jobs ALTER COLUMN attempt DROP NOT NULL",
         "jobs",
         ("attempt INTEGER NOT NULL", "attempt INTEGER"),
     ),
-    "fk_job_events_job_id of job_events": Altered(
+    "fk_job_events_job_id of job_events": ChangedTable(
         "ALTER TABLE job_events DROP CONSTRAINT fk_job_events_job_id",
         "job_events",
         ("FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE", "CHECK (number >= 0)"),
     ),
-    "constraint uq_jobs_id of jobs is missing": Altered(
+    "constraint uq_jobs_id of jobs is missing": ChangedTable(
         "ALTER TABLE jobs DROP CONSTRAINT uq_jobs_id CASCADE", "jobs", ("UNIQUE (id)", "CHECK (number >= 0)")
     ),
-    "table sizes has another primary key": Altered(
+    "table sizes has another primary key": ChangedTable(
         "ALTER TABLE sizes DROP CONSTRAINT pk_sizes",
         "sizes",
         ("PRIMARY KEY (kind, id)", "CHECK (bytes >= 0)"),
@@ -347,20 +350,22 @@ HARMLESS = ("CREATE TABLE theirs (a INTEGER)", "CREATE INDEX quick ON jobs (crea
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_tables_of_another_shape_under_the_right_stamp_are_refused(
-    database_url: str, open_database: Open, change: str
+def test_tables_that_do_not_match_their_version_number_are_refused(
+    database_url: str, open_database: OpenDatabase, change: str
 ) -> None:
-    refused_after(open_database(database_url, SHORT_S), lambda c: c.execute(text(change)), CHANGES[change])
+    check_refused_after(
+        open_database(database_url, SHORT_S), lambda c: c.execute(text(change)), CHANGES[change]
+    )
 
 
-@pytest.mark.parametrize("message", ALTERED)
-def test_columns_and_keys_that_were_made_otherwise_are_refused(
-    database_url: str, open_database: Open, message: str
+@pytest.mark.parametrize("message", CHANGED_TABLES)
+def test_columns_and_keys_with_another_definition_are_refused(
+    database_url: str, open_database: OpenDatabase, message: str
 ) -> None:
-    refused_after(open_database(database_url, SHORT_S), ALTERED[message], message)
+    check_refused_after(open_database(database_url, SHORT_S), CHANGED_TABLES[message], message)
 
 
-def refused_after(database: Database, change: Callable[[Connection], object], message: str) -> None:
+def check_refused_after(database: Database, change: Callable[[Connection], object], message: str) -> None:
     migrate(database)
     database.write(change)
     with pytest.raises(AnatomyError) as caught:
@@ -370,8 +375,8 @@ def refused_after(database: Database, change: Callable[[Connection], object], me
     assert revision(database) == newest()
 
 
-def test_tables_of_others_and_indexes_that_only_help_are_left_alone(
-    database_url: str, open_database: Open
+def test_foreign_tables_and_additional_indexes_are_ignored(
+    database_url: str, open_database: OpenDatabase
 ) -> None:
     database = open_database(database_url, SHORT_S)
     migrate(database)
@@ -381,24 +386,24 @@ def test_tables_of_others_and_indexes_that_only_help_are_left_alone(
     assert database.read(differences) == []
 
 
-def test_tables_that_the_first_migration_once_made_are_refused_and_left(
-    database_url: str, open_database: Open
+def test_tables_of_the_unreleased_first_migration_are_refused_and_left_unchanged(
+    database_url: str, open_database: OpenDatabase
 ) -> None:
-    """Before its first release the first migration was changed: what it had made then lacks two columns."""
+    """The first migration was changed before its release: its earlier tables lack two columns."""
     database = open_database(database_url, SHORT_S)
 
-    def as_then(connection: Connection) -> None:
+    def create_old_tables(connection: Connection) -> None:
         config = migrating._config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for column in ("losses", "begun_by"):
             connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {column}"))
 
-    database.write(as_then)
+    database.write(create_old_tables)
     with pytest.raises(AnatomyError) as caught:
         migrate(database)
     assert "column jobs.begun_by is missing, column jobs.losses is missing" in str(caught.value)
-    # What else was needed was not done by half.
+    # No later migration is applied in part.
     assert revision(database) == "0001"
     assert "sizes" not in database.read(lambda c: inspect(c).get_table_names())
 
@@ -411,10 +416,10 @@ SHA256 = {
     "v0003_sizes": "16563ad2c49e5bf0d1529691f03ea378d33ff458994e5567d5d37a4550bd2a49",
     "v0004_uses": "32b58df7352e2514df5c248f9faf688fe7e4d7e7d1fbf6b8b6f3898012093844",
 }
-"""Of each migration that landed: databases were made by it. What is to change is a new one."""
+"""Digest of each released migration, which databases were made by. Any change needs a new migration."""
 
 
-def test_migrations_are_what_they_were() -> None:
+def test_released_migrations_are_unchanged() -> None:
     folder = Path(migrating.__file__).parent / "migrations" / "versions"
     digests = {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("v*.py")}
     assert digests == SHA256
