@@ -1,4 +1,4 @@
-"""The Python client, against a service that is real but for its work, and that is restarted under it."""
+"""The Python client, with a real service whose planning is replaced, and across a restart of that service."""
 
 import hashlib
 import http.server
@@ -47,51 +47,51 @@ def test_a_case_is_planned_and_its_progress_reported(client: Client, tmp_path: P
     assert case["targets"] == ["gtv.nii.gz"]
     file = client.plan(case, {"random_seed": 0})
     assert file.claimed_sha256 == file.content_sha256 and file.plan.software == SOFTWARE
-    assert case["id"] in [one["id"] for one in client.cases()]
+    assert case["id"] in [listed_case["id"] for listed_case in client.cases()]
     assert [job["state"] for job in client.jobs()].count("done") >= 1
     client.remove_case(case)
     with pytest.raises(ProblemError, match="There is no such case"):
         client.plan(case)
 
 
-@pytest.mark.parametrize("old", [b'"random_seed": 13', b'"plan_sha256": "', b"LPS", b"\n}\n"])
-def test_what_was_changed_on_its_way_is_not_taken(
-    client: Client, monkeypatch: pytest.MonkeyPatch, old: bytes
+@pytest.mark.parametrize("original", [b'"random_seed": 13', b'"plan_sha256": "', b"LPS", b"\n}\n"])
+def test_a_plan_altered_in_transit_is_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch, original: bytes
 ) -> None:
     case = client.add_builtin("thorax")
     plan = client.plan(case, {"random_seed": 13})
-    request = httpx.Client.request
+    original_request = httpx.Client.request
 
-    def changed(self: httpx.Client, method: str, url: str, **more: Any) -> httpx.Response:
-        answer = request(self, method, url, **more)
+    def altered_response(self: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
+        response = original_request(self, method, url, **options)
         if "/v1/plans/" not in url:
-            return answer
-        assert old in answer.content
-        content = answer.content.replace(old, old[:-1] + bytes([old[-1] ^ 1]), 1)
+            return response
+        assert original in response.content
+        content = response.content.replace(original, original[:-1] + bytes([original[-1] ^ 1]), 1)
         return httpx.Response(200, content=content)
 
-    monkeypatch.setattr(httpx.Client, "request", changed)
+    monkeypatch.setattr(httpx.Client, "request", altered_response)
     with pytest.raises(ContentMismatch, match=f"/v1/plans/{plan.claimed_sha256}"):
         client.kept_plan(plan.claimed_sha256)
     with pytest.raises(ContentMismatch):
         client.plan(case, {"random_seed": 13})
 
 
-def test_an_evaluation_is_held_against_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_whose_hash_is_not_its_id_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b'{"schema": "seedpath.evaluation/3"}'
     id = hashlib.sha256(text).hexdigest()
 
-    def answered(self: httpx.Client, method: str, url: str, **more: Any) -> httpx.Response:
-        return httpx.Response(200, content=sent)
+    def fixed_response(self: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
+        return httpx.Response(200, content=content)
 
-    monkeypatch.setattr(httpx.Client, "request", answered)
-    for sent in (text, text + b"\n", text[:-1]):
+    monkeypatch.setattr(httpx.Client, "request", fixed_response)
+    for content in (text, text + b"\n", text[:-1]):
         for kind in ("evaluations", "replans"):
             job = {"problem": None, "result": f"/v1/{kind}/{id}"}
             with Client("http://127.0.0.1:9") as client, monkeypatch.context() as patch:
                 patch.setattr(client, "events", lambda job_id: iter(()))
                 patch.setattr(client, "job", lambda job_id, job=job: job)
-                if sent == text:
+                if content == text:
                     assert client.result({"id": "x"}) == text
                 else:
                     with pytest.raises(ContentMismatch, match=id):
@@ -150,13 +150,13 @@ def test_an_unreachable_service_is_reported() -> None:
 
 
 class Talkative(http.server.BaseHTTPRequestHandler):
-    """Says nothing but comments at first, and breaks off; asked again, it tells the end of the job."""
+    """Replies to the first request with comments only and breaks off; the second reply has the last event."""
 
     protocol_version = "HTTP/1.1"
     asked = 0
 
     def do_GET(self) -> None:
-        Talkative.asked += 1
+        CommentingHandler.asked += 1
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Content-Length", "1000000")
@@ -164,7 +164,7 @@ class Talkative(http.server.BaseHTTPRequestHandler):
         for _ in range(8):
             self.wfile.write(b": nothing new\n\n")
             time.sleep(0.25)
-        if Talkative.asked > 1:
+        if CommentingHandler.asked > 1:
             self.wfile.write(b'id: 1\ndata: {"state": "done"}\n\n')
         self.close_connection = True
 
@@ -172,31 +172,31 @@ class Talkative(http.server.BaseHTTPRequestHandler):
         del format, args
 
 
-def test_a_stream_that_says_it_is_there_is_asked_again_when_it_breaks_off() -> None:
-    """It broke off when more time had passed than a service is waited for that says nothing."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Talkative) as server:
+def test_an_event_stream_that_breaks_off_after_comments_is_requested_again() -> None:
+    """It breaks off after more time than the client waits for a silent service."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), CommentingHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with Client(f"http://127.0.0.1:{server.server_port}", patience_s=1.0) as client:
             assert list(client.events("x")) == [{"state": "done"}]
         server.shutdown()
-    assert Talkative.asked == 2
+    assert CommentingHandler.asked == 2
 
 
 @pytest.mark.long
-def test_a_plan_outlives_the_restart_of_its_service(tmp_path: Path) -> None:
+def test_a_plan_is_finished_although_its_service_restarts(tmp_path: Path) -> None:
     service = Service({"SEEDPATH_DATA_DIR": str(tmp_path / "data")}, tmp_path / "log")
     with running(service), Client(service.base) as client:
         case = client.add_builtin("thorax")
-        progress_came = threading.Event()
+        progress_received = threading.Event()
 
         def restart() -> None:
-            progress_came.wait()
+            progress_received.wait()
             service.kill()
             time.sleep(1.0)
             service.start()
 
         thread = threading.Thread(target=restart)
         thread.start()
-        file = client.plan(case, {"random_seed": 7}, lambda phase, fraction: progress_came.set())
+        file = client.plan(case, {"random_seed": 7}, lambda phase, fraction: progress_received.set())
         thread.join()
         assert file.plan.request.random_seed == 7

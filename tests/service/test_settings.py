@@ -1,4 +1,4 @@
-"""Settings: read from environment and file, and refused where they are unsafe."""
+"""Settings: read from the environment and a file, and refused if they are unsafe."""
 
 from pathlib import Path
 
@@ -7,39 +7,39 @@ import pytest
 from service.settings import Settings, SettingsError, from_environment
 
 
-def refused(**environment: str) -> str:
+def error_of(**environment: str) -> str:
     with pytest.raises(SettingsError) as caught:
         from_environment(environment)
     return str(caught.value)
 
 
-def test_defaults_serve_this_machine_alone() -> None:
+def test_by_default_only_this_machine_is_served() -> None:
     settings = from_environment({})
     assert settings.host == "127.0.0.1" and settings.keys_file is None and settings.cors_origins == ()
     assert settings.database == f"sqlite:///{settings.data_dir / 'seedpath.sqlite'}"
     assert settings.audit == settings.data_dir / "audit.jsonl"
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     file = tmp_path / "seedpath.toml"
     file.write_text('workers = 3\nmax_jobs = 5\ncors_origins = ["https://a.example"]\n', encoding="utf-8")
     settings = from_environment({"SEEDPATH_SETTINGS": str(file), "SEEDPATH_WORKERS": "2", "OTHER": "x"})
     assert (settings.workers, settings.max_jobs) == (2, 5)
     assert settings.cors_origins == ("https://a.example",)
-    listed = from_environment({"SEEDPATH_CORS_ORIGINS": "https://a.example, http://127.0.0.1:8080"})
-    assert listed.cors_origins == ("https://a.example", "http://127.0.0.1:8080")
+    cors_settings = from_environment({"SEEDPATH_CORS_ORIGINS": "https://a.example, http://127.0.0.1:8080"})
+    assert cors_settings.cors_origins == ("https://a.example", "http://127.0.0.1:8080")
 
 
 @pytest.mark.parametrize("content", ["workers", "workers = 2\nworkrs = 1", "\xff"])
-def test_a_file_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+def test_an_invalid_settings_file_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "seedpath.toml"
     file.write_bytes(content.encode("latin-1"))
-    message = refused(SEEDPATH_SETTINGS=str(file))
+    message = error_of(SEEDPATH_SETTINGS=str(file))
     assert str(file) in message and ("no TOML" in message or "Did you mean 'workers'" in message)
 
 
 def test_a_misspelt_name_is_not_ignored() -> None:
-    assert "Did you mean 'SEEDPATH_WORKERS'" in refused(SEEDPATH_WORKRS="2")
+    assert "Did you mean 'SEEDPATH_WORKERS'" in error_of(SEEDPATH_WORKRS="2")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_misspelt_name_is_not_ignored() -> None:
     ],
 )
 def test_a_value_out_of_range_is_named(name: str, value: str) -> None:
-    assert refused(**{name: value}).startswith(f"{name}: ")
+    assert error_of(**{name: value}).startswith(f"{name}: ")
 
 
 UNSAFE: dict[str, tuple[dict[str, str], str]] = {
@@ -87,20 +87,20 @@ UNSAFE: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", UNSAFE)
-def test_what_is_unsafe_together_is_refused(what: str) -> None:
-    environment, message = UNSAFE[what]
-    assert message in refused(**environment)
+@pytest.mark.parametrize("combination", UNSAFE)
+def test_unsafe_combinations_are_refused(combination: str) -> None:
+    environment, message = UNSAFE[combination]
+    assert message in error_of(**environment)
 
 
 @pytest.mark.parametrize("extra", [{"SEEDPATH_BEHIND_TLS_PROXY": "true"}, {"TLS": "own"}])
-def test_others_may_be_served_with_keys_and_tls(extra: dict[str, str]) -> None:
-    own = {"SEEDPATH_TLS_CERTIFICATE": "c", "SEEDPATH_TLS_KEY": "k"} if "TLS" in extra else extra
-    given = {"SEEDPATH_HOST": "0.0.0.0", "SEEDPATH_KEYS_FILE": "keys.json"} | own
-    assert from_environment(given).host == "0.0.0.0"
+def test_other_machines_may_be_served_with_keys_and_tls(extra: dict[str, str]) -> None:
+    tls = {"SEEDPATH_TLS_CERTIFICATE": "c", "SEEDPATH_TLS_KEY": "k"} if "TLS" in extra else extra
+    environment = {"SEEDPATH_HOST": "0.0.0.0", "SEEDPATH_KEYS_FILE": "keys.json"} | tls
+    assert from_environment(environment).host == "0.0.0.0"
 
 
 def test_a_password_is_not_shown() -> None:
     settings = Settings(data_dir=Path("x"), database_url="postgresql://me:secret@h/d")  # type: ignore[arg-type]
     assert "secret" not in repr(settings) and "secret" in settings.database
-    assert "secret" not in refused(SEEDPATH_DATABASE_URL="postgresql://me:secret@h/d", SEEDPATH_PORT="x")
+    assert "secret" not in error_of(SEEDPATH_DATABASE_URL="postgresql://me:secret@h/d", SEEDPATH_PORT="x")

@@ -1,4 +1,4 @@
-"""The command line: exit status, what goes where, one clear message, and the whole way on real inputs."""
+"""The command line: exit status, outputs, one clear message per error, and complete runs on real inputs."""
 
 import contextlib
 import gzip
@@ -45,8 +45,8 @@ def map_arguments(phantom: Path) -> list[str]:
 
 
 @pytest.fixture
-def no_path(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
-    """Planning replaced by an answer that nothing fits; collects the requests."""
+def planned_requests(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Planning is replaced by an answer without a path; the requests are collected."""
     requests: list[Request] = []
 
     class Planned:
@@ -65,19 +65,17 @@ def no_path(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 # Bad input
 
 
-def test_an_input_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_input_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert "/no/such.nii.gz: there is no such file" in refused(capsys, "plan", "/no/such.nii.gz")
 
 
 @pytest.mark.parametrize("option", ["--names", "--ct", "--target"])
-def test_a_companion_that_is_not_there(
-    capsys: pytest.CaptureFixture[str], phantom: Path, option: str
-) -> None:
+def test_a_missing_companion_file(capsys: pytest.CaptureFixture[str], phantom: Path, option: str) -> None:
     message = refused(capsys, "plan", str(phantom / "labels.nii.gz"), option, "gone.nii.gz")
     assert "gone.nii.gz: there is no such file" in message
 
 
-def test_a_target_that_is_no_structure(capsys: pytest.CaptureFixture[str], map_arguments: list[str]) -> None:
+def test_an_unknown_target_structure(capsys: pytest.CaptureFixture[str], map_arguments: list[str]) -> None:
     assert "'node_4L' is not in the input" in refused(capsys, "plan", *map_arguments[:-1], "node_4L")
 
 
@@ -89,11 +87,11 @@ def test_a_truncated_label_map(
     capsys: pytest.CaptureFixture[str], phantom: Path, tmp_path: Path, map_arguments: list[str]
 ) -> None:
     content = (phantom / "labels.nii.gz").read_bytes()
-    cut = tmp_path / "cut.nii.gz"
-    cut.write_bytes(content[: len(content) // 2])
-    out = tmp_path / "plan.json"
-    assert "cut.nii.gz" in refused(capsys, "plan", str(cut), *map_arguments[1:], "-o", str(out))
-    assert not out.exists()
+    truncated = tmp_path / "cut.nii.gz"
+    truncated.write_bytes(content[: len(content) // 2])
+    plan_file = tmp_path / "plan.json"
+    assert "cut.nii.gz" in refused(capsys, "plan", str(truncated), *map_arguments[1:], "-o", str(plan_file))
+    assert not plan_file.exists()
 
 
 @pytest.mark.parametrize(
@@ -127,17 +125,20 @@ def test_names_and_files_of_targets_are_not_mixed(
     assert "both names and files" in message
 
 
-def test_an_output_without_a_folder_is_refused_before_the_work(
-    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+def test_an_output_in_a_missing_folder_is_refused_before_planning(
+    capsys: pytest.CaptureFixture[str],
+    planned_requests: list[Request],
+    map_arguments: list[str],
+    tmp_path: Path,
 ) -> None:
     output = str(tmp_path / "gone" / "plan.json")
     assert "its folder does not exist" in refused(capsys, "plan", *map_arguments, "-o", output)
-    assert no_path == []
+    assert planned_requests == []
 
 
 @pytest.fixture
-def closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file can be made anywhere, as on a full or read-only disk: root writes where others may not."""
+def unwritable_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file can be created, as on a read-only disk; permissions would not stop root."""
 
     def mkstemp(**_: object) -> tuple[int, str]:
         raise PermissionError(13, "Permission denied")
@@ -145,24 +146,24 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.operations.output_files.tempfile.mkstemp", mkstemp)
 
 
-@pytest.mark.usefixtures("closed")
+@pytest.mark.usefixtures("unwritable_disk")
 @pytest.mark.parametrize("option", ["-o", "--figures"])
-def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+def test_an_output_that_cannot_be_written_is_refused_before_planning(
     capsys: pytest.CaptureFixture[str],
-    no_path: list[Request],
+    planned_requests: list[Request],
     map_arguments: list[str],
     tmp_path: Path,
     option: str,
 ) -> None:
     message = refused(capsys, "plan", *map_arguments, option, str(tmp_path / "out"))
     assert f"{tmp_path}/out" in message and "cannot be written (Permission denied)" in message
-    assert no_path == [] and list(tmp_path.iterdir()) == []
+    assert planned_requests == [] and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("option", "length"), [("-o", 250), ("-o", 300), ("--figures", 300)])
-def test_an_output_name_that_is_too_long_is_refused_before_the_work(
+def test_an_output_name_that_is_too_long_is_refused_before_planning(
     capsys: pytest.CaptureFixture[str],
-    no_path: list[Request],
+    planned_requests: list[Request],
     map_arguments: list[str],
     tmp_path: Path,
     option: str,
@@ -170,41 +171,47 @@ def test_an_output_name_that_is_too_long_is_refused_before_the_work(
 ) -> None:
     message = refused(capsys, "plan", *map_arguments, option, str(tmp_path / ("p" * length)))
     assert "cannot be written (File name too long)" in message
-    assert no_path == [] and list(tmp_path.iterdir()) == []
+    assert planned_requests == [] and list(tmp_path.iterdir()) == []
 
 
-def test_a_plan_replaces_no_input_and_no_device(
-    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+def test_a_plan_overwrites_no_input_and_no_device(
+    capsys: pytest.CaptureFixture[str],
+    planned_requests: list[Request],
+    map_arguments: list[str],
+    tmp_path: Path,
 ) -> None:
     labels = Path(map_arguments[0])
     before = labels.read_bytes()
     (tmp_path / "link.json").symlink_to(labels)
-    for place, message in (
+    for output, message in (
         (labels, "it is an input of this plan"),
         (tmp_path / "link.json", "it is an input of this plan"),
         (Path("/dev/null"), "it is not a plain file"),
         (tmp_path, "it is a folder"),
     ):
-        assert message in refused(capsys, "plan", *map_arguments, "-o", str(place))
-    assert no_path == [] and labels.read_bytes() == before
+        assert message in refused(capsys, "plan", *map_arguments, "-o", str(output))
+    assert planned_requests == [] and labels.read_bytes() == before
 
 
 def test_figures_go_into_a_folder_of_their_own(
-    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    planned_requests: list[Request],
+    map_arguments: list[str],
+    tmp_path: Path,
 ) -> None:
     file = tmp_path / "file"
     file.write_text("x")
     for figures in (file, file / "below"):
         message = refused(capsys, "plan", *map_arguments, "--figures", str(figures))
         assert "it is a file, and pictures need a folder" in message
-    out = str(tmp_path / "plan.json")
-    for figures in (out, f"{out}/below"):
-        message = refused(capsys, "plan", *map_arguments, "-o", out, "--figures", figures)
+    plan_file = str(tmp_path / "plan.json")
+    for figures in (plan_file, f"{plan_file}/below"):
+        message = refused(capsys, "plan", *map_arguments, "-o", plan_file, "--figures", figures)
         assert "the plan is to be written there" in message
-    assert no_path == [] and [f.name for f in tmp_path.iterdir()] == ["file"]
+    assert planned_requests == [] and [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_is_refused_leaves_no_folder_for_figures(
+def test_a_refused_command_leaves_no_folder_for_figures(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, map_arguments: list[str]
 ) -> None:
     figures = tmp_path / "new" / "pictures"
@@ -220,35 +227,39 @@ def test_a_builtin_takes_no_files(capsys: pytest.CaptureFixture[str], phantom: P
 
 
 def test_a_request_may_begin_with_a_byte_order_mark(
-    no_path: list[Request], map_arguments: list[str], tmp_path: Path
+    planned_requests: list[Request], map_arguments: list[str], tmp_path: Path
 ) -> None:
     request = tmp_path / "request.json"
     request.write_text('{"target": {"margin_mm": 3}}', encoding="utf-8-sig")
     assert cli.main(["plan", *map_arguments, "--request", str(request)]) == 1
-    assert no_path[0].target.margin_mm == 3.0
+    assert planned_requests[0].target.margin_mm == 3.0
 
 
-def test_a_plan_is_checked_with_all_that_it_was_made_from(
+def test_check_requires_every_file_the_plan_was_made_from(
     capsys: pytest.CaptureFixture[str], phantom: Path, map_arguments: list[str], tmp_path: Path
 ) -> None:
-    made_from = ("labels.nii.gz", "labels.json", "scan.nii.gz", "gtv.nii.gz", "names.json")
+    names = ("labels.nii.gz", "labels.json", "scan.nii.gz", "gtv.nii.gz", "names.json")
     digests = {
-        n: hashlib.sha256((phantom / n).read_bytes() if (phantom / n).exists() else n.encode()).hexdigest()
-        for n in made_from
+        file_name: hashlib.sha256(
+            (phantom / file_name).read_bytes() if (phantom / file_name).exists() else file_name.encode()
+        ).hexdigest()
+        for file_name in names
     }
 
-    def check_without(*left_out: str) -> str:
+    def check_without(*left_out_names: str) -> str:
         request = replace(Request(), target=TargetRequest(("gtv",)))
-        inputs = tuple(InputDigest(n, digests[n]) for n in (*made_from[:2], *left_out))
+        inputs = tuple(
+            InputDigest(file_name, digests[file_name]) for file_name in (*names[:2], *left_out_names)
+        )
         plan = tmp_path / "plan.json"
         plan.write_bytes(write_plan(replace(fakes.planned(request), inputs=inputs)))
         return refused(capsys, "check", str(plan), *map_arguments[:3])
 
-    for name, how in (("scan.nii.gz", "--ct"), ("gtv.nii.gz", "--target"), ("names.json", "--names")):
+    for name, option in (("scan.nii.gz", "--ct"), ("gtv.nii.gz", "--target"), ("names.json", "--names")):
         message = check_without(name)
         assert f"{name}: the plan was made with this file, and it is not given" in message
-        assert f"this one by {how}." in message
-    # Nothing is left out: the plan's target is what the input lacks.
+        assert f"this one by {option}." in message
+    # No file is missing: the input lacks the plan's target structure.
     assert "'gtv' is not in the input" in check_without()
 
 
@@ -262,14 +273,16 @@ def test_an_invalid_plan_is_reported_with_the_contracts_names(
     assert "schema_" not in message
 
 
-def test_a_folder_for_a_request(
+def test_a_folder_in_place_of_a_request_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, map_arguments: list[str]
 ) -> None:
     assert str(tmp_path) in refused(capsys, "plan", *map_arguments, "--request", str(tmp_path))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "example.org", "::"])
-def test_serving_others_is_refused(capsys: pytest.CaptureFixture[str], host: str) -> None:
+def test_serving_other_machines_without_keys_is_refused(
+    capsys: pytest.CaptureFixture[str], host: str
+) -> None:
     assert "without keys_file" in refused(capsys, "serve", "--host", host)
 
 
@@ -277,9 +290,9 @@ def test_serving_others_is_refused(capsys: pytest.CaptureFixture[str], host: str
     "arguments", [[], ["plan"], ["fly"], ["serve", "--port", "99999"], ["plan", "x", "-z"]]
 )
 def test_wrong_usage_is_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(arguments)
-    assert ended.value.code == 2
+    assert exit_info.value.code == 2
     assert "usage: seedpath" in capsys.readouterr().err
 
 
@@ -291,8 +304,8 @@ def test_a_wrong_setting_is_bad_input(
 
 
 def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"SEEDPATH_DATA_DIR": str(tmp_path), "SEEDPATH_WORKERS": "2", "SEEDPATH_THREADS": "1"}
-    settings = from_environment(given)
+    environment = {"SEEDPATH_DATA_DIR": str(tmp_path), "SEEDPATH_WORKERS": "2", "SEEDPATH_THREADS": "1"}
+    settings = from_environment(environment)
     assert (settings.data_dir, settings.workers) == (tmp_path, 2)
     monkeypatch.setenv("XDG_DATA_HOME", "/x")
     assert from_environment({}).data_dir == Path("/x/seedpath")
@@ -302,37 +315,40 @@ def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_path_is_status_1_and_the_plan_is_written(
-    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    planned_requests: list[Request],
+    map_arguments: list[str],
+    tmp_path: Path,
 ) -> None:
     output = tmp_path / "plan.json"
     assert cli.main(["plan", *map_arguments, "-o", str(output)]) == 1
-    assert read_plan(output.read_bytes()).plan == fakes.planned(no_path[0])
-    assert no_path[0].target.structures == ("node_4R",)
+    assert read_plan(output.read_bytes()).plan == fakes.planned(planned_requests[0])
+    assert planned_requests[0].target.structures == ("node_4R",)
     out, _ = capsys.readouterr()
     assert out.startswith("no_path: Nothing was searched.")
     assert [f.name for f in tmp_path.iterdir()] == ["plan.json"]
 
 
 def test_without_a_file_the_plan_goes_to_stdout_alone(
-    capsys: pytest.CaptureFixture[str], no_path: list[Request], map_arguments: list[str]
+    capsys: pytest.CaptureFixture[str], planned_requests: list[Request], map_arguments: list[str]
 ) -> None:
     assert cli.main(["plan", *map_arguments]) == 1
     out, err = capsys.readouterr()
-    assert read_plan(out.encode()).plan.request == no_path[0]
+    assert read_plan(out.encode()).plan.request == planned_requests[0]
     assert "no_path: Nothing was searched." in err
 
 
 def test_a_request_may_name_the_target(
-    no_path: list[Request], map_arguments: list[str], tmp_path: Path
+    planned_requests: list[Request], map_arguments: list[str], tmp_path: Path
 ) -> None:
     request = tmp_path / "request.json"
     request.write_text('{"target": {"structure": "aorta", "margin_mm": 3}}')
     assert cli.main(["plan", *map_arguments[:3], "--request", str(request)]) == 1
-    assert no_path[0].target.structures == ("aorta",)
-    assert no_path[0].target.margin_mm == 3.0
+    assert planned_requests[0].target.structures == ("aorta",)
+    assert planned_requests[0].target.margin_mm == 3.0
 
 
-def test_writing_replaces_whole_files_and_leaves_none_aside(tmp_path: Path) -> None:
+def test_writing_replaces_whole_files_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     write_atomically(path, b"one")
     write_atomically(path, b"two")
@@ -344,7 +360,7 @@ def test_writing_replaces_whole_files_and_leaves_none_aside(tmp_path: Path) -> N
     assert sorted(f.name for f in tmp_path.iterdir()) == ["folder", "plan.json"]
 
 
-def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_printed_at_most_once_a_second_per_phase(capsys: pytest.CaptureFixture[str]) -> None:
     lines_at = [
         (100.9, Phase.FIELDS, ""),
         (101.1, Phase.FIELDS, "seedpath: 50 %: fields, now\n"),
@@ -354,7 +370,7 @@ def test_progress_is_quiet_for_a_second(capsys: pytest.CaptureFixture[str]) -> N
         (102.4, Phase.SEARCH, "seedpath: 50 %, a moment left: search, now\n"),
         (130.0, Phase.SEARCH, "seedpath: 50 %, about 30 s left: search, now\n"),
     ]
-    lines = ProgressLines(iter([100.0, *(now for now, _, _ in lines_at)]).__next__)
+    lines = ProgressLines(iter([100.0, *(time_s for time_s, _, _ in lines_at)]).__next__)
     for _, phase, line in lines_at:
         lines(Progress(phase, 0.5, "now"))
         assert capsys.readouterr().err == line
@@ -365,16 +381,16 @@ def test_a_phase_without_detail_is_printed_alone(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "seedpath: 50 %: dose\n"
 
 
-# The real thing
+# Complete runs
 
 
-def test_libraries_say_nothing_about_a_bad_file(tmp_path: Path, map_arguments: list[str]) -> None:
+def test_libraries_print_nothing_about_a_bad_file(tmp_path: Path, map_arguments: list[str]) -> None:
     header = bytearray(gzip.decompress(Path(map_arguments[0]).read_bytes()))
     header[80:92], header[280:328] = bytes(12), bytes(48)
     (tmp_path / "zero.nii.gz").write_bytes(gzip.compress(header))
-    shown = seedpath("plan", str(tmp_path / "zero.nii.gz"), *map_arguments[1:])
-    assert shown.returncode == 2 and shown.stdout == ""
-    reading, error = shown.stderr.splitlines()
+    process = seedpath("plan", str(tmp_path / "zero.nii.gz"), *map_arguments[1:])
+    assert process.returncode == 2 and process.stdout == ""
+    reading, error = process.stderr.splitlines()
     assert reading.startswith("seedpath: reading ")
     assert error.startswith(
         "seedpath: error: zero.nii.gz: its affine gives a voxel spacing of [0.0, 0.0, 0.0] mm."
@@ -382,16 +398,16 @@ def test_libraries_say_nothing_about_a_bad_file(tmp_path: Path, map_arguments: l
 
 
 def test_the_help_names_every_command() -> None:
-    shown = seedpath("--help")
-    assert shown.returncode == 0
+    process = seedpath("--help")
+    assert process.returncode == 0
     for command in ("demo", "plan", "check", "study", "serve"):
-        assert re.search(rf"^ +{command} ", shown.stdout, re.MULTILINE)
+        assert re.search(rf"^ +{command} ", process.stdout, re.MULTILINE)
 
 
 def test_a_label_map_is_planned_and_its_plan_checked(
     map_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Coarse and without an implant: it is made again by each check.
+    # Coarse and without an implant, because each check plans it again.
     coarse = {"prescription": None, "search": {"covering_radius_mm": 4, "field_resolution_mm": 2}}
     (tmp_path / "request.json").write_text(json.dumps(coarse), encoding="utf-8")
     planning = ["plan", *map_arguments, "--request", str(tmp_path / "request.json")]
@@ -418,24 +434,24 @@ def test_a_label_map_is_planned_and_its_plan_checked(
     stdout = capsys.readouterr().out
     assert "FAILED plan_sha256" in stdout and "clearance" in stdout.replace("plan_sha256", "")
 
-    # What geometry cannot tell, sealed with a verification and a hash that fit, is told by making it again.
+    # A false area with a matching verification and hash is found by planning again, not by geometry.
     window = plan.windows[0]
     checks = tuple(
         replace(c, recomputed=1.0) if c.recomputed == window.area_mm2 else c for c in plan.verification.checks
     )
-    embellished = replace(
+    falsified = replace(
         plan,
         windows=(replace(window, area_mm2=1.0), *plan.windows[1:]),
         verification=replace(plan.verification, checks=checks),
     )
-    forged.write_bytes(write_plan(embellished))
+    forged.write_bytes(write_plan(falsified))
     assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
     assert "FAILED made again, the plan is the same, /windows/0/area_mm2" in capsys.readouterr().out
     assert cli.main(["check", "--quick", str(forged), *map_arguments[:3]]) == 0
     assert capsys.readouterr().out.startswith("Quick, as asked for: the plan was not made again. Not checked")
 
-    # What was not made again is not verified.
-    forged.write_bytes(write_plan(replace(embellished, software="seedpath 0.0.9")))
+    # A plan that cannot be reproduced is not verified.
+    forged.write_bytes(write_plan(replace(falsified, software="seedpath 0.0.9")))
     assert cli.main(["check", str(forged), *map_arguments[:3]]) == 1
     stdout = capsys.readouterr().out
     assert stdout.startswith("NOT VERIFIED: the plan was not made again: it was made by seedpath 0.0.9, ")
@@ -472,39 +488,41 @@ def test_figures_are_drawn_on_request(map_arguments: list[str], tmp_path: Path) 
 
 @pytest.mark.long
 def test_the_demo_plans_the_thorax_through_the_service() -> None:
-    shown = seedpath("demo")
-    assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith("planned: ")
+    process = seedpath("demo")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("planned: ")
     for heading in ("rank", "window", "approach", "lung mm", "punctures", "fissures", "clearance mm"):
-        assert heading in shown.stdout
-    assert "POST /v1/cases" in shown.stderr
-    assert "every claim holds" in shown.stdout
-    # The session that the README shows is this one, but for digits that another processor may round.
+        assert heading in process.stdout
+    assert "POST /v1/cases" in process.stderr
+    assert "every claim holds" in process.stdout
+    # The README shows this session, apart from digits that another processor may round differently.
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    outcome, headings, *_ = shown.stdout.splitlines()
-    counted = [line for line in shown.stdout.splitlines() if line.startswith(("Searched", "Verification:"))]
-    assert len(counted) == 2
-    for line in (outcome, headings, *counted):
+    outcome, headings, *_ = process.stdout.splitlines()
+    summary_lines = [
+        line for line in process.stdout.splitlines() if line.startswith(("Searched", "Verification:"))
+    ]
+    assert len(summary_lines) == 2
+    for line in (outcome, headings, *summary_lines):
         assert f"    {line}\n" in readme
 
 
-def test_serving_answers_until_it_is_interrupted(tmp_path: Path) -> None:
-    served = subprocess.Popen(
+def test_the_server_answers_until_it_is_interrupted(tmp_path: Path) -> None:
+    process = subprocess.Popen(
         [sys.executable, "-m", "service.cli", "serve", "--port", "0"],
         cwd=ROOT,
         env={"SEEDPATH_DATA_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
         stderr=subprocess.PIPE,
         text=True,
     )
-    with served as server, contextlib.ExitStack() as stack:
+    with process as server, contextlib.ExitStack() as stack:
         assert server.stderr is not None
-        # If a claim fails, nothing else ends it.
+        # If an assertion fails, nothing else ends it.
         stack.callback(server.kill)
         address = re.search(r"http://127\.0\.0\.1:\d+/v1", server.stderr.readline())
         assert address is not None
         with urllib.request.urlopen(f"{address[0]}/version", timeout=60) as answer:
             assert json.load(answer)["software"] == SOFTWARE
         server.send_signal(signal.SIGINT)
-        _, rest = server.communicate(timeout=60)
+        _, error_text = server.communicate(timeout=60)
         assert server.returncode in (0, 130)
-        assert "Traceback" not in rest
+        assert "Traceback" not in error_text

@@ -1,4 +1,4 @@
-"""`seedpath describe`: what was read of an input, as JSON and as text."""
+"""`seedpath describe`: the contents of an input, as JSON and as text."""
 
 import json
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_without_a_file_the_result_goes_to_stdout(masks: Path, capsys: pytest.Ca
     assert json.loads(capsys.readouterr().out)["targets"] == ["node_4R"]
 
 
-def test_without_a_target_those_by_role_are_named_or_that_there_is_none(
+def test_without_a_target_the_structures_with_that_role_are_named_if_any(
     masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = str(tmp_path / "described.json")
@@ -64,18 +64,18 @@ def test_without_a_target_those_by_role_are_named_or_that_there_is_none(
     assert "Targets: none given, and no structure has the role of target" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("stored", ["RAS", "LPS", "IRP", "ASL"])
-def test_the_grid_is_that_of_the_voxels_as_read(stored: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("orientation", ["RAS", "LPS", "IRP", "ASL"])
+def test_the_grid_does_not_depend_on_the_stored_orientation(orientation: str, tmp_path: Path) -> None:
     body = np.zeros((30, 20, 10), np.uint8)
     body[3:27, 2:18] = 1
     image = nib.Nifti1Image(body, np.diag([10.0, 10.0, 12.0, 1.0]))
-    to = nib.orientations.ornt_transform(
-        nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(stored)
+    transform = nib.orientations.ornt_transform(
+        nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(orientation)
     )
     folder = tmp_path / "masks"
     folder.mkdir()
-    nib.save(image.as_reoriented(to), folder / "body.nii.gz")
-    # However it is stored, it is read in one way.
+    nib.save(image.as_reoriented(transform), folder / "body.nii.gz")
+    # The orientation read does not depend on the stored one.
     assert describe_case(Case(folder))["grid"] == {
         "shape": [30, 20, 10],
         "spacing_mm": [10.0, 10.0, 12.0],
@@ -83,23 +83,23 @@ def test_the_grid_is_that_of_the_voxels_as_read(stored: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"), [(["--target", "node_4L"], "node_4R"), (["--names", "no.json"], "no.json")]
+    ("arguments", "message"), [(["--target", "node_4L"], "node_4R"), (["--names", "no.json"], "no.json")]
 )
 def test_bad_input_is_one_sentence(
-    masks: Path, arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+    masks: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["describe", str(masks), *arguments]) == exit_status.BAD_INPUT
-    assert named in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_targets_are_all_named_or_all_files_as_they_are_where_it_is_planned(
+def test_targets_are_all_names_or_all_files_as_in_planning(
     masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = tmp_path / "gtv.nii.gz"
-    own.write_bytes((masks / "node_4R.nii.gz").read_bytes())
-    out = str(tmp_path / "described.json")
-    assert cli.main(["describe", str(masks), "--target", str(own), "-o", out]) == 0
+    target_file = tmp_path / "gtv.nii.gz"
+    target_file.write_bytes((masks / "node_4R.nii.gz").read_bytes())
+    output = str(tmp_path / "described.json")
+    assert cli.main(["describe", str(masks), "--target", str(target_file), "-o", output]) == 0
     assert "Targets: gtv." in capsys.readouterr().out
-    both = ["--target", str(own), "--target", "node_4R"]
-    assert cli.main(["describe", str(masks), *both, "-o", out]) == exit_status.BAD_INPUT
+    options = ["--target", str(target_file), "--target", "node_4R"]
+    assert cli.main(["describe", str(masks), *options, "-o", output]) == exit_status.BAD_INPUT
     assert "both names and files are given" in capsys.readouterr().err

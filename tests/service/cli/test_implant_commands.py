@@ -1,4 +1,4 @@
-"""`seedpath evaluate-implant` and `seedpath replan`: what reaches the planner, refusals, exit status."""
+"""`seedpath evaluate-implant` and `seedpath replan`: arguments of the planner, refusals, exit status."""
 
 import json
 import re
@@ -46,10 +46,10 @@ NEEDLES = {
 
 @dataclass
 class Planner:
-    """What stands in for the planner: what it was asked, and what it answers."""
+    """A fake planner: it records its calls and returns fixed answers."""
 
-    asked: list[tuple[Any, ...]]
-    went_on: list[bool] = field(default_factory=list)
+    calls: list[tuple[Any, ...]]
+    continued: list[bool] = field(default_factory=list)
     supplement: Plan | None = None
     replanned: Plan | None = None
     status: Status = Status.PLANNED
@@ -57,8 +57,8 @@ class Planner:
     def evaluate_implant(
         self, scene: Scene, plan: Plan, plan_sha256: str, seeds: tuple[GivenSeed, ...], go_on: GoOn
     ) -> Evaluation:
-        self.went_on.append(go_on(Progress(Phase.VERIFY, 0.5, "dose")))
-        self.asked.append((scene, plan, plan_sha256, seeds))
+        self.continued.append(go_on(Progress(Phase.VERIFY, 0.5, "dose")))
+        self.calls.append((scene, plan, plan_sha256, seeds))
         evaluation = an_evaluation(plan_sha256, len(seeds), self.supplement)
         return replace(evaluation, outcome=Outcome(self.status, "Evaluated."))
 
@@ -71,17 +71,17 @@ class Planner:
         seeds: tuple[GivenSeed, ...],
         go_on: GoOn,
     ) -> Replanned:
-        self.went_on.append(go_on(Progress(Phase.SEARCH, 0.5, "needles")))
-        self.asked.append((scene, plan, plan_sha256, needles, seeds))
+        self.continued.append(go_on(Progress(Phase.SEARCH, 0.5, "needles")))
+        self.calls.append((scene, plan, plan_sha256, needles, seeds))
         return a_replanning(plan_sha256, self.replanned or plan)
 
 
 @pytest.fixture
 def planner(monkeypatch: pytest.MonkeyPatch) -> Planner:
-    stands_in = Planner([])
-    monkeypatch.setattr("planner.evaluate.evaluate_implant", stands_in.evaluate_implant)
-    monkeypatch.setattr("planner.replan.replan", stands_in.replan)
-    return stands_in
+    fake_planner = Planner([])
+    monkeypatch.setattr("planner.evaluate.evaluate_implant", fake_planner.evaluate_implant)
+    monkeypatch.setattr("planner.replan.replan", fake_planner.replan)
+    return fake_planner
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def given(phantom: Path) -> list[str]:
+def input_arguments(phantom: Path) -> list[str]:
     return [str(phantom / "labels.nii.gz"), "--names", str(phantom / "labels.json")]
 
 
@@ -101,7 +101,7 @@ def plan_of(phantom: Path, **changes: Any) -> Plan:
 
 
 def plan_of_case(case: Case, target: str) -> Plan:
-    """Its numbers are invented; its files and roles are the case's."""
+    """A plan with the files and roles of a case; its numbers are invented."""
     case_scene, request = open_scene(case, replace(ASKED, target=TargetRequest((target,))))
     roles = tuple((s.name, str(s.role)) for s in case_scene.structures)
     return replace(implant_plan(request), inputs=case_scene.inputs, roles=roles)
@@ -120,12 +120,12 @@ def files(phantom: Path, tmp_path: Path) -> dict[str, str]:
     return {name.partition(".")[0]: str(tmp_path / name) for name in contents}
 
 
-def evaluate(files: dict[str, str], given: list[str], *more: str) -> list[str]:
-    return ["evaluate-implant", files["plan"], *given, "--seeds", files["seeds"], *more]
+def evaluate(files: dict[str, str], input_arguments: list[str], *options: str) -> list[str]:
+    return ["evaluate-implant", files["plan"], *input_arguments, "--seeds", files["seeds"], *options]
 
 
-def replan(files: dict[str, str], given: list[str], *more: str) -> list[str]:
-    return ["replan", files["plan"], *given, "--needles", files["needles"], *more]
+def replan(files: dict[str, str], input_arguments: list[str], *options: str) -> list[str]:
+    return ["replan", files["plan"], *input_arguments, "--needles", files["needles"], *options]
 
 
 Command = Callable[..., list[str]]
@@ -133,7 +133,7 @@ BOTH = pytest.mark.parametrize("command", [evaluate, replan])
 
 
 @BOTH
-def test_a_mask_under_the_name_of_another_organ_is_refused(
+def test_a_mask_with_the_name_of_another_organ_is_refused(
     capsys: pytest.CaptureFixture[str],
     command: Command,
     files: dict[str, str],
@@ -148,7 +148,7 @@ def test_a_mask_under_the_name_of_another_organ_is_refused(
         inside = box_mask((50, 44, 40), box).astype(np.uint8)
         write_nifti(folder / f"{name}.nii.gz", inside, np.diag([4.0, 4.0, 4.0, 1.0]))
     Path(files["plan"]).write_bytes(write_plan(plan_of_case(Case(folder), "node")))
-    assert cli.main(command(files, [str(folder)])) == 0 and planner.asked
+    assert cli.main(command(files, [str(folder)])) == 0 and planner.calls
     capsys.readouterr()
     (folder / "heart.nii.gz").rename(folder / "muscle.nii.gz")
     message = refused(capsys, *command(files, [str(folder)]))
@@ -162,13 +162,13 @@ def test_seeds_are_evaluated_and_the_evaluation_written(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     phantom: Path,
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "evaluation.json"
-    assert cli.main(evaluate(files, given, "-o", str(output))) == 0
-    ((scene, plan, sha256, seeds),) = planner.asked
+    assert cli.main(evaluate(files, input_arguments, "-o", str(output))) == 0
+    ((scene, plan, sha256, seeds),) = planner.calls
     assert scene.names() == tuple(sorted(LABELS.values())) and plan == plan_of(phantom)
     assert sha256 == plan_sha256(plan)
     assert seeds == (GivenSeed((1.0, 2.0, 3.0), (0.0, 0.0, 1.0)), GivenSeed((4.0, 5.0, 6.0)))
@@ -181,13 +181,13 @@ def test_needles_are_replanned_and_the_replanning_written(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     phantom: Path,
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "replanned.json"
-    assert cli.main(replan(files, given, "-o", str(output))) == 0
-    ((_, plan, sha256, needles, seeds),) = planner.asked
+    assert cli.main(replan(files, input_arguments, "-o", str(output))) == 0
+    ((_, plan, sha256, needles, seeds),) = planner.calls
     assert plan == plan_of(phantom) and sha256 == plan_sha256(plan)
     assert needles == (
         MeasuredNeedle("N1", (0.0, -90.0, 0.0), (0.0, 0.0, 0.0)),
@@ -203,13 +203,13 @@ def test_without_a_file_the_result_goes_to_stdout_alone(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     command: Command,
 ) -> None:
-    assert cli.main(command(files, given)) == 0
+    assert cli.main(command(files, input_arguments)) == 0
     out, err = capsys.readouterr()
     result = read_evaluation(out.encode()) if command is evaluate else read_replanned(out.encode())
-    assert result.plan_sha256 == planner.asked[0][2]
+    assert result.plan_sha256 == planner.calls[0][2]
     assert "D90" in err
 
 
@@ -227,7 +227,7 @@ def test_without_a_file_the_result_goes_to_stdout_alone(
 def test_the_exit_status_says_whether_the_goals_are_met_or_can_be(
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     phantom: Path,
     status: Status,
     supplement: Status | None,
@@ -236,30 +236,35 @@ def test_the_exit_status_says_whether_the_goals_are_met_or_can_be(
     planner.status = status
     if supplement is not None:
         planner.supplement = plan_of(phantom, outcome=Outcome(supplement, "Supplement."))
-    assert cli.main(evaluate(files, given)) == ends
+    assert cli.main(evaluate(files, input_arguments)) == ends
 
 
 @pytest.mark.parametrize(("status", "ends"), [(Status.PLANNED, 0), (Status.GOALS_NOT_MET, 1)])
 def test_a_replanning_that_misses_the_goals_is_status_1(
-    planner: Planner, files: dict[str, str], given: list[str], phantom: Path, status: Status, ends: int
+    planner: Planner,
+    files: dict[str, str],
+    input_arguments: list[str],
+    phantom: Path,
+    status: Status,
+    ends: int,
 ) -> None:
     planner.replanned = plan_of(phantom, outcome=Outcome(status, "Replanned."))
-    assert cli.main(replan(files, given)) == ends
+    assert cli.main(replan(files, input_arguments)) == ends
 
 
 @pytest.mark.parametrize("verification", [None, Verification(False, (), ())])
 @BOTH
-def test_a_plan_that_fails_its_verification_does_not_leave(
+def test_a_plan_that_fails_its_verification_is_not_written(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     phantom: Path,
     command: Command,
     verification: Verification | None,
 ) -> None:
     planner.supplement = planner.replanned = plan_of(phantom, verification=verification)
-    assert cli.main(command(files, given)) == 3
+    assert cli.main(command(files, input_arguments)) == 3
     out, err = capsys.readouterr()
     assert out == "" and re.match("seedpath: fault: The (plan|supplement) ", err.splitlines()[-1])
 
@@ -268,50 +273,50 @@ def test_a_plan_that_fails_its_verification_does_not_leave(
 
 
 @BOTH
-def test_a_plan_that_was_altered_is_refused(
+def test_an_altered_plan_is_refused(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     command: Command,
 ) -> None:
     text = Path(files["plan"]).read_text()
     Path(files["plan"]).write_text(text.replace('"prescribed_gy": 120.0', '"prescribed_gy": 110.0'))
-    message = refused(capsys, *command(files, given))
+    message = refused(capsys, *command(files, input_arguments))
     assert "plan_sha256: it does not fit the plan's content" in message
-    assert planner.asked == []
+    assert planner.calls == []
 
 
 @BOTH
-def test_another_input_than_the_plans_is_refused(
+def test_an_input_other_than_the_plans_is_refused(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     tmp_path: Path,
     command: Command,
 ) -> None:
     names = tmp_path / "names.json"
     names.write_text(json.dumps(LABELS | {"6": "rib_left_1"}))
-    message = refused(capsys, *command(files, [given[0], "--names", str(names)]))
+    message = refused(capsys, *command(files, [input_arguments[0], "--names", str(names)]))
     assert "names.json: the plan was made from other content than this (its sha256 differs)" in message
     assert "Give what it was made from: labels.nii.gz, labels.json." in message
-    assert planner.asked == []
+    assert planner.calls == []
 
 
 @BOTH
-def test_an_input_that_is_left_out_is_named(
+def test_a_missing_input_is_named(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     phantom: Path,
     command: Command,
 ) -> None:
     plan = plan_of(phantom)
-    more = replace(plan.inputs[0], name="scan.nii.gz", sha256="5e" * 32)
-    Path(files["plan"]).write_bytes(write_plan(replace(plan, inputs=(*plan.inputs, more))))
-    message = refused(capsys, *command(files, given))
+    scan = replace(plan.inputs[0], name="scan.nii.gz", sha256="5e" * 32)
+    Path(files["plan"]).write_bytes(write_plan(replace(plan, inputs=(*plan.inputs, scan))))
+    message = refused(capsys, *command(files, input_arguments))
     assert "scan.nii.gz: the plan was made with this file, and it is not given" in message
 
 
@@ -320,14 +325,14 @@ def test_a_file_exchanged_for_a_second_copy_is_refused(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     phantom: Path,
     command: Command,
 ) -> None:
     plan = plan_of(phantom)
-    lacking = replace(plan.inputs[0], name="scan.nii.gz", sha256="5e" * 32)
-    Path(files["plan"]).write_bytes(write_plan(replace(plan, inputs=(plan.inputs[0], lacking))))
-    message = refused(capsys, *command(files, given))
+    scan = replace(plan.inputs[0], name="scan.nii.gz", sha256="5e" * 32)
+    Path(files["plan"]).write_bytes(write_plan(replace(plan, inputs=(plan.inputs[0], scan))))
+    message = refused(capsys, *command(files, input_arguments))
     assert "labels.json: the plan was made from other content" in message
 
 
@@ -336,14 +341,14 @@ def test_a_plan_without_a_prescription_is_refused(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     phantom: Path,
     command: Command,
 ) -> None:
     plan = plan_of(phantom)
-    bare = replace(plan, request=replace(plan.request, prescription=None))
-    Path(files["plan"]).write_bytes(write_plan(bare))
-    assert "prescription: the plan has none" in refused(capsys, *command(files, given))
+    unprescribed = replace(plan, request=replace(plan.request, prescription=None))
+    Path(files["plan"]).write_bytes(write_plan(unprescribed))
+    assert "prescription: the plan has none" in refused(capsys, *command(files, input_arguments))
 
 
 @pytest.mark.parametrize(
@@ -373,82 +378,90 @@ def test_a_plan_without_a_prescription_is_refused(
         ),
     ],
 )
-def test_what_was_found_is_read_strictly(
+def test_files_of_seeds_and_needles_are_read_strictly(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     command: Command,
     name: str,
     content: str,
     message: str,
 ) -> None:
     Path(files[name]).write_text(content)
-    assert message in refused(capsys, *command(files, given))
-    assert planner.asked == []
+    assert message in refused(capsys, *command(files, input_arguments))
+    assert planner.calls == []
 
 
 @BOTH
-def test_no_input_is_written_over(
+def test_no_input_is_overwritten(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     command: Command,
 ) -> None:
     findings_file = files["seeds" if command is evaluate else "needles"]
-    for place in (files["plan"], findings_file, given[0]):
-        assert "it is an input of this plan" in refused(capsys, *command(files, given, "-o", place))
-    gone = f"{Path(findings_file).parent}/gone/result.json"
-    assert "its folder does not exist" in refused(capsys, *command(files, given, "-o", gone))
-    assert planner.asked == []
+    for output in (files["plan"], findings_file, input_arguments[0]):
+        assert "it is an input of this plan" in refused(
+            capsys, *command(files, input_arguments, "-o", output)
+        )
+    missing_folder = f"{Path(findings_file).parent}/gone/result.json"
+    assert "its folder does not exist" in refused(
+        capsys, *command(files, input_arguments, "-o", missing_folder)
+    )
+    assert planner.calls == []
 
 
 @BOTH
-def test_another_target_than_the_plans_is_refused(
+def test_a_target_other_than_the_plans_is_refused(
     capsys: pytest.CaptureFixture[str],
     planner: Planner,
     files: dict[str, str],
-    given: list[str],
+    input_arguments: list[str],
     command: Command,
 ) -> None:
-    assert "'aorta' is not the plan's" in refused(capsys, *command(files, [*given, "--target", "aorta"]))
-    assert cli.main(command(files, [*given, "--target", "node_4R"])) == 0
+    assert "'aorta' is not the plan's" in refused(
+        capsys, *command(files, [*input_arguments, "--target", "aorta"])
+    )
+    assert cli.main(command(files, [*input_arguments, "--target", "node_4R"])) == 0
 
 
 @pytest.mark.parametrize("command", [["evaluate-implant", "p", "i"], ["replan", "p", "i"], ["replan"]])
-def test_what_was_found_must_be_named(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_the_file_of_seeds_or_needles_is_required(
+    capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(command)
-    assert ended.value.code == 2 and "usage: seedpath" in capsys.readouterr().err
+    assert exit_info.value.code == 2 and "usage: seedpath" in capsys.readouterr().err
 
 
 def test_the_help_names_both_commands() -> None:
-    shown = seedpath("--help").stdout
-    assert "evaluate-implant" in shown and "replan" in shown
+    help_text = seedpath("--help").stdout
+    assert "evaluate-implant" in help_text and "replan" in help_text
 
 
-# The work itself
+# Operations
 
 
 def test_the_requests_time_limit_reaches_the_planner(planner: Planner, phantom: Path) -> None:
     plan = plan_of(phantom)
-    timed = replace(plan, request=replace(plan.request, search=SearchRequest(time_limit_s=1e-9)))
+    time_limited = replace(plan, request=replace(plan.request, search=SearchRequest(time_limit_s=1e-9)))
     case = Case(phantom / "labels.nii.gz", phantom / "labels.json")
     model = NeedlesMeasured.model_validate_json(json.dumps(NEEDLES))
     reports: list[Progress] = []
-    replan_case(case, timed, plan_sha256(timed), model, reports.append)
-    evaluate_case(case, timed, plan_sha256(timed), (), reports.append)
-    assert [progress.text for progress in reports] == ["needles", "dose"] and planner.went_on == [
+    replan_case(case, time_limited, plan_sha256(time_limited), model, reports.append)
+    evaluate_case(case, time_limited, plan_sha256(time_limited), (), reports.append)
+    assert [progress.text for progress in reports] == ["needles", "dose"] and planner.continued == [
         False,
         False,
     ]
     replan_case(case, plan, plan_sha256(plan), model, reports.append)
     evaluate_case(case, plan, plan_sha256(plan), (), reports.append)
-    assert planner.went_on == [False, False, True, True]
+    assert planner.continued == [False, False, True, True]
 
 
-def test_a_misspelt_structure_is_refused_before_the_work(phantom: Path) -> None:
+def test_a_misspelt_structure_is_refused_before_planning(phantom: Path) -> None:
     case = Case(phantom / "labels.nii.gz", phantom / "labels.json")
     request = replace(ASKED, target=TargetRequest(("node_4R",), cut_back=("aota",)))
     with pytest.raises(RequestError) as caught:

@@ -1,4 +1,4 @@
-"""What a plan with an implant, an evaluation and a replanning say in a terminal."""
+"""Terminal texts of a plan with an implant, of an evaluation and of a replanning."""
 
 import re
 from dataclasses import replace
@@ -27,16 +27,16 @@ SHA256 = "5e" * 32
 
 
 def line(text: str, start: str) -> str:
-    """The one line that begins so."""
+    """The only line with this start."""
     matching = [row for row in text.splitlines() if row.startswith(start)]
     assert len(matching) == 1, (start, matching)
     return matching[0]
 
 
-def test_a_plan_without_an_implant_says_nothing_of_one() -> None:
-    bare = replace(implant_plan(), needle_set=None, dose=None, robustness=None)
-    assert implant_lines(bare) == []
-    text = plan_text(bare)
+def test_the_text_of_a_plan_without_an_implant_mentions_none() -> None:
+    without_implant = replace(implant_plan(), needle_set=None, dose=None, robustness=None)
+    assert implant_lines(without_implant) == []
+    text = plan_text(without_implant)
     for word in ("goal", "PTV", "Needle set", "BED", "Placed by", "TG-43"):
         assert word not in text
 
@@ -49,7 +49,7 @@ def test_only_paths_that_aim_at_the_target_are_ranked() -> None:
     assert not any(row.startswith("rank") for row in plan_text(unranked).splitlines())
 
 
-def test_goals_say_what_was_wanted_and_reached() -> None:
+def test_goals_state_limit_and_achieved_value() -> None:
     text = plan_text(implant_plan())
     assert line(text, "D90").split() == ["D90", "PTV", *["at", "least", "120.0", "Gy", "146.2", "Gy", "yes"]]
     assert line(text, "V200").endswith("at most 30.0 %     31.0 %    NO")
@@ -57,7 +57,7 @@ def test_goals_say_what_was_wanted_and_reached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "name_and_unit"),
     [
         ("d90_gy", ("D90", "Gy")),
         ("v150_percent", ("V150", "%")),
@@ -66,11 +66,11 @@ def test_goals_say_what_was_wanted_and_reached() -> None:
         ("coverage", ("coverage", "")),
     ],
 )
-def test_quantities_have_the_names_that_people_use(name: str, shown: tuple[str, str]) -> None:
-    assert quantity(name) == shown
+def test_quantities_have_their_usual_names(name: str, name_and_unit: tuple[str, str]) -> None:
+    assert quantity(name) == name_and_unit
 
 
-def test_the_volumes_treated_have_a_line_each() -> None:
+def test_each_treated_volume_has_a_line() -> None:
     text = plan_text(implant_plan())
     assert line(text, "PTV") == volume_line("PTV", TARGET)
     for words in ("12.3 cc", "D90 146.2 Gy", "D100 98.5 Gy", "V100 96.0 %", "V150 62.5 %", "V200 31.0 %"):
@@ -79,10 +79,10 @@ def test_the_volumes_treated_have_a_line_each() -> None:
     assert "CI" not in line(text, "GTV")
 
 
-def test_needles_stand_in_order_of_insertion_with_their_seeds() -> None:
+def test_needles_are_listed_in_order_of_insertion_with_their_seeds() -> None:
     rows = plan_text(implant_plan()).splitlines()
     first = next(n for n, row in enumerate(rows) if row.startswith("insert"))
-    where = {"N1": "80.0 12.0 60.0", "N2": "88.0 12.0 60.0"}
+    entries = {"N1": "80.0 12.0 60.0", "N2": "88.0 12.0 60.0"}
     for n, (id, approach, lung, punctures, seeds, depths) in enumerate(
         [
             ("N2", "transsternal", "0.0", "0", "1", "48.0"),
@@ -91,7 +91,7 @@ def test_needles_stand_in_order_of_insertion_with_their_seeds() -> None:
         start=1,
     ):
         assert re.split(r"\s{2,}", rows[first + n]) == [
-            *(str(n), id, approach, where[id], "0.0", "0.0", "56.0", lung, punctures, "4.5", "heart"),
+            *(str(n), id, approach, entries[id], "0.0", "0.0", "56.0", lung, punctures, "4.5", "heart"),
             *(seeds, depths),
         ]
     assert re.split(r"\s{2,}", rows[first]) == list(NEEDLE_HEADINGS)
@@ -106,12 +106,12 @@ def test_needles_stand_in_order_of_insertion_with_their_seeds() -> None:
 
 
 def test_a_set_without_needles_has_no_table() -> None:
-    none = replace(a_needle_set(), path_ids=(), order=(), seeds=())
-    text = "\n".join(implant_lines(replace(implant_plan(), needle_set=none)))
+    empty_set = replace(a_needle_set(), path_ids=(), order=(), seeds=())
+    text = "\n".join(implant_lines(replace(implant_plan(), needle_set=empty_set)))
     assert "insert" not in text and "0 needles, 0 seeds." in text
 
 
-def test_the_hottest_organs_come_first_and_few_of_them() -> None:
+def test_only_the_hottest_organs_are_listed_hottest_first() -> None:
     rows = organs_table(a_dose().organs).splitlines()[1:]
     assert len(rows) == ORGANS_SHOWN
     assert [row.split()[0] for row in rows[:3]] == ["lung_right", "heart", "rib_0"]
@@ -121,24 +121,24 @@ def test_the_hottest_organs_come_first_and_few_of_them() -> None:
     assert "organ " not in plan_text(no_organ)
 
 
-def test_limits_that_are_exceeded_are_named_before_the_needles_and_the_others_counted() -> None:
-    first, counted = bed_lines(a_dose().bed)
-    assert first == "BED of the PTV: D90 233.5 Gy, 72.0 Gy of it given before (EQD2 194.6 Gy)."
-    assert counted == "Organ limits, as BED: 2 exceeded, 1 met, 1 cannot be compared."
-    over, by_a_hair = exceeded_lines(a_dose().bed)
-    assert over == (
+def test_exceeded_limits_are_named_before_the_needles_and_the_others_counted() -> None:
+    target_line, limit_counts = bed_lines(a_dose().bed)
+    assert target_line == "BED of the PTV: D90 233.5 Gy, 72.0 Gy of it given before (EQD2 194.6 Gy)."
+    assert limit_counts == "Organ limits, as BED: 2 exceeded, 1 met, 1 cannot be compared."
+    exceeded, barely_exceeded = exceeded_lines(a_dose().bed)
+    assert exceeded == (
         "EXCEEDED SpinalCord (spinal_cord) gets BED 101.5 Gy, at most 90.0 Gy allowed (RTOG_0813_5fx; "
         "may be more: dose inside a seed is not known)."
     )
-    assert by_a_hair.startswith("EXCEEDED Heart (heart) gets BED 100.2 Gy or more in 15.5 cc")
+    assert barely_exceeded.startswith("EXCEEDED Heart (heart) gets BED 100.2 Gy or more in 15.5 cc")
     text = plan_text(implant_plan())
-    assert text.index("goal ") < text.index(over) < text.index("Placed by") < text.index("Needle set:")
-    alone = replace(a_dose().bed, external_target_gy=0.0, limits=())
-    assert bed_lines(alone)[0] == "BED of the PTV: D90 233.5 Gy (EQD2 194.6 Gy)."
-    assert exceeded_lines(alone) == []
+    assert text.index("goal ") < text.index(exceeded) < text.index("Placed by") < text.index("Needle set:")
+    without_limits = replace(a_dose().bed, external_target_gy=0.0, limits=())
+    assert bed_lines(without_limits)[0] == "BED of the PTV: D90 233.5 Gy (EQD2 194.6 Gy)."
+    assert exceeded_lines(without_limits) == []
 
 
-def test_what_given_needles_are_too_near_to_stands_before_all_else_of_an_implant() -> None:
+def test_conflicts_of_given_needles_and_seeds_are_printed_first() -> None:
     lines = implant_lines(implant_plan())
     assert lines[:4] == [
         "",
@@ -147,8 +147,8 @@ def test_what_given_needles_are_too_near_to_stands_before_all_else_of_an_implant
         "TOO NEAR: 1 pair of given seeds lies nearer to each other than a seed is long: check that none was "
         "given twice.",
     ]
-    as_asked = replace(a_needle_set(), given_too_near=(), given_seed_pairs_near=0)
-    clear = replace(implant_plan(), needle_set=as_asked)
+    without_conflicts = replace(a_needle_set(), given_too_near=(), given_seed_pairs_near=0)
+    clear = replace(implant_plan(), needle_set=without_conflicts)
     assert not [line for line in implant_lines(clear) if "TOO NEAR" in line]
 
 
@@ -183,14 +183,14 @@ def test_robustness_with_little_to_say(needles: tuple[NeedleRisk, ...], expected
 def test_no_tolerance_is_stated_for_given_needles() -> None:
     plan = implant_plan()
     assert plan.robustness is not None
-    given = tuple(replace(p, aim=Aim.GIVEN) if p.id == "N2" else p for p in plan.paths)
-    (told,) = [row for row in implant_lines(replace(plan, paths=given)) if row.startswith("Least")]
-    assert "Least tolerance: N1, 2.2 deg" in told and "N2" not in told
-    both = tuple(replace(p, aim=Aim.GIVEN) for p in plan.paths)
-    assert not [row for row in implant_lines(replace(plan, paths=both)) if row.startswith("Least")]
+    paths = tuple(replace(p, aim=Aim.GIVEN) if p.id == "N2" else p for p in plan.paths)
+    (tolerance_line,) = [row for row in implant_lines(replace(plan, paths=paths)) if row.startswith("Least")]
+    assert "Least tolerance: N1, 2.2 deg" in tolerance_line and "N2" not in tolerance_line
+    all_given = tuple(replace(p, aim=Aim.GIVEN) for p in plan.paths)
+    assert not [row for row in implant_lines(replace(plan, paths=all_given)) if row.startswith("Least")]
 
 
-def test_every_dose_says_what_it_is_of() -> None:
+def test_every_dose_states_its_medium() -> None:
     plan = implant_plan()
     for text in (
         plan_text(plan),
@@ -202,23 +202,23 @@ def test_every_dose_says_what_it_is_of() -> None:
     assert "Beside lung the true dose can differ by up to a quarter." in plan_text(plan)
 
 
-def test_an_evaluation_says_what_was_found_beside_what_was_planned() -> None:
+def test_an_evaluation_states_planned_and_achieved_values() -> None:
     text = evaluation_text(an_evaluation(SHA256, 4, None))
     assert text.startswith("planned: 4 seeds were found.\n4 seeds found, of which outside the PTV: 1.\n")
     assert "D90 146.2 Gy" in line(text, "Planned:") and "D90 101.5 Gy" in line(text, "Achieved: PTV")
     assert "Nothing needs to be added." in text and "cold spot" not in text
-    lacking = evaluation_text(an_evaluation(SHA256, 3, implant_plan()))
-    assert lacking.startswith("goals_not_met: ")
-    assert "0.42          (70.0, 60.0, 60.0)  81.5      (68.0, 60.0, 60.0)" in lacking
-    assert plan_text(implant_plan()) in lacking.partition("\nSupplement:\n")[2]
-    single = an_evaluation(SHA256, 1, None)
-    single = replace(single, achieved=replace(single.achieved, seeds_outside_ptv=0))
-    assert "\n1 seed found, of which outside the PTV: 0.\n" in evaluation_text(single)
-    unplanned = replace(an_evaluation(SHA256, 4, None), planned=None)
-    assert "Planned:" not in evaluation_text(unplanned)
+    with_supplement = evaluation_text(an_evaluation(SHA256, 3, implant_plan()))
+    assert with_supplement.startswith("goals_not_met: ")
+    assert "0.42          (70.0, 60.0, 60.0)  81.5      (68.0, 60.0, 60.0)" in with_supplement
+    assert plan_text(implant_plan()) in with_supplement.partition("\nSupplement:\n")[2]
+    one_seed = an_evaluation(SHA256, 1, None)
+    one_seed = replace(one_seed, achieved=replace(one_seed.achieved, seeds_outside_ptv=0))
+    assert "\n1 seed found, of which outside the PTV: 0.\n" in evaluation_text(one_seed)
+    without_planned = replace(an_evaluation(SHA256, 4, None), planned=None)
+    assert "Planned:" not in evaluation_text(without_planned)
 
 
-def test_a_replanning_says_what_changed() -> None:
+def test_a_replanning_states_what_changed() -> None:
     replanning = a_replanning(SHA256, implant_plan())
     text = replanned_text(replanning)
     assert text.startswith(
@@ -228,7 +228,9 @@ def test_a_replanning_says_what_changed() -> None:
     assert line(text, "N1      N1").split() == ["N1", "N1", "2.5", "4.2", "2", "3"]
     assert line(text, "N2      -").split() == ["N2", "-", "-", "-", "1", "0"]
     assert text.endswith("\n\n" + plan_text(replanning.plan))
-    one = replace(replanning, changes=replace(replanning.changes, seeds_before=1, seeds_after=1))
-    assert "Before: 1 seed, D90" in replanned_text(one) and "After: 1 seed, D90" in replanned_text(one)
-    alone = replace(replanning, changes=replace(replanning.changes, needles=()))
-    assert "tip moved" not in replanned_text(alone)
+    one_seed = replace(replanning, changes=replace(replanning.changes, seeds_before=1, seeds_after=1))
+    assert "Before: 1 seed, D90" in replanned_text(one_seed) and "After: 1 seed, D90" in replanned_text(
+        one_seed
+    )
+    without_needles = replace(replanning, changes=replace(replanning.changes, needles=()))
+    assert "tip moved" not in replanned_text(without_needles)

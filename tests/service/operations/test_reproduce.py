@@ -1,4 +1,4 @@
-"""A plan made again is the same plan, or it is told where it is not."""
+"""A reproduced plan equals the plan, or each difference is reported with its place."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,24 +49,24 @@ def test_every_difference_is_reported_with_its_place(change: str) -> None:
         assert len(checks) == max(1, len(places))
 
 
-def test_an_earlier_verification_does_not_count() -> None:
+def test_a_stored_verification_is_not_compared() -> None:
     assert compare_plans(replace(PLAN, verification=Verification(False, (), ())), PLAN)[0].passed
 
 
 @given(st.floats(-3.0, 3.0))
 def test_numbers_may_differ_by_rounding_and_no_more(steps: float) -> None:
     area = PLAN.windows[0].area_mm2
-    moved = replace(PLAN.windows[0], area_mm2=area + steps * NEARLY_MM)
-    (check,) = compare_plans(replace(PLAN, windows=(moved, *PLAN.windows[1:])), PLAN)
+    changed_window = replace(PLAN.windows[0], area_mm2=area + steps * NEARLY_MM)
+    (check,) = compare_plans(replace(PLAN, windows=(changed_window, *PLAN.windows[1:])), PLAN)
     if abs(abs(steps) - 1.0) > 1e-3:
         assert check.passed == (abs(steps) < 1.0)
 
 
-def test_what_cannot_be_made_again_says_why() -> None:
+def test_why_a_plan_is_not_reproducible() -> None:
     assert PLAN.software == SOFTWARE
     assert why_not_reproducible(PLAN) is None
     assert "made by seedpath 0.0.9" in str(why_not_reproducible(replace(PLAN, software="seedpath 0.0.9")))
-    early = replace(PLAN, search=replace(PLAN.search, complete=False))
-    assert why_not_reproducible(early) is None
-    timed = replace(early.request, search=replace(early.request.search, time_limit_s=1.0))
-    assert "no clock runs twice alike" in str(why_not_reproducible(replace(early, request=timed)))
+    incomplete = replace(PLAN, search=replace(PLAN.search, complete=False))
+    assert why_not_reproducible(incomplete) is None
+    time_limited = replace(incomplete.request, search=replace(incomplete.request.search, time_limit_s=1.0))
+    assert "no clock runs twice alike" in str(why_not_reproducible(replace(incomplete, request=time_limited)))

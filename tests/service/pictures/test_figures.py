@@ -65,54 +65,59 @@ def a_plan() -> Plan:
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["with CT", "masks only"])
-def drawn(request: pytest.FixtureRequest) -> tuple[Figure, np.ndarray]:
+def figure_and_pixels(request: pytest.FixtureRequest) -> tuple[Figure, np.ndarray]:
     plan = a_plan()
     figure = path_figure(plan, plan.paths[0], chest(ct=request.param))
     return figure, pixels(figure)
 
 
-def page(p_P: np.ndarray) -> list[np.ndarray]:
+def pages_of(p_P: np.ndarray) -> list[np.ndarray]:
     return [plane.on_page(p_P) for plane in along_needle((ENTRY_P + TIP_P) / 2, DIRECTION, 70.0)]
 
 
-def test_needle_and_seeds_are_drawn_where_they_are(drawn: tuple[Figure, np.ndarray]) -> None:
-    figure, picture = drawn
+def test_needle_and_seeds_are_drawn_at_their_positions(figure_and_pixels: tuple[Figure, np.ndarray]) -> None:
+    figure, picture = figure_and_pixels
     for axes in (0, 1):
-        for s in (-10.0, 5.0, 25.0):
-            at = page(ENTRY_P + s * DIRECTION)[axes]
-            assert is_colour(colour_at(figure, picture, axes, at), NEEDLE), f"no needle {s} mm from the entry"
-        assert is_colour(colour_at(figure, picture, axes, page(TIP_P - 2.25 * DIRECTION)[axes]), SEED)
-        assert not is_colour(colour_at(figure, picture, axes, page(TIP_P + 3.0 * DIRECTION)[axes]), NEEDLE)
+        for distance_mm in (-10.0, 5.0, 25.0):
+            point_mm = pages_of(ENTRY_P + distance_mm * DIRECTION)[axes]
+            assert is_colour(colour_at(figure, picture, axes, point_mm), NEEDLE), (
+                f"no needle {distance_mm} mm from the entry"
+            )
+        assert is_colour(colour_at(figure, picture, axes, pages_of(TIP_P - 2.25 * DIRECTION)[axes]), SEED)
+        assert not is_colour(
+            colour_at(figure, picture, axes, pages_of(TIP_P + 3.0 * DIRECTION)[axes]), NEEDLE
+        )
 
 
-def test_the_needle_is_as_wide_as_it_is(drawn: tuple[Figure, np.ndarray]) -> None:
-    figure, picture = drawn
-    at = page(ENTRY_P + 15.0 * DIRECTION)[0]
+def test_the_needle_is_drawn_at_its_true_width(figure_and_pixels: tuple[Figure, np.ndarray]) -> None:
+    figure, picture = figure_and_pixels
+    point_mm = pages_of(ENTRY_P + 15.0 * DIRECTION)[0]
     across = np.array([DIRECTION[1], DIRECTION[0]])
     is_needle = [
-        is_colour(colour_at(figure, picture, 0, at + t * across), NEEDLE) for t in np.arange(-2, 2, 0.02)
+        is_colour(colour_at(figure, picture, 0, point_mm + offset_mm * across), NEEDLE)
+        for offset_mm in np.arange(-2, 2, 0.02)
     ]
     # 1.27 mm, less what the black edge and the pixels' smoothing take.
     assert 0.6 < 0.02 * sum(is_needle) <= 1.3
 
 
-def test_outlines_have_the_colour_of_their_role(drawn: tuple[Figure, np.ndarray]) -> None:
-    _, picture = drawn
+def test_outlines_have_the_colour_of_their_role(figure_and_pixels: tuple[Figure, np.ndarray]) -> None:
+    _, picture = figure_and_pixels
     for role in (Role.TARGET, Role.FORBIDDEN, Role.LUNG):
         assert (np.abs(picture - np.array(to_rgb(OF_ROLE[role]))).max(axis=-1) < 0.02).sum() > 200
 
 
-def test_the_title_says_what_the_path_costs(drawn: tuple[Figure, np.ndarray]) -> None:
-    title = drawn[0].get_suptitle()
+def test_the_title_says_what_the_path_costs(figure_and_pixels: tuple[Figure, np.ndarray]) -> None:
+    title = figure_and_pixels[0].get_suptitle()
     for words in ("Path 1 to node", "parasternal right", "lung 12.5 mm", "clearance 7.2 mm to heart"):
         assert words in title
 
 
-def test_directions_are_those_of_a_radiologist(drawn: tuple[Figure, np.ndarray]) -> None:
-    texts = {t.get_text(): t.get_position() for t in drawn[0].axes[0].texts}
+def test_directions_are_those_of_a_radiologist(figure_and_pixels: tuple[Figure, np.ndarray]) -> None:
+    texts = {t.get_text(): t.get_position() for t in figure_and_pixels[0].axes[0].texts}
     assert texts["R"][0] < 0 < texts["L"][0]
     assert texts["P"][1] < 0 < texts["A"][1]
-    second = {t.get_text(): t.get_position() for t in drawn[0].axes[1].texts}
+    second = {t.get_text(): t.get_position() for t in figure_and_pixels[0].axes[1].texts}
     assert second["I"][1] < 0 < second["S"][1]
 
 
@@ -139,7 +144,7 @@ def test_direction_letters(direction: tuple[float, ...], letters: str) -> None:
     assert direction_letters(np.array(direction, dtype=float)) == letters
 
 
-def test_the_access_map_shows_entries_on_the_side_they_are_on() -> None:
+def test_the_access_map_shows_each_entry_only_from_its_side() -> None:
     # One entry in front without lung, one behind with some.
     entries_P = CENTRE_P + np.array([[0.0, -48.0, 0.0], [0.0, 48.0, 0.0]])
     figure = access_figure(a_plan(), chest(ct=False), entries_P, np.array([0.0, 20.0]))
@@ -147,10 +152,10 @@ def test_the_access_map_shows_entries_on_the_side_they_are_on() -> None:
     front, back = (
         next(i for i, v in enumerate(VIEWS) if v.name.endswith(side)) for side in ("front", "back")
     )
-    at = np.array([CENTRE_P[0], CENTRE_P[2]])
-    assert is_colour(colour_at(figure, picture, front, at), NO_LUNG)
-    seen_behind = colour_at(figure, picture, back, at)
-    assert not is_colour(seen_behind, NO_LUNG) and np.ptp(seen_behind) > 0.1
+    point_mm = np.array([CENTRE_P[0], CENTRE_P[2]])
+    assert is_colour(colour_at(figure, picture, front, point_mm), NO_LUNG)
+    back_colour = colour_at(figure, picture, back, point_mm)
+    assert not is_colour(back_colour, NO_LUNG) and np.ptp(back_colour) > 0.1
 
 
 def test_an_access_map_without_entries_says_so() -> None:
@@ -158,7 +163,7 @@ def test_an_access_map_without_entries_says_so() -> None:
     assert "no safe entry" in figure.get_suptitle()
 
 
-def test_a_plan_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePath) -> None:
+def test_drawing_a_plan_twice_gives_equal_files(tmp_path: FilePath) -> None:
     from planner.records.plan import PlanningResult, SkinAccess
     from service.pictures.plan_files import draw
 
@@ -166,11 +171,11 @@ def test_a_plan_is_drawn_into_files_that_equal_work_makes_equal(tmp_path: FilePa
         plan=a_plan(), access=SkinAccess(entry_mm=ENTRY_P[None, :], lung_length_mm=np.array([12.5]))
     )
     patient = chest(ct=True)
-    first, again = (draw(planning, patient, tmp_path / name) for name in ("first", "again"))
+    first, second = (draw(planning, patient, tmp_path / name) for name in ("first", "again"))
     assert [file.name for file in first] == ["path_01.png", "skin_access.png"]
-    for file, same in zip(first, again, strict=True):
+    for file, second_file in zip(first, second, strict=True):
         assert imread(file).shape[0] > 1000
-        assert file.read_bytes() == same.read_bytes()
+        assert file.read_bytes() == second_file.read_bytes()
 
 
 def test_left_and_right_of_each_view() -> None:
@@ -183,6 +188,6 @@ def test_left_and_right_of_each_view() -> None:
 
 def test_a_cell_keeps_its_best_entry() -> None:
     entries = np.array([[0.1, 0.1, 0.1], [0.2, 0.2, 0.2], [CELL_MM + 0.1, 0.1, 0.1]])
-    kept, lung = best_in_cells(entries, np.array([5.0, 1.0, 9.0]))
+    best_entries, lung = best_in_cells(entries, np.array([5.0, 1.0, 9.0]))
     assert lung.tolist() == [9.0, 1.0]
-    assert np.array_equal(kept, entries[[2, 1]])
+    assert np.array_equal(best_entries, entries[[2, 1]])

@@ -1,5 +1,5 @@
-"""The JSON of needle set, dose, robustness, evaluations and replannings: exact both ways, and nothing read
-that is not whole."""
+"""The JSON of needle set, dose, robustness, evaluations and replannings: exact in both directions, and
+incomplete documents are refused."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from service.schemas.request.model import PlanRequest
 SHA256 = "5e" * 32
 
 
-def test_a_plan_with_an_implant_reads_back_as_it_was() -> None:
+def test_a_plan_with_an_implant_reads_back_unchanged() -> None:
     plan = implant_plan()
     text = write_plan(plan)
     file = read_plan(text)
@@ -42,27 +42,27 @@ def test_a_plan_with_an_implant_reads_back_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("absent", [("needle_set",), ("dose",), ("robustness",), ("dose", "robustness")])
-def test_what_is_absent_is_null(absent: tuple[str, ...]) -> None:
+def test_absent_parts_are_null(absent: tuple[str, ...]) -> None:
     plan = replace(implant_plan(), **dict.fromkeys(absent))
-    written = plan_to_json(plan)
-    assert [written[name] for name in absent] == [None] * len(absent)
+    document = plan_to_json(plan)
+    assert [document[name] for name in absent] == [None] * len(absent)
     assert read_plan(write_plan(plan)).plan == plan
 
 
-def test_the_implant_stands_between_the_nearest_miss_and_the_verification() -> None:
+def test_the_implant_is_written_between_nearest_miss_and_verification() -> None:
     keys = list(plan_to_json(implant_plan()))
-    after = keys[keys.index("nearest_miss") :]
-    assert after == ["nearest_miss", "needle_set", "dose", "robustness", "verification"]
+    last_keys = keys[keys.index("nearest_miss") :]
+    assert last_keys == ["nearest_miss", "needle_set", "dose", "robustness", "verification"]
 
 
-def test_the_contracts_names_are_there() -> None:
-    written = plan_to_json(implant_plan())
-    contract = {"path_ids", "order", "conflicts_checked", "seeds", "lung_length_mm", "pleural_punctures"}
-    assert contract | {"bound", "gap"} <= set(written["needle_set"])
-    assert {"medium", "target", "organs", "dvh", "bed"} <= set(written["dose"])
+def test_the_documented_names_are_present() -> None:
+    document = plan_to_json(implant_plan())
+    documented = {"path_ids", "order", "conflicts_checked", "seeds", "lung_length_mm", "pleural_punctures"}
+    assert documented | {"bound", "gap"} <= set(document["needle_set"])
+    assert {"medium", "target", "organs", "dvh", "bed"} <= set(document["dose"])
     indices = {"d90_gy", "v100_percent", "v150_percent", "v200_percent", "ci", "ei", "hi"}
-    assert indices <= set(written["dose"]["target"])
-    assert [path["aim"] for path in written["paths"]] == ["target", "ptv"]
+    assert indices <= set(document["dose"]["target"])
+    assert [path["aim"] for path in document["paths"]] == ["target", "ptv"]
 
 
 @pytest.mark.parametrize("aim", list(Aim))
@@ -82,10 +82,10 @@ def test_a_request_with_given_needles_and_seeds_reads_back() -> None:
     assert read_plan(write_plan(plan)).plan == plan
 
 
-def test_whole_numbers_for_lengths_make_no_other_text() -> None:
+def test_whole_numbers_and_floats_give_the_same_text() -> None:
     plan = implant_plan()
-    whole = replace(plan.request, prescription=Prescription(dose_gy=120))
-    assert write_plan(replace(plan, request=whole)) == write_plan(plan)
+    with_integer = replace(plan.request, prescription=Prescription(dose_gy=120))
+    assert write_plan(replace(plan, request=with_integer)) == write_plan(plan)
 
 
 def test_numpys_numbers_are_written_as_pythons() -> None:
@@ -113,32 +113,37 @@ WRONG: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("where", "value"), WRONG)
-def test_a_wrong_value_is_refused_where_it_is(where: str, value: Any) -> None:
-    [pointer] = pointers_refused(implant_plan(), where, value)
-    assert pointer.startswith(where)
+@pytest.mark.parametrize(("field", "value"), WRONG)
+def test_a_wrong_value_is_refused_with_its_pointer(field: str, value: Any) -> None:
+    [pointer] = pointers_refused(implant_plan(), field, value)
+    assert pointer.startswith(field)
 
 
 @pytest.mark.parametrize(
     ("model", "record"), [(PlanModel, Plan), (EvaluationModel, Evaluation), (ReplannedModel, Replanned)]
 )
-def test_every_field_of_every_record_is_described_and_must_be_given(model: type, record: type) -> None:
-    """Of a request, and of an input file, what is left out has a meaning."""
+def test_every_field_of_every_record_is_described_and_required(model: type, record: type) -> None:
+    """Models of a request and of an input file are excepted: there, an omitted field has a meaning."""
     schema = adapter(model).json_schema()
     assert {field.name for field in fields(record)} <= set(schema["required"])
-    with_defaults = {*PlanRequest.model_json_schema()["$defs"], "PlanRequest", "GivenSeedModel", "InputModel"}
-    records = [s for name, s in schema["$defs"].items() if name not in with_defaults and "enum" not in s]
+    optional_models = {
+        *PlanRequest.model_json_schema()["$defs"],
+        "PlanRequest",
+        "GivenSeedModel",
+        "InputModel",
+    }
+    records = [s for name, s in schema["$defs"].items() if name not in optional_models and "enum" not in s]
     assert len(records) > 5
-    for stated in (schema, *records):
-        assert stated["required"] == list(stated["properties"]), stated["title"]
-        assert stated["additionalProperties"] is False and stated["description"]
+    for object_schema in (schema, *records):
+        assert object_schema["required"] == list(object_schema["properties"]), object_schema["title"]
+        assert object_schema["additionalProperties"] is False and object_schema["description"]
 
 
 # Results
 
 Write, Read = Callable[[Any], bytes], Callable[[bytes], Any]
 
-MADE: list[tuple[Any, Write, Read]] = [
+RESULTS: list[tuple[Any, Write, Read]] = [
     (an_evaluation(SHA256, 4, None), write_evaluation, read_evaluation),
     (an_evaluation(SHA256, 4, implant_plan()), write_evaluation, read_evaluation),
     (replace(an_evaluation(SHA256, 4, None), planned=None), write_evaluation, read_evaluation),
@@ -146,26 +151,26 @@ MADE: list[tuple[Any, Write, Read]] = [
 ]
 
 
-@pytest.mark.parametrize(("made", "write", "read"), MADE)
-def test_a_result_reads_back_as_it_was(
-    made: Any, write: Callable[[Any], bytes], read: Callable[[bytes], Any]
+@pytest.mark.parametrize(("result", "write", "read"), RESULTS)
+def test_a_result_reads_back_unchanged(
+    result: Any, write: Callable[[Any], bytes], read: Callable[[bytes], Any]
 ) -> None:
-    text = write(made)
-    assert read(text) == made
+    text = write(result)
+    assert read(text) == result
     assert write(read(text)) == text
     document = json.loads(text)
-    assert list(document) == [field.name for field in fields(made)]
+    assert list(document) == [field.name for field in fields(result)]
     document["plan_sha256"] = "x"
     with pytest.raises(Refused, match="/plan_sha256"):
         read(json.dumps(document).encode())
 
 
-def test_a_plan_within_a_result_is_whole() -> None:
+def test_a_plan_inside_a_result_is_complete() -> None:
     plan: Plan = implant_plan()
     for text, key in (
         (write_evaluation(an_evaluation(SHA256, 4, plan)), "supplement"),
         (write_replanned(a_replanning(SHA256, plan)), "plan"),
     ):
-        within = json.loads(text)[key]
-        assert within["plan_sha256"] == plan_sha256(plan)
-        assert read_plan(json.dumps(within).encode()).plan == plan
+        plan_document = json.loads(text)[key]
+        assert plan_document["plan_sha256"] == plan_sha256(plan)
+        assert read_plan(json.dumps(plan_document).encode()).plan == plan

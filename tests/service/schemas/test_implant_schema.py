@@ -45,14 +45,14 @@ def test_fields_that_are_left_out_have_the_planners_defaults() -> None:
     assert read({}) == parsed
 
 
-def test_without_a_prescription_paths_alone_are_asked_for() -> None:
+def test_without_a_prescription_only_paths_are_requested() -> None:
     parsed = read({"prescription": None})
     assert parsed == Request()
     assert request_to_json(parsed)["prescription"] is None
     assert read(request_to_json(parsed)) == parsed
 
 
-def test_all_that_can_be_asked_for_reaches_the_planner() -> None:
+def test_every_field_reaches_the_planner() -> None:
     parsed = read(
         {
             "target": {"cut_back": ["aorta", "trachea"]},
@@ -91,10 +91,10 @@ def test_all_that_can_be_asked_for_reaches_the_planner() -> None:
     assert needles.given_needles == (GivenNeedle((0.0, -90.0, 5.0), (0.0, 0.0, 5.0)),)
     assert needles.given_seeds[0] == GivenSeed((0.0, -2.0, 5.0), (0.0, 1.0, 0.0))
     assert [seed.axis for seed in needles.given_seeds[1:]] == [None, None]
-    prescribed = parsed.prescription
-    assert prescribed is not None and prescribed.goals == Goals(130.0, 90.0, 60.0, 40.0)
-    assert dict(prescribed.organ_goals) == {"oesophagus": OrganGoal(90.0, None, 70.0)}
-    assert prescribed.prior_external == PriorExternal(60.0, 30) and prescribed.bed.protocols == ()
+    prescription = parsed.prescription
+    assert prescription is not None and prescription.goals == Goals(130.0, 90.0, 60.0, 40.0)
+    assert dict(prescription.organ_goals) == {"oesophagus": OrganGoal(90.0, None, 70.0)}
+    assert prescription.prior_external == PriorExternal(60.0, 30) and prescription.bed.protocols == ()
     assert parsed.robustness == RobustnessRequest(Placement.ROBOT, 0)
 
 
@@ -103,8 +103,8 @@ def test_every_source_and_protocol_of_the_planner_may_be_named() -> None:
         spacing = {"min_spacing_mm": max(5.0, source.seed_length_mm)}
         assert read({"seeds": {"model": source.name} | spacing}).seeds.model == source.name
     names = [protocol.name for protocol in PROTOCOLS]
-    asked = read({"prescription": {"bed": {"protocols": names}}}).prescription
-    assert asked is not None and asked.bed.protocols == tuple(names)
+    prescription = read({"prescription": {"bed": {"protocols": names}}}).prescription
+    assert prescription is not None and prescription.bed.protocols == tuple(names)
     schema = PlanRequest.model_json_schema()["$defs"]
     assert schema["SeedsModel"]["properties"]["model"]["enum"] == [source.name for source in SOURCES]
     assert schema["BedRequestModel"]["properties"]["protocols"]["items"]["enum"] == names
@@ -223,22 +223,24 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "where", "said"), CONTRADICTIONS)
-def test_what_contradicts_is_refused_where_it_stands(document: dict[str, Any], where: str, said: str) -> None:
+@pytest.mark.parametrize(("document", "pointer", "message"), CONTRADICTIONS)
+def test_a_contradiction_is_refused_with_its_pointer(
+    document: dict[str, Any], pointer: str, message: str
+) -> None:
     refused_fields = refusal(document)
-    assert list(refused_fields) == [where]
-    assert said in refused_fields[where]
+    assert list(refused_fields) == [pointer]
+    assert message in refused_fields[pointer]
 
 
 @pytest.mark.parametrize(
     "value", ["31.03.2026", "2026-02-30", "2026-W13-2", "20260331", "2026-3-31", "", 5, True, []]
 )
 def test_a_date_is_year_month_and_day(value: Any) -> None:
-    found = refusal({"seeds": {"calibration_date": value}})["/seeds/calibration_date"]
-    assert 'is not a date. Give year, month and day in quotes: "2026-03-31".' in found
+    error_text = refusal({"seeds": {"calibration_date": value}})["/seeds/calibration_date"]
+    assert 'is not a date. Give year, month and day in quotes: "2026-03-31".' in error_text
 
 
-def test_goals_at_their_limits_are_let_be() -> None:
+def test_goals_at_their_limits_are_accepted() -> None:
     read({"prescription": {"goals": {"v150_percent": 50, "v200_percent": 50}}})
     read({"prescription": {"dose_gy": 100, "goals": {"d90_gy": 150, "v150_percent": 90}}})
     read({"prescription": {"dose_gy": 100, "goals": {"d90_gy": 149.9}}})
@@ -246,19 +248,19 @@ def test_goals_at_their_limits_are_let_be() -> None:
     read({"seeds": {"calibration_date": "2026-03-31", "implant_date": "2026-03-31"}})
 
 
-# The way back
+# Writing
 
 number = st.floats(-1.0, 1.0)
 unit = st.tuples(number, number, number).filter(lambda v: hypot(*v) > 0.1)
 
 
 @given(unit, st.floats(-9e-4, 9e-4))
-def test_an_axis_that_is_nearly_of_length_1_is_made_so_and_stays(
-    v: tuple[float, float, float], longer: float
+def test_an_axis_of_nearly_length_1_is_normalised_once(
+    vector: tuple[float, float, float], excess: float
 ) -> None:
-    scale = (1.0 + longer) / hypot(*v)
-    sent = {"position_mm": [1, 2, 3], "axis": [x * scale for x in v]}
-    parsed = read({"needle_set": {"given_seeds": [sent]}})
+    scale = (1.0 + excess) / hypot(*vector)
+    seed = {"position_mm": [1, 2, 3], "axis": [x * scale for x in vector]}
+    parsed = read({"needle_set": {"given_seeds": [seed]}})
     axis = parsed.needle_set.given_seeds[0].axis
     assert axis is not None and abs(hypot(*axis) - 1.0) < 1e-12
     assert read(request_to_json(parsed)) == parsed
@@ -272,7 +274,7 @@ def test_an_axis_that_is_nearly_of_length_1_is_made_so_and_stays(
     arrangement=st.sampled_from(list(Arrangement)),
     cut_back=st.lists(st.text(min_size=1, max_size=9), max_size=3, unique=True),
 )
-def test_what_is_written_reads_back_the_same(
+def test_a_written_request_reads_back_unchanged(
     dates: Any, seeds: Any, goals: Any, prior: Any, arrangement: Arrangement, cut_back: list[str]
 ) -> None:
     document: dict[str, Any] = {
@@ -294,32 +296,32 @@ def test_what_is_written_reads_back_the_same(
             "interval_days": days,
         }
     parsed = read(document)
-    written = json.dumps(request_to_json(parsed))
-    request = read_model(PlanRequest, written.encode(), MAX_REQUEST_BYTES).to_request()
+    text = json.dumps(request_to_json(parsed))
+    request = read_model(PlanRequest, text.encode(), MAX_REQUEST_BYTES).to_request()
     assert request == parsed
-    assert json.dumps(request_to_json(request)) == written
+    assert json.dumps(request_to_json(request)) == text
 
 
-# What was found in a patient
+# Measurements in a patient
 
 
-def test_every_number_that_was_found_has_its_limit() -> None:
-    whole = {
+def test_every_measured_number_has_its_limit() -> None:
+    measured = {
         "needles": [{"path_id": "N1", "entry_mm": [0, 0, 0], "tip_mm": [0, 9, 0]}],
         "seeds": [{"position_mm": [0, 0, 0], "axis": [0, 0, 1]}],
     }
     limits = limits_of(NeedlesMeasured)
     assert len(limits) == 4
-    for where, limit in limits.items():
-        document = json.loads(json.dumps(whole))
-        part, _, name, _ = where.strip("/").split("/")
+    for pointer, limit in limits.items():
+        document = json.loads(json.dumps(measured))
+        part, _, name, _ = pointer.strip("/").split("/")
         document[part][0][name][0] = 1e9
         refused_fields = refusal(document, NeedlesMeasured)
-        assert list(refused_fields) == [where.replace("#", "0")]
+        assert list(refused_fields) == [pointer.replace("#", "0")]
         assert limit.sentence() in next(iter(refused_fields.values()))
 
 
-FOUND: list[tuple[type[Strict], Any, str, str]] = [
+WRONG_MEASUREMENTS: list[tuple[type[Strict], Any, str, str]] = [
     (SeedsFound, {}, "/seeds", "The field is missing."),
     (SeedsFound, {"seeds": []}, "/seeds", "Give at least 1."),
     (SeedsFound, {"seeds": [{"position_mm": [0, 0, 0]}] * 501}, "/seeds", "Give at most 500 entries."),
@@ -337,16 +339,18 @@ FOUND: list[tuple[type[Strict], Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "document", "where", "said"), FOUND)
-def test_what_was_found_is_read_strictly(model: type[Strict], document: Any, where: str, said: str) -> None:
+@pytest.mark.parametrize(("model", "document", "pointer", "message"), WRONG_MEASUREMENTS)
+def test_measured_seeds_and_needles_are_read_strictly(
+    model: type[Strict], document: Any, pointer: str, message: str
+) -> None:
     refused_fields = refusal(document, model)
-    assert list(refused_fields) == [where] and said in refused_fields[where]
+    assert list(refused_fields) == [pointer] and message in refused_fields[pointer]
 
 
-def test_what_was_found_reaches_the_planner() -> None:
+def test_measured_seeds_and_needles_reach_the_planner() -> None:
     seeds = [{"position_mm": [1, 2, 3], "axis": [0, 0, 1]}, {"position_mm": [4, 5, 6], "axis": None}]
-    found = read_model(SeedsFound, json.dumps({"seeds": seeds}).encode(), MAX_FOUND_BYTES).seeds
-    assert found == (GivenSeed((1.0, 2.0, 3.0), (0.0, 0.0, 1.0)), GivenSeed((4.0, 5.0, 6.0), None))
+    measured_seeds = read_model(SeedsFound, json.dumps({"seeds": seeds}).encode(), MAX_FOUND_BYTES).seeds
+    assert measured_seeds == (GivenSeed((1.0, 2.0, 3.0), (0.0, 0.0, 1.0)), GivenSeed((4.0, 5.0, 6.0), None))
     needles = {"needles": [NEEDLE, NEEDLE | {"path_id": None}, NEEDLE | {"path_id": "N1"}]}
     model = read_model(NeedlesMeasured, json.dumps(needles).encode(), MAX_FOUND_BYTES)
     assert [needle.path_id for needle in model.needles] == [None, None, "N1"] and model.seeds == ()

@@ -1,4 +1,4 @@
-"""The plan's JSON: the contract's keys, equal bytes for equal work, and nothing read that is not whole."""
+"""The plan's JSON: the documented keys, equal bytes for equal plans, and incomplete documents are refused."""
 
 import dataclasses
 import hashlib
@@ -113,18 +113,18 @@ def a_plan(**changes: Any) -> Plan:
     return dataclasses.replace(plan, **changes)
 
 
-def test_keys_are_the_contracts_in_its_order() -> None:
-    written = plan_to_json(a_plan())
-    assert [key for key in written if key in CONTRACT] == CONTRACT
-    path = written["paths"][0]
+def test_keys_are_the_documented_ones_in_their_order() -> None:
+    document = plan_to_json(a_plan())
+    assert [key for key in document if key in CONTRACT] == CONTRACT
+    path = document["paths"][0]
     assert [key for key in path if key in CONTRACT_PATH] == CONTRACT_PATH
     assert list(path["seeds"][0]) == ["position_mm", "axis", "depth_mm", "retraction_mm"]
     assert list(path["crosses"][0]) == ["structure", "from_mm", "to_mm"]
-    assert written["schema"] == "seedpath.plan/3" and written["frame"] == "LPS"
-    assert written["roles"] == {"node_4R": "target", "Aorta ä": "forbidden"}
+    assert document["schema"] == "seedpath.plan/3" and document["frame"] == "LPS"
+    assert document["roles"] == {"node_4R": "target", "Aorta ä": "forbidden"}
 
 
-def test_a_plan_reads_back_as_it_was() -> None:
+def test_a_plan_reads_back_unchanged() -> None:
     plan = a_plan()
     file = read_plan(write_plan(plan))
     assert file.plan == plan
@@ -133,15 +133,15 @@ def test_a_plan_reads_back_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"nearest_miss": None}, {"verification": None}, {"paths": ()}])
-def test_what_may_be_absent_reads_back_absent(changes: dict[str, Any]) -> None:
+def test_absent_parts_read_back_as_absent(changes: dict[str, Any]) -> None:
     plan = a_plan(**changes)
     assert read_plan(write_plan(plan)).plan == plan
 
 
 def test_the_hash_is_that_of_the_text_without_its_line() -> None:
     text = write_plan(a_plan()).decode()
-    without = re.sub(r'^ "plan_sha256": "[0-9a-f]{64}",\n', "", text, count=1, flags=re.MULTILINE)
-    assert hashlib.sha256(without.encode()).hexdigest() == json.loads(text)["plan_sha256"]
+    text_without_hash = re.sub(r'^ "plan_sha256": "[0-9a-f]{64}",\n', "", text, count=1, flags=re.MULTILINE)
+    assert hashlib.sha256(text_without_hash.encode()).hexdigest() == json.loads(text)["plan_sha256"]
 
 
 def test_the_software_is_the_distributions_version(repository: FilePath) -> None:
@@ -150,7 +150,7 @@ def test_the_software_is_the_distributions_version(repository: FilePath) -> None
     assert f"{NAME} {VERSION}" == SOFTWARE
 
 
-def test_any_change_of_content_shows_in_the_hash() -> None:
+def test_any_change_of_content_changes_the_hash() -> None:
     document = json.loads(write_plan(a_plan()))
     document["paths"][0]["clearance_mm"] = 2.6
     file = read_plan(json.dumps(document).encode())
@@ -164,11 +164,11 @@ def test_layout_alone_does_not_change_the_content() -> None:
 
 
 def test_numpys_numbers_are_written_as_pythons() -> None:
-    plain = a_plan()
+    plan = a_plan()
     path = dataclasses.replace(
         a_path(), lung_length_mm=np.float64(0.0), tip_mm=tuple(np.array([0.1, -40.0, 0.0]))
     )
-    assert write_plan(a_plan(paths=(path,))) == write_plan(plain)
+    assert write_plan(a_plan(paths=(path,))) == write_plan(plan)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -204,14 +204,14 @@ WRONG: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("where", "value"), WRONG)
-def test_a_wrong_value_is_refused_where_it_is(where: str, value: Any) -> None:
-    pointers = pointers_refused(a_plan(), where, value)
-    assert all(pointer.startswith(where) for pointer in pointers), pointers
+@pytest.mark.parametrize(("field", "value"), WRONG)
+def test_a_wrong_value_is_refused_with_its_pointer(field: str, value: Any) -> None:
+    pointers = pointers_refused(a_plan(), field, value)
+    assert all(pointer.startswith(field) for pointer in pointers), pointers
 
 
-def test_a_plan_of_another_version_is_refused_for_that_alone() -> None:
-    """Its fields are another version's: what it lacks of this one's is no damage."""
+def test_a_plan_of_another_version_is_refused_only_for_its_version() -> None:
+    """Fields that only this version has are not reported as missing."""
     document = json.loads(write_plan(a_plan())) | {"schema": "seedpath.plan/1", "of_old": 1}
     del document["notes"]
     with pytest.raises(Refused) as caught:
@@ -227,8 +227,8 @@ def test_a_missing_part_is_refused(key: str) -> None:
     del document[key]
     with pytest.raises(Refused) as caught:
         read_plan(json.dumps(document).encode())
-    told = [(e.pointer, e.detail) for e in caught.value.errors]
-    assert told == [(f"/{key}", "The field is missing. Give it.")]
+    errors = [(e.pointer, e.detail) for e in caught.value.errors]
+    assert errors == [(f"/{key}", "The field is missing. Give it.")]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20))
@@ -239,19 +239,19 @@ def test_every_float_and_text_reads_back_exactly(value: float, text: str) -> Non
 
 
 @given(st.integers(0, 400))
-def test_a_truncated_file_is_refused(kept: int) -> None:
+def test_a_truncated_file_is_refused(length: int) -> None:
     text = write_plan(a_plan())
     with pytest.raises((NotJson, Refused)):
-        read_plan(text[: len(text) * kept // 401])
+        read_plan(text[: len(text) * length // 401])
 
 
-def test_a_kept_plan_is_read_back_by_its_name() -> None:
+def test_a_stored_plan_is_read_back_by_its_name() -> None:
     plan = implant_plan()
     assert read_kept_plan(write_plan(plan), plan_sha256(plan)) == plan
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "why", "where"),
+    ("old", "new", "reason", "detail"),
     [
         ("seedpath.plan/3", "seedpath.plan/1", "another version", "seedpath.plan/1"),
         ('"dose"', '"doses"', "damaged", "/doses"),
@@ -260,14 +260,14 @@ def test_a_kept_plan_is_read_back_by_its_name() -> None:
         ("100.0,", "100.00000000000001,", "damaged", "v100_percent"),
     ],
 )
-def test_a_kept_plan_is_of_another_version_only_where_its_schema_is(
-    old: str, new: str, why: str, where: str
+def test_a_stored_plan_is_of_another_version_only_if_its_schema_is(
+    old: str, new: str, reason: str, detail: str
 ) -> None:
     plan = implant_plan()
     text = write_plan(plan)
     assert old.encode() in text
     with pytest.raises(UnreadablePlanFile) as refusal:
         read_kept_plan(text.replace(old.encode(), new.encode(), 1), plan_sha256(plan))
-    said = str(refusal.value)
-    assert [word for word in ("another version", "damaged") if word in said] == [why]
-    assert where in said and "make the plan again" in said.lower()
+    message = str(refusal.value)
+    assert [word for word in ("another version", "damaged") if word in message] == [reason]
+    assert detail in message and "make the plan again" in message.lower()

@@ -1,4 +1,4 @@
-"""The request: strict types, stated limits, pointers to every wrong field, and exact way back."""
+"""The request: strict types, stated limits, pointers to every wrong field, and an exact round trip."""
 
 import json
 import math
@@ -27,7 +27,7 @@ from service.schemas.request.model import MAX_REQUEST_BYTES, PlanRequest
 from service.schemas.request.writer import request_to_json
 
 LIMITS = limits_of(PlanRequest)
-"""Of the numbers of a request, by pointer."""
+"""Limits of the numbers of a request, by pointer."""
 
 
 def read(text: str | bytes) -> PlanRequest:
@@ -50,27 +50,29 @@ NEEDED: dict[str, Any] = {
         "bed": {"protocols": ["RTOG_0813_5fx"]},
     },
 }
-"""What must stand beside some fields, or before they can stand."""
+"""Values that some fields require beside or above them."""
 
 
-def named(where: str) -> str:
+def example_pointer(limit_pointer: str) -> str:
     """A limit's pointer with a name for *, and the first place for #."""
-    return where.replace("*", SCORES[0].name).replace("#", "0")
+    return limit_pointer.replace("*", SCORES[0].name).replace("#", "0")
 
 
-def at(where: str, value: Any) -> dict[str, Any]:
+def request_with(limit_pointer: str, value: Any) -> dict[str, Any]:
     """A request that sets one field."""
     document = deepcopy(NEEDED)
     inner: Any = document
-    *folders, last = [int(p) if p == "0" else p for p in named(where).strip("/").split("/")]
+    *folders, field = [
+        int(p) if p == "0" else p for p in example_pointer(limit_pointer).strip("/").split("/")
+    ]
     for part in folders:
         inner = inner[part] if isinstance(inner, list) else inner.setdefault(part, {})
-    inner[last] = value
+    inner[field] = value
     return document
 
 
-def within(where: str) -> st.SearchStrategy[float]:
-    limit = LIMITS[where]
+def allowed_values(limit_pointer: str) -> st.SearchStrategy[float]:
+    limit = LIMITS[limit_pointer]
     return st.floats(limit.low, limit.high, allow_nan=False)
 
 
@@ -84,15 +86,15 @@ def numbers_in(schema: Any) -> list[dict[str, Any]]:
         return [number for part in schema for number in numbers_in(part)]
     if not isinstance(schema, dict):
         return []
-    own = [schema] if schema.get("type") in ("number", "integer") else []
-    return own + numbers_in(list(schema.values()))
+    here = [schema] if schema.get("type") in ("number", "integer") else []
+    return here + numbers_in(list(schema.values()))
 
 
 def test_every_number_of_the_request_has_a_limit_which_the_schema_states() -> None:
     numbers = numbers_in(PlanRequest.model_json_schema())
     assert len(numbers) > 40
-    stated = {(n["minimum"], n["maximum"], n["description"]) for n in numbers}
-    assert stated == {
+    ranges = {(number["minimum"], number["maximum"], number["description"]) for number in numbers}
+    assert ranges == {
         (limit.low, limit.high, f"{limit.unit}; {limit.reason}".removeprefix("; "))
         for limit in LIMITS.values()
     }
@@ -108,13 +110,13 @@ def test_a_request_inside_another_document_has_its_limits_too() -> None:
 
 
 def test_every_limit_belongs_to_a_number_of_the_request() -> None:
-    for where, limit in LIMITS.items():
-        above = limit.high * 2 + 1000
-        name = named(where)
-        refused_fields = refusal(at(name, int(above) if above.is_integer() else above))
-        assert list(refused_fields) == [name], where
-        assert limit.reason in refused_fields[name]
-        assert f"from {limit.low:.10g} to {limit.high:.10g}" in refused_fields[name]
+    for limit_pointer, limit in LIMITS.items():
+        too_large = limit.high * 2 + 1000
+        field = example_pointer(limit_pointer)
+        refused_fields = refusal(request_with(field, int(too_large) if too_large.is_integer() else too_large))
+        assert list(refused_fields) == [field], limit_pointer
+        assert limit.reason in refused_fields[field]
+        assert f"from {limit.low:.10g} to {limit.high:.10g}" in refused_fields[field]
 
 
 def test_numbers_below_a_limit_are_refused_with_value_and_range() -> None:
@@ -122,11 +124,11 @@ def test_numbers_below_a_limit_are_refused_with_value_and_range() -> None:
     assert refused_fields["/target/margin_mm"].startswith("-3 is out of range. Give a number from 0 to 30 mm")
 
 
-@pytest.mark.parametrize("where", sorted(LIMITS))
+@pytest.mark.parametrize("limit_pointer", sorted(LIMITS))
 @pytest.mark.parametrize("value", [True, False, "3", [3], {}])
-def test_what_is_no_number_is_refused_as_one(where: str, value: Any) -> None:
-    name = named(where)
-    assert name in refusal(at(name, value))
+def test_a_value_that_is_no_number_is_refused(limit_pointer: str, value: Any) -> None:
+    field = example_pointer(limit_pointer)
+    assert field in refusal(request_with(field, value))
 
 
 MAY_BE_NULL = {
@@ -136,10 +138,10 @@ MAY_BE_NULL = {
 }
 
 
-@pytest.mark.parametrize("where", sorted(set(LIMITS) - MAY_BE_NULL))
-def test_null_is_no_number_but_where_it_means_something(where: str) -> None:
-    name = named(where)
-    assert name in refusal(at(name, None))
+@pytest.mark.parametrize("limit_pointer", sorted(set(LIMITS) - MAY_BE_NULL))
+def test_null_is_refused_for_a_number_unless_it_has_a_meaning(limit_pointer: str) -> None:
+    field = example_pointer(limit_pointer)
+    assert field in refusal(request_with(field, None))
 
 
 def test_no_time_limit_is_null() -> None:
@@ -163,7 +165,7 @@ def test_a_number_that_overflows_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "message"),
     [
         (b"", "Expecting value at line 1, column 1"),
         (b'{"target": }', "line 1, column 12"),
@@ -175,8 +177,8 @@ def test_a_number_that_overflows_is_refused() -> None:
         (b" " * (MAX_REQUEST_BYTES + 1), "longer than"),
     ],
 )
-def test_what_is_no_json_says_where(text: bytes, why: str) -> None:
-    with pytest.raises(NotJson, match=why):
+def test_invalid_json_is_refused_with_its_position(text: bytes, message: str) -> None:
+    with pytest.raises(NotJson, match=message):
         read(text)
 
 
@@ -201,16 +203,16 @@ def test_pointers_escape_names() -> None:
     assert pointer(["a/b~c", 0]) == "/a~1b~0c/0"
 
 
-def test_long_values_are_shown_short() -> None:
+def test_long_values_are_abbreviated() -> None:
     detail = refusal({"pose": {"position": "x" * 1000}})["/pose/position"]
     assert len(detail) < 4 * MAX_SHOWN
 
 
 @pytest.mark.parametrize("document", [{"y" * 5000: 1}, {"clearance_mm": {"y" * 5000: -1}}])
-def test_long_names_are_shown_short(document: dict[str, Any]) -> None:
-    [(where, detail)] = refusal(document).items()
-    assert len(where) <= MAX_FIELD_LENGTH and len(detail) < 4 * MAX_FIELD_LENGTH
-    assert "yyy ... yyy" in where
+def test_long_names_are_abbreviated(document: dict[str, Any]) -> None:
+    [(field, detail)] = refusal(document).items()
+    assert len(field) <= MAX_FIELD_LENGTH and len(detail) < 4 * MAX_FIELD_LENGTH
+    assert "yyy ... yyy" in field
 
 
 def test_roles_are_the_scenes() -> None:
@@ -228,11 +230,11 @@ def test_a_target_is_none_one_or_several(structure: Any, names: tuple[str, ...])
 
 
 @pytest.mark.parametrize("structure", [[], "", ["a", "a"], ["a", ""], 5, {"name": "a"}, "x" * 201])
-def test_a_target_is_named_properly(structure: Any) -> None:
+def test_an_invalid_name_of_a_target_is_refused(structure: Any) -> None:
     assert all(p.startswith("/target/structure") for p in refusal({"target": {"structure": structure}}))
 
 
-def test_a_default_clearance_stays_beside_named_ones() -> None:
+def test_a_default_clearance_remains_with_named_ones() -> None:
     assert dict(read('{"clearance_mm": {"aorta": 5}}').to_request().clearance_mm) == {
         "default": 2.0,
         "aorta": 5.0,
@@ -255,7 +257,7 @@ def test_weights_replace_the_ranking() -> None:
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
-    """JSON Schema has it so, and several languages write it so."""
+    """JSON Schema allows it, and several languages write it."""
     assert read('{"search": {"max_paths": 7.0}, "random_seed": 2e1}') == read(
         '{"search": {"max_paths": 7}, "random_seed": 20}'
     )
@@ -264,19 +266,19 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
 
 
 def test_the_schema_states_what_is_refused() -> None:
-    defined = PlanRequest.model_json_schema()
-    seed = defined["properties"]["random_seed"]
+    schema = PlanRequest.model_json_schema()
+    seed = schema["properties"]["random_seed"]
     assert (seed["minimum"], seed["maximum"]) == (0, 2**32 - 1)
-    names, table = defined["properties"]["ranking"]["oneOf"]
+    names, table = schema["properties"]["ranking"]["oneOf"]
     assert names["uniqueItems"] and names["items"]["enum"] == [score.name for score in SCORES]
-    weights = defined["$defs"][table["$ref"].rpartition("/")[2]]["properties"]["weights"]
+    weights = schema["$defs"][table["$ref"].rpartition("/")[2]]["properties"]["weights"]
     assert weights["propertyNames"]["enum"] == names["items"]["enum"]
-    target = defined["$defs"]["TargetModel"]["properties"]
+    target = schema["$defs"]["TargetModel"]["properties"]
     assert target["structure"]["oneOf"][1]["uniqueItems"] and target["cut_back"]["uniqueItems"]
-    assert defined["$defs"]["BedRequestModel"]["properties"]["protocols"]["uniqueItems"]
+    assert schema["$defs"]["BedRequestModel"]["properties"]["protocols"]["uniqueItems"]
 
 
-def test_gauge_and_diameter_are_of_one_needle() -> None:
+def test_gauge_and_diameter_must_fit_each_other() -> None:
     def needle(**fields: object) -> Needle:
         return read(json.dumps({"needle": fields})).to_request().needle
 
@@ -289,10 +291,10 @@ def test_gauge_and_diameter_are_of_one_needle() -> None:
     assert "/needle/gauge" in refusal({"needle": {"gauge": "eighteen"}})
 
 
-def test_ranges_of_gauges_do_not_meet() -> None:
+def test_ranges_of_gauges_do_not_overlap() -> None:
     ranges = sorted(OUTSIDE_MM.values())
-    assert all(least < most for least, most in ranges)
-    assert all(one[1] < two[0] for one, two in pairwise(ranges))
+    assert all(lower < upper for lower, upper in ranges)
+    assert all(thinner[1] < thicker[0] for thinner, thicker in pairwise(ranges))
 
 
 KINDS: list[tuple[Any, str, str]] = [
@@ -338,24 +340,26 @@ KINDS: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "where", "said"), KINDS)
-def test_each_mistake_is_reported_once_in_plain_words(document: Any, where: str, said: str) -> None:
-    assert refusal(document) == {where: said}
+@pytest.mark.parametrize(("document", "field", "message"), KINDS)
+def test_each_mistake_is_reported_once_in_plain_words(document: Any, field: str, message: str) -> None:
+    assert refusal(document) == {field: message}
 
 
 def test_one_mistake_of_several_in_a_list_hides_none() -> None:
     assert list(refusal({"ranking": ["x", 5, "length_mm"]})) == ["/ranking/0", "/ranking/1"]
 
 
-def test_a_list_or_table_that_is_too_long_says_how_long_it_may_be() -> None:
-    many = [str(n) for n in range(501)]
-    assert refusal({"target": {"structure": many}})["/target/structure"].endswith("Give at most 500 entries.")
+def test_a_list_or_table_that_is_too_long_is_refused_with_its_limit() -> None:
+    names = [str(n) for n in range(501)]
+    assert refusal({"target": {"structure": names}})["/target/structure"].endswith(
+        "Give at most 500 entries."
+    )
     assert "at most 200 characters" in refusal({"target": {"structure": "x" * 201}})["/target/structure"]
-    assert "at most 500 entries" in refusal({"roles": dict.fromkeys(many, "lung")})["/roles"]
+    assert "at most 500 entries" in refusal({"roles": dict.fromkeys(names, "lung")})["/roles"]
 
 
 @given(
-    where=st.sampled_from(
+    limit_pointer=st.sampled_from(
         [
             *(
                 "/target",
@@ -379,35 +383,42 @@ def test_a_list_or_table_that_is_too_long_says_how_long_it_may_be() -> None:
         max_leaves=5,
     ),
 )
-def test_no_refusal_speaks_the_validators_language(where: str, value: Any) -> None:
+def test_no_refusal_uses_the_validators_terms(limit_pointer: str, value: Any) -> None:
     try:
-        read(json.dumps(at(named(where), value)).replace("Infinity", "1e999"))
+        read(json.dumps(request_with(example_pointer(limit_pointer), value)).replace("Infinity", "1e999"))
     except Refused as error:
-        for found in error.errors:
-            words = found.detail.lower()
-            assert not any(w in words for w in ("tuple", "valid", "should", "input", "dictionary", "openapi"))
+        for field_error in error.errors:
+            detail = field_error.detail.lower()
+            assert not any(
+                word in detail for word in ("tuple", "valid", "should", "input", "dictionary", "openapi")
+            )
 
 
-def test_a_byte_order_mark_is_let_be() -> None:
+def test_a_byte_order_mark_is_accepted() -> None:
     assert read(b"\xef\xbb\xbf{}").to_request() == read("{}").to_request()
     with pytest.raises(NotJson, match="Save it as UTF-8"):
         read('{"random_seed": 1}'.encode("utf-16"))
 
 
-def test_seeds_are_no_closer_than_their_minimum() -> None:
+def test_seed_spacing_below_the_minimum_is_refused() -> None:
     assert "Widen the one" in refusal({"seeds": {"spacing_mm": 6, "min_spacing_mm": 7}})["/seeds"]
 
 
 @given(
-    margin=within("/target/margin_mm"),
-    clearances=st.dictionaries(st.text(min_size=1, max_size=20), within("/clearance_mm/*"), max_size=4),
+    margin=allowed_values("/target/margin_mm"),
+    clearances=st.dictionaries(
+        st.text(min_size=1, max_size=20), allowed_values("/clearance_mm/*"), max_size=4
+    ),
     roles=st.dictionaries(st.text(min_size=1, max_size=20), st.sampled_from(list(Role)), max_size=4),
     position=st.sampled_from(list(Position)),
-    rotation=within("/pose/rotation_deg"),
-    limit=st.none() | within("/search/time_limit_s"),
+    rotation=allowed_values("/pose/rotation_deg"),
+    limit=st.none() | allowed_values("/search/time_limit_s"),
     paths=st.integers(1, 1000),
     weights=st.dictionaries(
-        st.sampled_from([s.name for s in SCORES]), within("/ranking/weights/*"), min_size=0, max_size=3
+        st.sampled_from([s.name for s in SCORES]),
+        allowed_values("/ranking/weights/*"),
+        min_size=0,
+        max_size=3,
     ),
     names=st.lists(st.text(min_size=1, max_size=20), max_size=3, unique=True),
 )
@@ -439,9 +450,9 @@ def test_a_request_reads_back_as_it_was_written(
 
 
 def test_the_order_of_names_does_not_change_the_text() -> None:
-    one = read('{"clearance_mm": {"b": 1, "a": 2}, "roles": {"z": "lung", "y": "skin"}}').to_request()
-    two = read('{"roles": {"y": "skin", "z": "lung"}, "clearance_mm": {"a": 2, "b": 1}}').to_request()
-    assert json.dumps(request_to_json(one)) == json.dumps(request_to_json(two))
+    request = read('{"clearance_mm": {"b": 1, "a": 2}, "roles": {"z": "lung", "y": "skin"}}').to_request()
+    reordered = read('{"roles": {"y": "skin", "z": "lung"}, "clearance_mm": {"a": 2, "b": 1}}').to_request()
+    assert json.dumps(request_to_json(request)) == json.dumps(request_to_json(reordered))
 
 
 @given(st.binary(max_size=60))

@@ -1,4 +1,4 @@
-"""Strict JSON under hostile texts: time grows as the text does, and what is answered of small ones stays."""
+"""Strict JSON and hostile texts: time grows linearly, and small texts get the answers of validation alone."""
 
 import gc
 import json
@@ -31,15 +31,15 @@ SMALL, LARGE = 100_000, 400_000
 """Bytes of a hostile text, and of one four times as long."""
 
 LINEAR = 2.0
-"""So many times four times the time is still linear, on a machine that does other things as well: what is
-quadratic takes four times that."""
+"""A text four times as long may take this many times four times the time and still count as linear, on a
+machine that does other work too; quadratic time would be four times that."""
 
 SOON_S = 0.1
-"""What takes less is not compared: a clock tells little of it."""
+"""Shorter times are not compared: the clock is too coarse for them."""
 
 
 def refusal(model: type[BaseModel], text: str | bytes) -> tuple[FieldError, ...]:
-    """What is wrong with a text as a model; nothing for a text that is no JSON, or is right."""
+    """The errors of a text read as a model; none for invalid JSON or a valid text."""
     try:
         read_model(model, text.encode() if isinstance(text, str) else text, 10 * LARGE)
     except Refused as error:
@@ -49,59 +49,63 @@ def refusal(model: type[BaseModel], text: str | bytes) -> tuple[FieldError, ...]
     return ()
 
 
-def listed(where: str, entry: Callable[[int], str]) -> Callable[[int], str]:
-    """A text of about so many bytes, with a list of such entries at a place."""
+def text_with_list(template: str, entry: Callable[[int], str]) -> Callable[[int], str]:
+    """Makes texts of about a given size: the template with a list of entries in place of @."""
 
     def text(size: int) -> str:
         entries = ",".join(entry(n) for n in range(size // (len(entry(0)) + 1)))
-        return where.replace("@", entries)
+        return template.replace("@", entries)
 
     return text
 
 
-def numbered(n: int) -> str:
+def hex_name(n: int) -> str:
     return f"{n:08x}"
 
 
 HOSTILE: dict[str, Callable[[int], str]] = {
-    "many names, one of them twice": listed('{@,"00000007":1}', lambda n: f'"{numbered(n)}":1'),
-    "many names, each twice": listed("{@}", lambda n: f'"{numbered(n)}":1,"{numbered(n)}":1'),
-    "many unknown names": listed("{@}", lambda n: f'"{numbered(n)}":1'),
-    "unknown names in many objects": listed('{"paths":[@]}', lambda n: f'{{"{numbered(n)}":1}}'),
-    "many unknown names deep inside": listed(
-        '{"request":{"prescription":{"bed":{@}}}}', lambda n: f'"{numbered(n)}":1'
+    "many names, one of them twice": text_with_list('{@,"00000007":1}', lambda n: f'"{hex_name(n)}":1'),
+    "many names, each twice": text_with_list("{@}", lambda n: f'"{hex_name(n)}":1,"{hex_name(n)}":1'),
+    "many unknown names": text_with_list("{@}", lambda n: f'"{hex_name(n)}":1'),
+    "unknown names in many objects": text_with_list('{"paths":[@]}', lambda n: f'{{"{hex_name(n)}":1}}'),
+    "many unknown names deep inside": text_with_list(
+        '{"request":{"prescription":{"bed":{@}}}}', lambda n: f'"{hex_name(n)}":1'
     ),
-    "many entries of no object": listed('{"needle_set":{"given_needles":[@]}}', lambda n: "1"),
-    "many empty entries": listed('{"needle_set":{"given_needles":[@]}}', lambda n: "{}"),
-    "many wrong points": listed('{"seeds":[@]}', lambda n: '{"position_mm":[]}'),
-    "many wrong roles": listed('{"roles":{@}}', lambda n: f'"{numbered(n)}":1'),
-    "many unknown scores": listed('{"ranking":[@]}', lambda n: '"lung_lengt"'),
-    "many unknown weights": listed('{"ranking":{"weights":{@}}}', lambda n: f'"{numbered(n)}":1'),
-    "many unknown protocols": listed('{"prescription":{"bed":{"protocols":[@]}}}', lambda n: '"RTOG"'),
-    "many names of structures": listed('{"target":{"structure":[@]}}', lambda n: f'"{numbered(n)}"'),
+    "many entries of no object": text_with_list('{"needle_set":{"given_needles":[@]}}', lambda n: "1"),
+    "many empty entries": text_with_list('{"needle_set":{"given_needles":[@]}}', lambda n: "{}"),
+    "many wrong points": text_with_list('{"seeds":[@]}', lambda n: '{"position_mm":[]}'),
+    "many wrong roles": text_with_list('{"roles":{@}}', lambda n: f'"{hex_name(n)}":1'),
+    "many unknown scores": text_with_list('{"ranking":[@]}', lambda n: '"lung_lengt"'),
+    "many unknown weights": text_with_list('{"ranking":{"weights":{@}}}', lambda n: f'"{hex_name(n)}":1'),
+    "many unknown protocols": text_with_list(
+        '{"prescription":{"bed":{"protocols":[@]}}}', lambda n: '"RTOG"'
+    ),
+    "many names of structures": text_with_list('{"target":{"structure":[@]}}', lambda n: f'"{hex_name(n)}"'),
     "one long name": lambda size: f'{{"{"x" * size}":1}}',
-    "few long names": listed("{@}", lambda n: f'"{numbered(n) * 4000}":1'),
+    "few long names": text_with_list("{@}", lambda n: f'"{hex_name(n) * 4000}":1'),
     "one long text": lambda size: f'{{"random_seed":"{"x" * size}"}}',
     "one long number": lambda size: f'{{"random_seed":0.{"3" * size}}}',
-    "many long numbers": listed('{"random_seed":[@]}', lambda n: "9" * 4200),
+    "many long numbers": text_with_list('{"random_seed":[@]}', lambda n: "9" * 4200),
     "many lists in lists": lambda size: f'{{"random_seed":[{"[" * 150}{"1," * (size // 2)}1{"]" * 150}]}}',
-    "an object in each of many names": listed('{"roles":{@}}', lambda n: f'"{numbered(n)}":{{"a":{{}}}}'),
+    "an object in each of many names": text_with_list(
+        '{"roles":{@}}', lambda n: f'"{hex_name(n)}":{{"a":{{}}}}'
+    ),
 }
 
 
 @pytest.mark.representative(7)
 @pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_time_grows_as_the_text_does(name: str) -> None:
+def test_time_grows_linearly_with_the_text(name: str) -> None:
     def seconds(size: int) -> float:
         text = HOSTILE[name](size).encode()
-        # A full collection visits all that other tests have made, however short the text is.
+        # A full garbage collection visits the objects of all other tests, however short the text is.
         gc.collect()
         gc.disable()
         try:
-            began = time.process_time()
+            start_s = time.process_time()
             for model in (PlanRequest, NeedlesMessage, ReplanBody):
                 assert len(refusal(model, text)) <= MAX_ERRORS
-            return time.process_time() - began
+            return time.process_time() - start_s
         finally:
             gc.enable()
 
@@ -118,44 +122,51 @@ def test_the_message_about_a_hostile_text_is_short(name: str) -> None:
         assert len(str(error)) < 2 * MAX_FIELD_LENGTH
     except Refused as error:
         assert 1 <= len(error.errors) <= MAX_ERRORS
-        for found in error.errors:
-            assert len(found.pointer) <= MAX_FIELD_LENGTH and len(found.detail) < 4 * MAX_FIELD_LENGTH
+        for field_error in error.errors:
+            assert (
+                len(field_error.pointer) <= MAX_FIELD_LENGTH
+                and len(field_error.detail) < 4 * MAX_FIELD_LENGTH
+            )
 
 
-def bounds(schema: Mapping[str, Any], defined: Mapping[str, Any], at: str) -> Iterator[tuple[str, bool]]:
+def bounds(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any], pointer: str
+) -> Iterator[tuple[str, bool]]:
     """Each list and table in a JSON schema, and whether the number of its entries has a bound."""
     if "$ref" in schema:
-        yield from bounds(defined[schema["$ref"].rpartition("/")[2]], defined, at)
-    for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("prefixItems", ())):
-        yield from bounds(inner, defined, at)
+        yield from bounds(definitions[schema["$ref"].rpartition("/")[2]], definitions, pointer)
+    for part in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("prefixItems", ())):
+        yield from bounds(part, definitions, pointer)
     if schema.get("type") == "array":
-        yield at, "maxItems" in schema
+        yield pointer, "maxItems" in schema
         if "items" in schema:
-            yield from bounds(schema["items"], defined, f"{at}/#")
+            yield from bounds(schema["items"], definitions, f"{pointer}/#")
     if schema.get("type") == "object":
-        yield at, "maxProperties" in schema or schema.get("additionalProperties") is False
-        for name, inner in schema.get("properties", {}).items():
-            yield from bounds(inner, defined, f"{at}/{name}")
+        yield pointer, "maxProperties" in schema or schema.get("additionalProperties") is False
+        for name, part in schema.get("properties", {}).items():
+            yield from bounds(part, definitions, f"{pointer}/{name}")
         if isinstance(schema.get("additionalProperties"), dict):
-            yield from bounds(schema["additionalProperties"], defined, f"{at}/*")
+            yield from bounds(schema["additionalProperties"], definitions, f"{pointer}/*")
 
 
 @pytest.mark.parametrize("model", BODIES)
-def test_nothing_in_a_body_is_without_end(model: type[BaseModel]) -> None:
-    """Else a list of half a million mistakes would be validated whole."""
+def test_every_list_and_table_of_a_body_is_bounded(model: type[BaseModel]) -> None:
+    """Otherwise half a million wrong entries would all be validated."""
     schema = model.model_json_schema()
-    found = dict(bounds(schema, schema.get("$defs", {}), ""))
-    assert len(found) >= 4 and not [at for at, is_bounded in found.items() if not is_bounded]
+    bound_of_pointer = dict(bounds(schema, schema.get("$defs", {}), ""))
+    assert len(bound_of_pointer) >= 4 and not [
+        pointer for pointer, is_bounded in bound_of_pointer.items() if not is_bounded
+    ]
 
 
 @pytest.mark.parametrize("model", [*BODIES, PlanModel, EvaluationModel, ReplannedModel])
-def test_every_model_can_be_searched_for_too_much(model: type[BaseModel]) -> None:
-    found = list(too_much(model, {"no such name": 1}))
-    assert [(excess.path, excess.kind) for excess in found] == [(("no such name",), "extra_forbidden")]
+def test_every_model_can_be_searched_for_excess(model: type[BaseModel]) -> None:
+    excesses = list(too_much(model, {"no such name": 1}))
+    assert [(excess.path, excess.kind) for excess in excesses] == [(("no such name",), "extra_forbidden")]
 
 
 def without_search(model: type[BaseModel], document: Any) -> set[FieldError]:
-    """All that validation alone says of a document."""
+    """All errors that validation alone finds in a document."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(strict_json, "_refuse_too_much", lambda model, document: None)
         patch.setattr(strict_json, "MAX_ERRORS", 100_000)
@@ -171,44 +182,46 @@ VALUES = st.recursive(
 
 
 @given(document=st.dictionaries(NAMES, VALUES, max_size=6), model=st.sampled_from(BODIES))
-def test_small_texts_are_answered_as_validation_alone_answers_them(
+def test_small_texts_are_answered_as_by_validation_alone(
     document: dict[str, Any], model: type[BaseModel]
 ) -> None:
-    found, alone = refusal(model, json.dumps(document)), without_search(model, document)
-    assert len(set(found)) == len(found) == min(len(alone), MAX_ERRORS)
-    assert set(found) <= alone
+    errors, validation_errors = refusal(model, json.dumps(document)), without_search(model, document)
+    assert len(set(errors)) == len(errors) == min(len(validation_errors), MAX_ERRORS)
+    assert set(errors) <= validation_errors
 
 
 def test_of_too_many_unknown_names_the_first_are_reported() -> None:
     refused_fields = refusal(PlanRequest, json.dumps({f"n{n}": 1 for n in range(50)} | {"random_seed": "1"}))
     assert [error.pointer for error in refused_fields] == [f"/n{n}" for n in range(MAX_ERRORS)]
-    few = refusal(PlanRequest, json.dumps({f"n{n}": 1 for n in range(MAX_ERRORS - 1)} | {"random_seed": "1"}))
-    assert len(few) == MAX_ERRORS and "/random_seed" in {error.pointer for error in few}
+    fewer_errors = refusal(
+        PlanRequest, json.dumps({f"n{n}": 1 for n in range(MAX_ERRORS - 1)} | {"random_seed": "1"})
+    )
+    assert len(fewer_errors) == MAX_ERRORS and "/random_seed" in {error.pointer for error in fewer_errors}
 
 
-def test_a_list_that_is_too_long_is_reported_and_not_looked_into() -> None:
-    [found] = refusal(NeedlesMessage, json.dumps({"paths": [{"x": 1}] * 1001}))
-    assert found.pointer == "/paths" and found.detail.endswith("Give at most 1000 entries.")
+def test_a_list_that_is_too_long_is_reported_and_its_entries_are_not() -> None:
+    [field_error] = refusal(NeedlesMessage, json.dumps({"paths": [{"x": 1}] * 1001}))
+    assert field_error.pointer == "/paths" and field_error.detail.endswith("Give at most 1000 entries.")
 
 
-@given(pairs=st.lists(st.sampled_from("abcdef"), max_size=8))
-def test_a_name_that_occurs_twice_is_the_first_that_does(pairs: list[str]) -> None:
-    text = "{" + ",".join(f'"{name}":1' for name in pairs) + "}"
-    twin = next((name for name in pairs if pairs.count(name) > 1), None)
-    if twin is None:
-        assert parse(text.encode()) == dict.fromkeys(pairs, 1)
+@given(names=st.lists(st.sampled_from("abcdef"), max_size=8))
+def test_the_first_repeated_name_of_an_object_is_reported(names: list[str]) -> None:
+    text = "{" + ",".join(f'"{name}":1' for name in names) + "}"
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is None:
+        assert parse(text.encode()) == dict.fromkeys(names, 1)
     else:
-        with pytest.raises(NotJson, match=f"'{twin}' occurs twice"):
+        with pytest.raises(NotJson, match=f"'{repeated}' occurs twice"):
             parse(text.encode())
 
 
 @given(names=st.lists(st.sampled_from("abcdef"), max_size=8))
-def test_a_name_that_is_given_twice_is_the_first_that_comes_again(names: list[str]) -> None:
-    twin = next((name for n, name in enumerate(names) if name in names[:n]), None)
-    if twin is None:
+def test_the_first_repeated_name_of_a_list_is_reported(names: list[str]) -> None:
+    repeated = next((name for n, name in enumerate(names) if name in names[:n]), None)
+    if repeated is None:
         assert each_once(tuple(names)) == tuple(names)
     else:
-        with pytest.raises(ValueError, match=f"'{twin}' is named twice"):
+        with pytest.raises(ValueError, match=f"'{repeated}' is named twice"):
             each_once(tuple(names))
 
 
@@ -219,6 +232,6 @@ def test_a_name_that_is_given_twice_is_the_first_that_comes_again(names: list[st
         max_leaves=200,
     )
 )
-def test_a_value_is_shown_as_the_beginning_of_its_text(value: Any) -> None:
+def test_a_long_value_is_shown_by_the_start_of_its_text(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False)
     assert shown(value) == (text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " ...")
