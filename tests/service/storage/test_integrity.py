@@ -1,5 +1,5 @@
-"""Whatever is kept is held against its sha256: no route answers what was damaged, and each says so, or does
-not need it. The same upload, or the same order, mends it."""
+"""Stored files are compared with their sha256: a route that needs a damaged file reports it and answers no
+data of it. The same upload, or the same request, repairs it."""
 
 import json
 import os
@@ -35,303 +35,322 @@ def client(data_dir: Path) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def sent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def case_upload(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A form with a file for each part."""
     folder = fakes.write_case(tmp_path_factory.mktemp("sent"))
     return upload(*((part, name, (folder / name).read_bytes()) for part, name in fakes.PARTS.items()))
 
 
 @pytest.fixture(scope="module")
-def kept(client: httpx.Client, sent: dict[str, Any], data_dir: Path) -> Kept:
-    return everything(client, sent, data_dir)
+def everything_kept(client: httpx.Client, case_upload: dict[str, Any], data_dir: Path) -> Kept:
+    return everything(client, case_upload, data_dir)
 
 
 @pytest.fixture(scope="module")
-def good(kept: Kept) -> dict[str, bytes]:
+def undamaged(everything_kept: Kept) -> dict[str, bytes]:
     """The bytes of each kind of file."""
-    return {kind: file.read_bytes() for kind, file in kept.files.items()}
+    return {kind: file.read_bytes() for kind, file in everything_kept.files.items()}
 
 
 @pytest.fixture(autouse=True)
-def as_they_were(kept: Kept, good: dict[str, bytes]) -> Iterator[None]:
+def restore_files(everything_kept: Kept, undamaged: dict[str, bytes]) -> Iterator[None]:
     yield
-    for kind, file in kept.files.items():
-        fakes.bring_back(file, good[kind])
+    for kind, file in everything_kept.files.items():
+        fakes.bring_back(file, undamaged[kind])
 
 
 @pytest.mark.parametrize("name", READING)
-def test_what_is_whole_is_answered(
-    client: httpx.Client, kept: Kept, good: dict[str, bytes], name: str
+def test_undamaged_files_are_answered(
+    client: httpx.Client, everything_kept: Kept, undamaged: dict[str, bytes], name: str
 ) -> None:
     route = READING[name]
-    answer = answer_of(client, kept, route)
-    assert answer.status_code == 200, answer.text
-    assert route.answers is None or answer.content == good[route.answers]
+    response = answer_of(client, everything_kept, route)
+    assert response.status_code == 200, response.text
+    assert route.answers is None or response.content == undamaged[route.answers]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(fakes.DAMAGES), st.integers(0, 2**32))
-def test_no_route_answers_what_is_damaged(
+def test_no_route_answers_with_damaged_data(
     client: httpx.Client,
-    kept: Kept,
-    good: dict[str, bytes],
+    everything_kept: Kept,
+    undamaged: dict[str, bytes],
     kind: str,
-    harm: Callable[[Path, random.Random], None],
+    damage: Callable[[Path, random.Random], None],
     seed: int,
 ) -> None:
-    file = kept.files[kind]
-    fakes.bring_back(file, good[kind])
-    harm(file, random.Random(seed))
-    if file.is_file() and file.read_bytes() == good[kind]:
-        # Bits that were turned twice.
+    file = everything_kept.files[kind]
+    fakes.bring_back(file, undamaged[kind])
+    damage(file, random.Random(seed))
+    if file.is_file() and file.read_bytes() == undamaged[kind]:
+        # The same bits were changed twice.
         return
     for name, route in READING.items():
-        answer = answer_of(client, kept, route)
+        response = answer_of(client, everything_kept, route)
         if kind in route.needs:
-            problem_json = problem(answer, "damaged")
-            assert kept.damaged_in(problem_json) == [kind], (name, problem_json)
+            problem_json = problem(response, "damaged")
+            assert everything_kept.damaged_in(problem_json) == [kind], (name, problem_json)
             assert "POST" in problem_json["detail"] and str(file.parents[2]) not in problem_json["detail"]
         else:
-            assert answer.status_code == 200, (name, answer.text)
-            assert route.answers is None or answer.content == good[route.answers], name
+            assert response.status_code == 200, (name, response.text)
+            assert route.answers is None or response.content == undamaged[route.answers], name
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", WORKING)
-def test_work_on_what_is_damaged_fails_once_and_says_so(
-    client: httpx.Client, kept: Kept, name: str, kind: str
+def test_work_on_damaged_data_fails_once_and_reports_it(
+    client: httpx.Client, everything_kept: Kept, name: str, kind: str
 ) -> None:
     route = WORKING[name]
-    fakes.flip(kept.files[kind], random.Random(name + kind))
-    answer = answer_of(client, kept, route, WAIT)
+    fakes.flip(everything_kept.files[kind], random.Random(name + kind))
+    response = answer_of(client, everything_kept, route, WAIT)
     if kind not in route.needs:
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
         return
-    assert kept.damaged_in(problem(answer, "damaged")) == [kind]
-    if "location" in answer.headers:
-        job = client.get(answer.headers["location"]).json()
+    assert everything_kept.damaged_in(problem(response, "damaged")) == [kind]
+    if "location" in response.headers:
+        job = client.get(response.headers["location"]).json()
         assert (job["state"], job["attempt"]) == ("failed", 1)
-        assert kept.damaged_in(job["problem"]) == [kind]
+        assert everything_kept.damaged_in(job["problem"]) == [kind]
 
 
 @pytest.mark.parametrize("kind", CASE_FILES)
-@pytest.mark.parametrize("harm", [fakes.flip, fakes.deep, fakes.gone, fakes.folder_instead])
-def test_the_same_upload_mends_a_case(
+@pytest.mark.parametrize("damage", [fakes.flip, fakes.deep, fakes.gone, fakes.folder_instead])
+def test_the_same_upload_repairs_a_case(
     client: httpx.Client,
-    kept: Kept,
-    sent: dict[str, Any],
-    good: dict[str, bytes],
+    everything_kept: Kept,
+    case_upload: dict[str, Any],
+    undamaged: dict[str, bytes],
     kind: str,
-    harm: Callable[[Path, random.Random], None],
+    damage: Callable[[Path, random.Random], None],
 ) -> None:
-    harm(kept.files[kind], random.Random(kind))
-    answer = client.post("/v1/cases", **sent)
-    assert answer.status_code == 201 and answer.json()["id"] == kept.case
-    assert kept.files[kind].read_bytes() == good[kind]
-    assert client.get(kept.addresses["case"]).json() == answer.json()
+    damage(everything_kept.files[kind], random.Random(kind))
+    response = client.post("/v1/cases", **case_upload)
+    assert response.status_code == 201 and response.json()["id"] == everything_kept.case
+    assert everything_kept.files[kind].read_bytes() == undamaged[kind]
+    assert client.get(everything_kept.addresses["case"]).json() == response.json()
 
 
-def test_the_same_upload_writes_a_record_without_its_sha256_anew(
-    client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes]
+def test_the_same_upload_replaces_a_record_without_its_sha256(
+    client: httpx.Client, everything_kept: Kept, case_upload: dict[str, Any], undamaged: dict[str, bytes]
 ) -> None:
-    """As an earlier version wrote it: a role that was changed in it is not found out."""
-    document = client.get(kept.addresses["case"]).json()
-    record = json.loads(good["record"])
+    """As an earlier version wrote it: without the digest a changed role is not detected."""
+    document = client.get(everything_kept.addresses["case"]).json()
+    record = json.loads(undamaged["record"])
     del record["record_sha256"]
     record["description"]["structures"][0]["role"] = "bone"
-    fakes.in_place(kept.files["record"], json.dumps(record).encode())
-    assert client.get(kept.addresses["case"]).json() != document
-    assert client.post("/v1/cases", **sent).json() == client.get(kept.addresses["case"]).json() == document
-    assert kept.files["record"].read_bytes() == good["record"]
+    fakes.in_place(everything_kept.files["record"], json.dumps(record).encode())
+    assert client.get(everything_kept.addresses["case"]).json() != document
+    assert (
+        client.post("/v1/cases", **case_upload).json()
+        == client.get(everything_kept.addresses["case"]).json()
+        == document
+    )
+    assert everything_kept.files["record"].read_bytes() == undamaged["record"]
 
 
 @pytest.mark.parametrize("kind", CASE_FILES)
-def test_removing_and_uploading_again_mends_a_case(
-    client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes], kind: str
+def test_removal_and_a_new_upload_repair_a_case(
+    client: httpx.Client,
+    everything_kept: Kept,
+    case_upload: dict[str, Any],
+    undamaged: dict[str, bytes],
+    kind: str,
 ) -> None:
-    """Its files stay while plans are held that were made from it."""
-    kept.files[kind].unlink()
-    assert client.delete(kept.addresses["case"]).status_code == 204
-    assert client.post("/v1/cases", **sent).status_code == 201
-    assert kept.files[kind].read_bytes() == good[kind]
-    assert answer_of(client, kept, WORKING["a replanning"], WAIT).status_code == 200
+    """The files of a case stay while plans made from it are held."""
+    everything_kept.files[kind].unlink()
+    assert client.delete(everything_kept.addresses["case"]).status_code == 204
+    assert client.post("/v1/cases", **case_upload).status_code == 201
+    assert everything_kept.files[kind].read_bytes() == undamaged[kind]
+    assert answer_of(client, everything_kept, WORKING["a replanning"], WAIT).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["plan", "map", "evaluation", "replan"])
-@pytest.mark.parametrize("harm", [fakes.flip, fakes.gone, fakes.folder_instead])
-def test_the_same_order_mends_what_was_made(
+@pytest.mark.parametrize("damage", [fakes.flip, fakes.gone, fakes.folder_instead])
+def test_the_same_request_repairs_its_result(
     client: httpx.Client,
-    kept: Kept,
-    good: dict[str, bytes],
+    everything_kept: Kept,
+    undamaged: dict[str, bytes],
     kind: str,
-    harm: Callable[[Path, random.Random], None],
+    damage: Callable[[Path, random.Random], None],
 ) -> None:
-    harm(kept.files[kind], random.Random(kind))
+    damage(everything_kept.files[kind], random.Random(kind))
     name = {"evaluation": "an evaluation", "replan": "a replanning"}.get(kind, "a plan")
-    assert answer_of(client, kept, WORKING[name], WAIT).status_code == 200
-    assert kept.files[kind].read_bytes() == good[kind]
+    assert answer_of(client, everything_kept, WORKING[name], WAIT).status_code == 200
+    assert everything_kept.files[kind].read_bytes() == undamaged[kind]
 
 
-@pytest.mark.parametrize("harm", [fakes.flip, fakes.gone])
-def test_a_key_stands_for_what_it_made_until_its_map_is_damaged_or_lost(
-    client: httpx.Client, kept: Kept, good: dict[str, bytes], harm: Callable[[Path, random.Random], None]
-) -> None:
-    def ordered() -> str:
-        keyed = {"Idempotency-Key": f"map-{harm.__name__}"}
-        answer = answer_of(client, kept, WORKING["a plan"], keyed)
-        id: str = until(client, answer.headers["location"], "done", "failed")["id"]
-        return id
-
-    first = ordered()
-    assert ordered() == first
-    harm(kept.files["map"], random.Random(1))
-    assert ordered() != first and kept.files["map"].read_bytes() == good["map"]
-
-
-def test_a_key_stands_for_what_it_made_until_that_is_damaged(
-    client: httpx.Client, kept: Kept, good: dict[str, bytes]
-) -> None:
-    def ordered() -> dict[str, Any]:
-        answer = answer_of(client, kept, WORKING["a plan"], {"Idempotency-Key": "integrity-1"})
-        return until(client, answer.headers["location"], "done", "failed")
-
-    first = ordered()
-    assert ordered()["id"] == first["id"]
-    fakes.flip(kept.files["plan"], random.Random(1))
-    mended = ordered()
-    assert mended["id"] != first["id"] and kept.files["plan"].read_bytes() == good["plan"]
-    assert ordered()["id"] == mended["id"]
-    fakes.flip(kept.files["ct"], random.Random(1))
-    fakes.flip(kept.files["plan"], random.Random(1))
-    failed = ordered()
-    assert failed["problem"]["type"] == "/v1/problems/damaged"
-    for kind in ("ct", "plan"):
-        fakes.bring_back(kept.files[kind], good[kind])
-    assert ordered()["state"] == "done"
-
-
-def test_a_client_with_the_right_bytes_gets_not_modified(client: httpx.Client, kept: Kept) -> None:
-    known = {"If-None-Match": client.get(kept.addresses["plan"]).headers["etag"]}
-    fakes.flip(kept.files["plan"], random.Random(1))
-    assert client.get(kept.addresses["plan"], headers=known).status_code == 304
-    problem(client.get(kept.addresses["plan"], headers={"If-None-Match": '"x"'}), "damaged")
-    problem(client.get(kept.addresses["plan"], headers={"Range": "bytes=0-9"}), "damaged")
-    assert client.head(kept.addresses["plan"]).status_code == 409
-
-
-@pytest.mark.parametrize("harm", [fakes.flip, fakes.deep, fakes.folder_instead])
-def test_a_socket_gets_the_problem_of_damaged_files(
-    client: httpx.Client, kept: Kept, harm: Callable[[Path, random.Random], None]
-) -> None:
-    address = f"ws://{client.base_url.netloc.decode()}{kept.addresses['case']}/paths"
-    message = json.dumps({"id": 1, "paths": [NEEDLE]})
-    with connect(address, proxy=None) as socket:
-        harm(kept.files["file"], random.Random(2))
-        socket.send(message)
-        document = json.loads(socket.recv(fakes.GENEROUS_S))
-        assert document["id"] == 1 and kept.damaged_in(document["problem"]) == ["file"]
-    harm(kept.files["record"], random.Random(2))
-    with connect(address, proxy=None) as socket:
-        assert kept.damaged_in(json.loads(socket.recv(fakes.GENEROUS_S))["problem"]) == ["record"]
-
-
-@pytest.mark.parametrize(("kind", "harm"), list(zip(KINDS, cycle(fakes.DAMAGES), strict=False)))
-def test_what_is_damaged_can_be_removed(
+@pytest.mark.parametrize("damage", [fakes.flip, fakes.gone])
+def test_a_key_returns_its_job_until_the_access_map_is_damaged_or_lost(
     client: httpx.Client,
-    kept: Kept,
-    sent: dict[str, Any],
+    everything_kept: Kept,
+    undamaged: dict[str, bytes],
+    damage: Callable[[Path, random.Random], None],
+) -> None:
+    def job_id_of_request() -> str:
+        key_header = {"Idempotency-Key": f"map-{damage.__name__}"}
+        response = answer_of(client, everything_kept, WORKING["a plan"], key_header)
+        job_id: str = until(client, response.headers["location"], "done", "failed")["id"]
+        return job_id
+
+    first_job = job_id_of_request()
+    assert job_id_of_request() == first_job
+    damage(everything_kept.files["map"], random.Random(1))
+    assert job_id_of_request() != first_job and everything_kept.files["map"].read_bytes() == undamaged["map"]
+
+
+def test_a_key_returns_its_job_until_the_result_is_damaged(
+    client: httpx.Client, everything_kept: Kept, undamaged: dict[str, bytes]
+) -> None:
+    def requested_job() -> dict[str, Any]:
+        response = answer_of(client, everything_kept, WORKING["a plan"], {"Idempotency-Key": "integrity-1"})
+        return until(client, response.headers["location"], "done", "failed")
+
+    first_job = requested_job()
+    assert requested_job()["id"] == first_job["id"]
+    fakes.flip(everything_kept.files["plan"], random.Random(1))
+    second_job = requested_job()
+    assert (
+        second_job["id"] != first_job["id"]
+        and everything_kept.files["plan"].read_bytes() == undamaged["plan"]
+    )
+    assert requested_job()["id"] == second_job["id"]
+    fakes.flip(everything_kept.files["ct"], random.Random(1))
+    fakes.flip(everything_kept.files["plan"], random.Random(1))
+    failed_job = requested_job()
+    assert failed_job["problem"]["type"] == "/v1/problems/damaged"
+    for kind in ("ct", "plan"):
+        fakes.bring_back(everything_kept.files[kind], undamaged[kind])
+    assert requested_job()["state"] == "done"
+
+
+def test_a_client_with_the_undamaged_plan_is_answered_not_modified(
+    client: httpx.Client, everything_kept: Kept
+) -> None:
+    etag_header = {"If-None-Match": client.get(everything_kept.addresses["plan"]).headers["etag"]}
+    fakes.flip(everything_kept.files["plan"], random.Random(1))
+    assert client.get(everything_kept.addresses["plan"], headers=etag_header).status_code == 304
+    problem(client.get(everything_kept.addresses["plan"], headers={"If-None-Match": '"x"'}), "damaged")
+    problem(client.get(everything_kept.addresses["plan"], headers={"Range": "bytes=0-9"}), "damaged")
+    assert client.head(everything_kept.addresses["plan"]).status_code == 409
+
+
+@pytest.mark.parametrize("damage", [fakes.flip, fakes.deep, fakes.folder_instead])
+def test_a_socket_is_answered_with_the_damage(
+    client: httpx.Client, everything_kept: Kept, damage: Callable[[Path, random.Random], None]
+) -> None:
+    url = f"ws://{client.base_url.netloc.decode()}{everything_kept.addresses['case']}/paths"
+    request = json.dumps({"id": 1, "paths": [NEEDLE]})
+    with connect(url, proxy=None) as socket:
+        damage(everything_kept.files["file"], random.Random(2))
+        socket.send(request)
+        answer = json.loads(socket.recv(fakes.GENEROUS_S))
+        assert answer["id"] == 1 and everything_kept.damaged_in(answer["problem"]) == ["file"]
+    damage(everything_kept.files["record"], random.Random(2))
+    with connect(url, proxy=None) as socket:
+        assert everything_kept.damaged_in(json.loads(socket.recv(fakes.GENEROUS_S))["problem"]) == ["record"]
+
+
+@pytest.mark.parametrize(("kind", "damage"), list(zip(KINDS, cycle(fakes.DAMAGES), strict=False)))
+def test_damaged_items_can_be_removed(
+    client: httpx.Client,
+    everything_kept: Kept,
+    case_upload: dict[str, Any],
     data_dir: Path,
     kind: str,
-    harm: Callable[[Path, random.Random], None],
+    damage: Callable[[Path, random.Random], None],
 ) -> None:
-    harm(kept.files[kind], random.Random(kind))
-    for removed in ("replan", "evaluation", "plan", "case"):
-        address = kept.addresses[removed]
-        assert client.delete(address).status_code == 204
-        problem(client.get(address), "not-found")
-    # The plan that is in the replanning is one too.
-    for left in client.get("/v1/plans").json()["items"]:
-        assert client.delete(left["address"]).status_code == 204
-    left = [name for name in stored(data_dir) if name.startswith(("cases/", "plans/", "access/", "results/"))]
-    assert left == ["results/evaluations", "results/replans"] and stored(data_dir / "aside") == []
-    assert everything(client, sent, data_dir) == kept
+    damage(everything_kept.files[kind], random.Random(kind))
+    for kind_removed in ("replan", "evaluation", "plan", "case"):
+        path = everything_kept.addresses[kind_removed]
+        assert client.delete(path).status_code == 204
+        problem(client.get(path), "not-found")
+    # The plan inside the replanning is listed as well.
+    for remaining in client.get("/v1/plans").json()["items"]:
+        assert client.delete(remaining["address"]).status_code == 204
+    remaining = [
+        name for name in stored(data_dir) if name.startswith(("cases/", "plans/", "access/", "results/"))
+    ]
+    assert remaining == ["results/evaluations", "results/replans"] and stored(data_dir / "aside") == []
+    assert everything(client, case_upload, data_dir) == everything_kept
 
 
-# The attacks that were made
+# Manipulated files
 
 
-def test_a_digit_of_a_plan_is_changed(client: httpx.Client, kept: Kept) -> None:
-    file = kept.files["plan"]
+def test_a_changed_digit_of_a_plan_is_found(client: httpx.Client, everything_kept: Kept) -> None:
+    file = everything_kept.files["plan"]
     text = file.read_text(encoding="utf-8")
-    place = next(n for n, letter in enumerate(text) if letter == "1" and text[n - 1] == " ")
-    file.write_text(f"{text[:place]}2{text[place + 1 :]}", encoding="utf-8")
-    problem(client.get(kept.addresses["plan"]), "damaged")
+    index = next(
+        position for position, character in enumerate(text) if character == "1" and text[position - 1] == " "
+    )
+    file.write_text(f"{text[:index]}2{text[index + 1 :]}", encoding="utf-8")
+    problem(client.get(everything_kept.addresses["plan"]), "damaged")
 
 
-def test_a_plan_is_cut(client: httpx.Client, kept: Kept) -> None:
-    os.truncate(kept.files["plan"], 1000)
-    problem(client.get(kept.addresses["plan"]), "damaged")
+def test_a_truncated_plan_is_found(client: httpx.Client, everything_kept: Kept) -> None:
+    os.truncate(everything_kept.files["plan"], 1000)
+    problem(client.get(everything_kept.addresses["plan"]), "damaged")
 
 
-def test_half_of_an_organ_is_rewritten(
-    client: httpx.Client, kept: Kept, sent: dict[str, Any], good: dict[str, bytes]
+def test_a_replaced_label_map_is_found(
+    client: httpx.Client, everything_kept: Kept, case_upload: dict[str, Any], undamaged: dict[str, bytes]
 ) -> None:
-    """A whole, readable label map under the name of another."""
+    """A readable label map in place of another."""
     labels = body_labels()
     labels[7:][labels[7:] == 2] = 1
-    write_nifti(kept.files["file"], labels)
+    write_nifti(everything_kept.files["file"], labels)
     for _ in range(2):
-        problem_json = problem(answer_of(client, kept, WORKING["a plan"], WAIT), "damaged")
-        assert kept.damaged_in(problem_json) == ["file"]
-    problem(answer_of(client, kept, READING["its shapes"]), "damaged")
-    assert client.post("/v1/cases", **sent).status_code == 201
-    assert kept.files["file"].read_bytes() == good["file"]
-    assert answer_of(client, kept, WORKING["a plan"], WAIT).status_code == 200
+        problem_json = problem(answer_of(client, everything_kept, WORKING["a plan"], WAIT), "damaged")
+        assert everything_kept.damaged_in(problem_json) == ["file"]
+    problem(answer_of(client, everything_kept, READING["its shapes"]), "damaged")
+    assert client.post("/v1/cases", **case_upload).status_code == 201
+    assert everything_kept.files["file"].read_bytes() == undamaged["file"]
+    assert answer_of(client, everything_kept, WORKING["a plan"], WAIT).status_code == 200
 
 
-def test_a_mask_is_put_beside_those_of_a_case(client: httpx.Client, data_dir: Path, tmp_path: Path) -> None:
-    """Of the content of one that is there, under another organ's name."""
+def test_an_added_mask_is_found(client: httpx.Client, data_dir: Path, tmp_path: Path) -> None:
+    """With the content of an existing mask, under the name of another organ."""
     mask = write_nifti(tmp_path / "heart.nii.gz", (body_labels() == 2).astype("u1")).read_bytes()
     body = write_nifti(tmp_path / "body.nii.gz", (body_labels() > 0).astype("u1")).read_bytes()
-    answer = client.post(
+    response = client.post(
         "/v1/cases", **upload(("file", "s.zip", zipped(("heart.nii.gz", mask), ("body.nii.gz", body))))
     )
-    address = answer.headers["location"]
-    stray = data_dir / "cases" / answer.json()["id"] / "input" / "aorta.nii.gz"
-    stray.write_bytes(mask)
-    problem_json = problem(client.get(f"{address}/shapes"), "damaged")
+    case_path = response.headers["location"]
+    extra_mask = data_dir / "cases" / response.json()["id"] / "input" / "aorta.nii.gz"
+    extra_mask.write_bytes(mask)
+    problem_json = problem(client.get(f"{case_path}/shapes"), "damaged")
     assert "input/aorta.nii.gz" in problem_json["detail"]
-    stray.unlink()
-    assert client.get(f"{address}/shapes").status_code == 200
-    assert client.delete(address).status_code == 204
+    extra_mask.unlink()
+    assert client.get(f"{case_path}/shapes").status_code == 200
+    assert client.delete(case_path).status_code == 204
 
 
-def test_what_was_damaged_while_no_server_ran_is_found(
-    sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_damage_done_while_no_server_ran_is_found(
+    case_upload: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bit of every file at once, with the time of its last change as it was. What a process has found of
-    files ends with it."""
+    """One bit of every file, with modification times kept. Digests remembered by a process end with it."""
     monkeypatch.setattr(damage, "DIGESTS", Digests())
     with fakes.served(tmp_path) as client:
-        kept = everything(client, sent, tmp_path)
-        for file in kept.files.values():
+        everything_kept = everything(client, case_upload, tmp_path)
+        for file in everything_kept.files.values():
             os.utime(file, (1e9, 1e9))
         for name, route in READING.items():
-            assert answer_of(client, kept, route).status_code == 200, name
-    for kind, file in kept.files.items():
+            assert answer_of(client, everything_kept, route).status_code == 200, name
+    for kind, file in everything_kept.files.items():
         fakes.flip(file, random.Random(kind))
         os.utime(file, (1e9, 1e9))
     monkeypatch.setattr(damage, "DIGESTS", Digests())
     with fakes.served(tmp_path) as client:
         for name, route in READING.items():
-            answer = answer_of(client, kept, route)
+            response = answer_of(client, everything_kept, route)
             if route.needs:
-                problem(answer, "damaged")
+                problem(response, "damaged")
             else:
-                assert answer.status_code == 200, name
-        assert client.post("/v1/cases", **sent).status_code == 201
+                assert response.status_code == 200, name
+        assert client.post("/v1/cases", **case_upload).status_code == 201
         for route in WORKING.values():
-            assert answer_of(client, kept, route, WAIT).status_code == 200
+            assert answer_of(client, everything_kept, route, WAIT).status_code == 200
         for name, route in READING.items():
-            assert answer_of(client, kept, route).status_code == 200, name
+            assert answer_of(client, everything_kept, route).status_code == 200, name

@@ -1,4 +1,4 @@
-"""Rows and files: what is left by a server that was killed between the two is found, and nothing else."""
+"""Rows and files: the remains of a server killed between the two are found, and nothing else."""
 
 import errno
 import json
@@ -37,27 +37,27 @@ CONTENTS = {
 IDS = {name: identify(content) for name, content in CONTENTS.items()}
 
 
-def made_case(store: Store, name: str, old: bool = True) -> Path:
+def add_case(store: Store, name: str, is_old: bool = True) -> Path:
     with store.aside() as folder:
         (folder / "file").mkdir()
         (folder / "file" / "a.nii").write_bytes(b"a")
         store.add_case(folder, {"id": IDS[name]} | CONTENTS[name])
-    return aged(store.case(IDS[name]).folder, old)
+    return with_age(store.case(IDS[name]).folder, is_old)
 
 
-def made_result(store: Store, folder: Path, kind: ResultKind, id: str, old: bool = True) -> Path:
+def add_result(store: Store, folder: Path, kind: ResultKind, id: str, is_old: bool = True) -> Path:
     store.keep(JobResult(kind, id, json.dumps({}).encode()))
-    return aged(next(folder.rglob(f"{kind}/{id}.json")), old)
+    return with_age(next(folder.rglob(f"{kind}/{id}.json")), is_old)
 
 
-def aged(path: Path, old: bool) -> Path:
-    then = time.time() - ABANDONED_S - (60.0 if old else -60.0)
-    os.utime(path, (then, then))
+def with_age(path: Path, is_old: bool) -> Path:
+    modified_s = time.time() - ABANDONED_S - (60.0 if is_old else -60.0)
+    os.utime(path, (modified_s, modified_s))
     return path
 
 
 @pytest.fixture
-def parts(
+def store_parts(
     tmp_path: Path, database_url: str, open_database: Callable[[str, float], Database]
 ) -> tuple[Store, Library, Database]:
     database = open_database(database_url, 5.0)
@@ -66,77 +66,79 @@ def parts(
     return store, Library(database, store, Quota(1 << 40)), database
 
 
-def test_files_without_rows_are_found_and_no_others(
-    parts: tuple[Store, Library, Database], tmp_path: Path
+def test_only_files_without_rows_are_found_as_orphans(
+    store_parts: tuple[Store, Library, Database], tmp_path: Path
 ) -> None:
-    store, library, database = parts
+    store, library, database = store_parts
     for name in IDS:
-        made_case(store, name)
+        add_case(store, name)
     for kind in ResultKind:
         for name in ("held", "left", "new"):
-            made_result(store, tmp_path, kind, IDS[name])
+            add_result(store, tmp_path, kind, IDS[name])
 
-    def rows(connection: Connection) -> None:
+    def grant_some(connection: Connection) -> None:
         for name in ("held", "open"):
             grant(connection, "ann", CASE, IDS[name], IDS[name])
         for kind in ResultKind:
-            # JobResult from a case that was removed, whose files it needs.
+            # A result from a removed case, whose files it still needs.
             grant(connection, "ann", kind, IDS["held"], IDS["plans"])
 
-    database.write(rows)
+    database.write(grant_some)
     assert sorted(library.orphans()) == sorted(
         (kind, IDS[n]) for kind in (CASE, *ResultKind) for n in ("left", "new")
     )
 
 
-def test_a_case_that_only_an_open_job_needs_is_held(parts: tuple[Store, Library, Database]) -> None:
-    store, library, database = parts
+def test_a_case_that_only_an_open_job_needs_is_not_an_orphan(
+    store_parts: tuple[Store, Library, Database],
+) -> None:
+    store, library, database = store_parts
     for name in ("open", "left"):
-        made_case(store, name)
+        add_case(store, name)
     database.write(lambda c: grant(c, "ann", CASE, IDS["open"], IDS["open"]))
     JobTable(database, 10, 10, 10).accept(NewJob("j1", "ann", IDS["open"], ResultKind.PLAN, "{}", None))
     database.write(lambda c: revoke(c, "ann", CASE, IDS["open"]))
     assert library.orphans() == [(CASE, IDS["left"])]
 
 
-def test_what_was_written_by_half_is_swept_and_no_result(
-    parts: tuple[Store, Library, Database], tmp_path: Path
+def test_incomplete_files_are_swept_and_results_are_not(
+    store_parts: tuple[Store, Library, Database], tmp_path: Path
 ) -> None:
-    store, _, _ = parts
-    data = tmp_path / "data"
+    store, _, _ = store_parts
+    data_dir = tmp_path / "data"
 
-    def written(place: str, old: bool) -> Path:
-        (data / place).write_bytes(b"{")
-        return aged(data / place, old)
+    def write_file(path: str, is_old: bool) -> Path:
+        (data_dir / path).write_bytes(b"{")
+        return with_age(data_dir / path, is_old)
 
-    # As write_atomically names what it has not finished.
-    left = [written(f"{folder}/.{IDS['left']}.json.x1y2", True) for folder in ("plans", "access")]
-    kept = [written(f"{folder}/{IDS['left']}.json", True) for folder in ("plans", "access")]
-    kept += [written(f"access/.{IDS['new']}.json.x1y2", False)]
+    # Named as write_atomically names unfinished files.
+    swept_files = [write_file(f"{folder}/.{IDS['left']}.json.x1y2", True) for folder in ("plans", "access")]
+    kept_files = [write_file(f"{folder}/{IDS['left']}.json", True) for folder in ("plans", "access")]
+    kept_files += [write_file(f"access/.{IDS['new']}.json.x1y2", False)]
     store.sweep_aside()
-    assert not any(file.exists() for file in left) and all(file.exists() for file in kept)
+    assert not any(file.exists() for file in swept_files) and all(file.exists() for file in kept_files)
 
 
-def test_a_kill_in_the_middle_of_a_removal_leaves_no_map_alone(
-    parts: tuple[Store, Library, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_removal_deletes_the_access_map_before_the_plan(
+    store_parts: tuple[Store, Library, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, _, _ = parts
+    store, _, _ = store_parts
     store.keep(JobResult(ResultKind.PLAN, IDS["left"], b"{}", access=b"{}"))
-    removed: list[str] = []
+    folders: list[str] = []
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
-        removed.append(path.parent.name)
+        folders.append(path.parent.name)
 
     monkeypatch.setattr(Path, "unlink", unlink)
     store.remove(ResultKind.PLAN, IDS["left"])
-    assert removed == ["access", "plans"]
+    assert folders == ["access", "plans"]
 
 
 @pytest.mark.parametrize("access", [None, b'{"plan":'])
-def test_a_map_is_lost_only_where_there_was_one(
-    parts: tuple[Store, Library, Database], tmp_path: Path, access: bytes | None
+def test_a_map_is_lost_only_if_the_plan_had_one(
+    store_parts: tuple[Store, Library, Database], tmp_path: Path, access: bytes | None
 ) -> None:
-    store, library, database = parts
+    store, library, database = store_parts
     result = replace(plan_result(planned(PlanRequest().to_request())), access=access)
     job_table = JobTable(database, 10, 10, 10)
     database.write(lambda c: grant(c, "ann", CASE, IDS["held"], IDS["held"]))
@@ -146,72 +148,72 @@ def test_a_map_is_lost_only_where_there_was_one(
     (tmp_path / "data" / "access" / f"{result.id}.json").unlink(missing_ok=True)
     kind = "not-found" if access is None else "damaged"
     for _ in range(2):
-        with pytest.raises(StorageError) as refused:
+        with pytest.raises(StorageError) as caught:
             library.access("ann", result.id)
-        assert report_of(refused.value).kind == kind
+        assert report_of(caught.value).kind == kind
         assert database.read(partial(library.is_lost, job=job_table.get("j1"))) == (access is not None)
-        # A sum that is found out anew is of what is there.
+        # Sizes counted again are those of the existing files.
         library.update_sizes()
 
 
-def test_a_map_that_is_asked_for_while_its_plan_is_removed_is_not_lost(
-    parts: tuple[Store, Library, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_map_requested_during_the_removal_of_its_plan_is_not_found(
+    store_parts: tuple[Store, Library, Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, library, database = parts
-    made_case(store, "held")
-    made_result(store, tmp_path, ResultKind.PLAN, IDS["plans"])
+    store, library, database = store_parts
+    add_case(store, "held")
+    add_result(store, tmp_path, ResultKind.PLAN, IDS["plans"])
     database.write(lambda c: grant(c, "ann", CASE, IDS["held"], IDS["held"]))
     database.write(lambda c: grant(c, "ann", ResultKind.PLAN, IDS["plans"], IDS["held"]))
     access = store.access
 
-    def removed(plan_id: str, kept_bytes: int) -> bytes:
+    def access_after_removal(plan_id: str, kept_bytes: int) -> bytes:
         library.remove_result("ann", ResultKind.PLAN, plan_id)
         return access(plan_id, 1)
 
-    monkeypatch.setattr(store, "access", removed)
-    with pytest.raises(NotHeld) as refused:
+    monkeypatch.setattr(store, "access", access_after_removal)
+    with pytest.raises(NotHeld) as caught:
         library.access("ann", IDS["plans"])
-    assert report_of(refused.value).kind == "not-found"
+    assert report_of(caught.value).kind == "not-found"
 
 
-# Removing on a disk that is full, or read-only
+# Removal on a disk that is full or read-only
 
 
 @pytest.fixture
-def held(parts: tuple[Store, Library, Database], tmp_path: Path) -> tuple[Library, list[Path]]:
-    """A case and a plan of ann's, and where their files lie."""
-    store, library, database = parts
-    files = [made_case(store, "held"), made_result(store, tmp_path, ResultKind.PLAN, IDS["plans"])]
+def held_by_ann(store_parts: tuple[Store, Library, Database], tmp_path: Path) -> tuple[Library, list[Path]]:
+    """A case and a plan that ann holds, and the paths of their files."""
+    store, library, database = store_parts
+    files = [add_case(store, "held"), add_result(store, tmp_path, ResultKind.PLAN, IDS["plans"])]
     database.write(lambda c: grant(c, "ann", CASE, IDS["held"], IDS["held"]))
     database.write(lambda c: grant(c, "ann", ResultKind.PLAN, IDS["plans"], IDS["held"]))
     return library, files
 
 
-def fails(number: int) -> Callable[..., None]:
-    def fail(*args: object, **named: object) -> None:
-        raise OSError(number, os.strerror(number))
+def failing_call(error_number: int) -> Callable[..., None]:
+    def fail(*args: object, **keywords: object) -> None:
+        raise OSError(error_number, os.strerror(error_number))
 
     return fail
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_what_is_removed_needs_no_room(
-    held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+def test_a_removal_needs_no_disk_space(
+    held_by_ann: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    library, files = held
+    library, files = held_by_ann
     for call in ("mkdir", "rename"):
-        monkeypatch.setattr(os, call, fails(number))
+        monkeypatch.setattr(os, call, failing_call(number))
     library.remove_result("ann", ResultKind.PLAN, IDS["plans"])
     library.remove_case("ann", IDS["held"])
     assert not any(file.exists() for file in files)
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-def test_nothing_is_removed_where_nothing_can_be_written(
-    held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
+def test_nothing_is_removed_on_a_read_only_disk(
+    held_by_ann: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    library, files = held
-    monkeypatch.setattr(os, "mkdir", fails(number))
+    library, files = held_by_ann
+    monkeypatch.setattr(os, "mkdir", failing_call(number))
     with pytest.raises(OSError, match=os.strerror(number)):
         library.remove_result("ann", ResultKind.PLAN, IDS["plans"])
     with pytest.raises(OSError, match=os.strerror(number)):
@@ -220,40 +222,38 @@ def test_nothing_is_removed_where_nothing_can_be_written(
     assert library.case("ann", IDS["held"]) and library.cases_of("ann", ResultKind.PLAN, IDS["plans"])
 
 
-def test_a_case_that_was_removed_by_half_is_taken_in_anew(parts: tuple[Store, Library, Database]) -> None:
-    store, _, _ = parts
-    folder = made_case(store, "left")
+def test_a_partly_removed_case_can_be_added_again(store_parts: tuple[Store, Library, Database]) -> None:
+    store, _, _ = store_parts
+    folder = add_case(store, "left")
     (folder / "case.json").unlink()
     (folder / "file" / "a.nii").write_bytes(b"half")
     assert not store.is_whole(IDS["left"])
-    made_case(store, "left")
+    add_case(store, "left")
     assert (folder / "file" / "a.nii").read_bytes() == b"a"
 
 
-def test_what_a_removal_leaves_is_reported(
-    held: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_the_remains_of_a_removal_are_logged(
+    held_by_ann: tuple[Library, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    library, _ = held
+    library, _ = held_by_ann
     library.remove_result("ann", ResultKind.PLAN, IDS["plans"])
-    with monkeypatch.context() as broken:
-        broken.setattr(os, "unlink", fails(errno.EIO))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", failing_call(errno.EIO))
         library.remove_case("ann", IDS["held"])
-    (left,) = (library._store._aside).glob(f"*{IDS['held']}*")
-    assert f"{left} cannot be removed completely" in caplog.text
+    (remaining,) = (library._store._aside).glob(f"*{IDS['held']}*")
+    assert f"{remaining} cannot be removed completely" in caplog.text
 
 
-def test_nothing_is_kept_that_would_be_too_large_to_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_too_large_to_be_read_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "data")
-    plan, whole = JobResult(ResultKind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
-    job_result = JobResult(ResultKind.REPLAN, IDS["left"], whole, plan=plan)
+    plan, text = JobResult(ResultKind.PLAN, IDS["plans"], b"p" * 20, access=b"a" * 30), b"r" * 25
+    job_result = JobResult(ResultKind.REPLAN, IDS["left"], text, plan=plan)
     for name, bound in (("MAX_RESULT_BYTES", 24), ("MAX_MAP_BYTES", 29)):
-        with monkeypatch.context() as bounded:
-            bounded.setattr(f"service.storage.file_store.{name}", bound)
-            with pytest.raises(TooLarge) as refused:
+        with monkeypatch.context() as patched:
+            patched.setattr(f"service.storage.file_store.{name}", bound)
+            with pytest.raises(TooLarge) as caught:
                 store.keep(job_result)
-        assert report_of(refused.value).kind == "limit-reached"
+        assert report_of(caught.value).kind == "limit-reached"
         assert not store.is_result_there(ResultKind.PLAN, IDS["plans"])
     store.keep(job_result)
     assert store.is_result_there(ResultKind.REPLAN, IDS["left"])

@@ -1,4 +1,4 @@
-"""What a power cut leaves of the store: no row is there before its files are on the disk."""
+"""A power cut leaves no row of the store without its files."""
 
 from pathlib import Path
 
@@ -12,25 +12,25 @@ from service.storage.database.tables import holdings
 
 
 @pytest.fixture
-def kept(tmp_path: Path, open_database: Opened) -> Kept:
+def service_data(tmp_path: Path, open_database: Opened) -> Kept:
     url = f"sqlite:///{tmp_path / 'records.sqlite'}"
     return Kept(tmp_path / "data", url, open_database(url, 5.0))
 
 
-def test_no_row_is_there_before_its_files_are_on_the_disk(kept: Kept, disk: Disk) -> None:
-    looked_at = set()
+def test_a_row_is_committed_after_its_files_are_flushed(service_data: Kept, disk: Disk) -> None:
+    checked_kinds = set()
 
-    def look(connection: Connection) -> None:
-        held = connection.execute(select(holdings.c.kind, holdings.c.id)).all()
-        for kind, id in held:
-            place = kept.data_dir / kept.store.place(kind, id)
-            folder = place.parent.parent if kind == "cases" else place.parent
+    def check_flushed(connection: Connection) -> None:
+        items = connection.execute(select(holdings.c.kind, holdings.c.id)).all()
+        for kind, id in items:
+            path = service_data.data_dir / service_data.store.place(kind, id)
+            folder = path.parent.parent if kind == "cases" else path.parent
             assert disk.lost(folder) == []
-            looked_at.add(kind)
+            checked_kinds.add(kind)
 
-    event.listen(kept.database.engine, "commit", look)
-    case = kept.add_case("first")
-    kept.add_plan("a", case)
-    kept.add_evaluation("a", case)
-    assert looked_at == {"cases", "plans", "evaluations"}
-    assert disk.lost(kept.data_dir / "access") == []
+    event.listen(service_data.database.engine, "commit", check_flushed)
+    case = service_data.add_case("first")
+    service_data.add_plan("a", case)
+    service_data.add_evaluation("a", case)
+    assert checked_kinds == {"cases", "plans", "evaluations"}
+    assert disk.lost(service_data.data_dir / "access") == []

@@ -1,4 +1,4 @@
-"""Lists tell by what cases and plans are known: summaries, kept with the row, made again where they lack."""
+"""Lists contain summaries of cases and plans, stored with the row and made again if they are missing."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -45,24 +45,24 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(data_dir: Path) -> Iterator[httpx.Client]:
     with (
-        serve_in_background(create_app(Settings(data_dir=data_dir), instant_work.WORK)) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        serve_in_background(create_app(Settings(data_dir=data_dir), instant_work.WORK)) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         yield client
 
 
 @pytest.fixture(scope="module")
 def plan(client: httpx.Client) -> dict[str, Any]:
-    """The one plan that is there, of the built-in case, as it was answered."""
+    """The only plan of the service, of the built-in case, as it was answered."""
     case = client.post("/v1/cases", json={"builtin": "thorax"}).json()
-    answer = client.post(f"/v1/cases/{case['id']}/plans", json={}, headers=WAIT)
-    assert answer.status_code == 200, answer.text
-    document: dict[str, Any] = answer.json()
+    response = client.post(f"/v1/cases/{case['id']}/plans", json={}, headers=WAIT)
+    assert response.status_code == 200, response.text
+    document: dict[str, Any] = response.json()
     return document
 
 
-def listed(client: httpx.Client, what: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = client.get(f"/v1/{what}").json()["items"]
+def listed(client: httpx.Client, collection: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = client.get(f"/v1/{collection}").json()["items"]
     return items
 
 
@@ -70,42 +70,43 @@ def in_database(data_dir: Path) -> Database:
     return Database(f"sqlite:///{data_dir / 'seedpath.sqlite'}", 5.0)
 
 
-def summary_kept(data_dir: Path) -> str | None:
+def stored_summary(data_dir: Path) -> str | None:
     statement = select(holdings.c.summary).where(holdings.c.kind == ResultKind.PLAN)
     return in_database(data_dir).read(lambda c: c.scalars(statement).one())
 
 
-def keep_instead(data_dir: Path, summary: str | None) -> None:
+def store_summary(data_dir: Path, summary: str | None) -> None:
     statement = update(holdings).where(holdings.c.kind == ResultKind.PLAN).values(summary=summary)
     in_database(data_dir).write(lambda c: c.execute(statement))
 
 
-def told_of(content: dict[str, Any]) -> dict[str, Any]:
-    """The summary of a plan's JSON, put together from that alone."""
-    ranked = [path for path in content["paths"] if path["aim"] == "target"]
-    best, set, dose, robust = (
-        next(iter(ranked), None),
-        *(content[part] for part in ("needle_set", "dose", "robustness")),
+def expected_summary(content: dict[str, Any]) -> dict[str, Any]:
+    """The summary of a plan, derived from its JSON alone."""
+    target_paths = [path for path in content["paths"] if path["aim"] == "target"]
+    best_path, needle_set, dose, robustness = (
+        next(iter(target_paths), None),
+        *(content[section] for section in ("needle_set", "dose", "robustness")),
     )
     verification = content["verification"]
     return {
         "status": content["outcome"]["status"],
-        "targets": asked_target(content["request"]["target"]["structure"]),
+        "targets": target_names(content["request"]["target"]["structure"]),
         "missing_structures": content["missing_structures"],
         "verified": verification is not None and verification["passed"],
-        "paths": len(ranked),
-        "best_path": best and {k: best[k] for k in ("lung_length_mm", "pleural_punctures", "clearance_mm")},
-        "needle_set": set
+        "paths": len(target_paths),
+        "best_path": best_path
+        and {key: best_path[key] for key in ("lung_length_mm", "pleural_punctures", "clearance_mm")},
+        "needle_set": needle_set
         and {
-            "needles": len(set["path_ids"]),
-            "seeds": len(set["seeds"]),
-            "lung_length_mm": set["lung_length_mm"],
-            "pleural_punctures": set["pleural_punctures"],
+            "needles": len(needle_set["path_ids"]),
+            "seeds": len(needle_set["seeds"]),
+            "lung_length_mm": needle_set["lung_length_mm"],
+            "pleural_punctures": needle_set["pleural_punctures"],
             "given_too_near": sorted(
-                set["given_too_near"],
+                needle_set["given_too_near"],
                 key=lambda record: (record["structure"] is None, record["clearance_mm"]),
             ),
-            "given_seed_pairs_near": set["given_seed_pairs_near"],
+            "given_seed_pairs_near": needle_set["given_seed_pairs_near"],
         },
         "dose": dose
         and {
@@ -115,30 +116,30 @@ def told_of(content: dict[str, Any]) -> dict[str, Any]:
             "goals": len(dose["goals"]),
             "goals_missed": [goal for goal in dose["goals"] if not goal["met"]],
             "limits": len(dose["bed"]["limits"]),
-            # Of these fakes, none of which is of what is spared.
+            # None of the limits of these stand-in plans is of a spared structure.
             "limits_exceeded": sorted(
                 (limit for limit in dose["bed"]["limits"] if limit["met"] is False),
                 key=lambda limit: -limit["achieved_bed_gy"] / limit["limit_bed_gy"],
             ),
             "limits_unknown": sum(limit["met"] is None for limit in dose["bed"]["limits"]),
         },
-        "robustness": robust
-        and {k: robust[k] for k in ("placement", "d90_gy", "v100_percent", "goals_met_share")},
+        "robustness": robustness
+        and {key: robustness[key] for key in ("placement", "d90_gy", "v100_percent", "goals_met_share")},
     }
 
 
-def asked_target(structure: str | list[str] | None) -> list[str]:
+def target_names(structure: str | list[str] | None) -> list[str]:
     if structure is None:
         return []
     return [structure] if isinstance(structure, str) else structure
 
 
-def of_text(summary: str) -> dict[str, Any]:
+def parsed(summary: str) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(summary)
     return values
 
 
-# What a summary says
+# Content of a summary
 
 
 @pytest.mark.parametrize(
@@ -153,14 +154,14 @@ def of_text(summary: str) -> dict[str, Any]:
     ],
     ids=["whole", "unverified", "paths alone", "no path"],
 )
-def test_a_summary_says_what_the_plan_does_and_is_read_back(plan: Plan) -> None:
+def test_a_summary_equals_the_plan_and_is_read_back(plan: Plan) -> None:
     text = summary_text(plan)
-    assert of_text(text) == told_of(json.loads(plan_result(plan).text))
+    assert parsed(text) == expected_summary(json.loads(plan_result(plan).text))
     model = read_summary(text)
-    assert model is not None and to_json(model) == of_text(text)
+    assert model is not None and to_json(model) == parsed(text)
 
 
-def test_the_worst_news_is_in_it() -> None:
+def test_a_summary_contains_missed_goals_and_exceeded_limits() -> None:
     dose = summary_of(implant_plan(ASKED)).dose
     assert dose is not None
     assert [goal.name for goal in dose.goals_missed] == ["v200_percent"] and dose.goals == 3
@@ -180,78 +181,88 @@ def test_a_list_of_plans_has_target_figures_and_worst_news(
     client: httpx.Client, plan: dict[str, Any]
 ) -> None:
     (item,) = listed(client, "plans")
-    assert item["id"] == plan["plan_sha256"] and item["summary"] == told_of(plan)
+    assert item["id"] == plan["plan_sha256"] and item["summary"] == expected_summary(plan)
     assert item["summary"]["dose"]["goals_missed"] and item["summary"]["robustness"]
-    # The case's address, as it is listed, and its bare id ask for the same.
+    # The listed path of a case and its bare id select the same plans.
     for case in (item["case"], item["case"].rpartition("/")[2]):
         response = client.get("/v1/plans", params={"case": case})
-        assert response.status_code == 200 and [one["id"] for one in response.json()["items"]] == [item["id"]]
-    for other in ("/v1/cases/" + "0" * 64, "0" * 64):
-        assert client.get("/v1/plans", params={"case": other}).json()["items"] == []
-    for wrong in ("/v1/plans/" + "0" * 64, "/v1/cases/", "0" * 63):
-        assert client.get("/v1/plans", params={"case": wrong}).status_code == 422
+        assert response.status_code == 200 and [
+            listed_plan["id"] for listed_plan in response.json()["items"]
+        ] == [item["id"]]
+    for unknown_case in ("/v1/cases/" + "0" * 64, "0" * 64):
+        assert client.get("/v1/plans", params={"case": unknown_case}).json()["items"] == []
+    for bad_case in ("/v1/plans/" + "0" * 64, "/v1/cases/", "0" * 63):
+        assert client.get("/v1/plans", params={"case": bad_case}).status_code == 422
     # As documented: the example too.
     schemas = client.get("/v1/openapi.json").json()["components"]["schemas"]
-    lenient = partial(adapter(PlanSummary).validate_python, strict=False)
-    assert lenient(item["summary"])
+    validate = partial(adapter(PlanSummary).validate_python, strict=False)
+    assert validate(item["summary"])
     (example,) = schemas["PlanSummary"]["examples"]
-    assert lenient(example) and example.keys() == item["summary"].keys()
+    assert validate(example) and example.keys() == item["summary"].keys()
 
 
 def test_a_list_of_plans_reads_no_plan(client: httpx.Client, plan: dict[str, Any], data_dir: Path) -> None:
     file = data_dir / "plans" / f"{plan['plan_sha256']}.json"
     text = file.read_bytes()
     file.unlink()
-    assert listed(client, "plans")[0]["summary"] == told_of(plan)
+    assert listed(client, "plans")[0]["summary"] == expected_summary(plan)
     file.write_bytes(text)
 
 
-OLD_SET = {"needles": 2, "seeds": 4, "lung_length_mm": 12.5, "pleural_punctures": 1, "given_too_near": 2}
-OF_ANOTHER_VERSION = json.dumps(of_text(summary_text(implant_plan(ASKED))) | {"needle_set": OLD_SET})
+OLD_NEEDLE_SET = {
+    "needles": 2,
+    "seeds": 4,
+    "lung_length_mm": 12.5,
+    "pleural_punctures": 1,
+    "given_too_near": 2,
+}
+SUMMARY_OF_OLD_VERSION = json.dumps(
+    parsed(summary_text(implant_plan(ASKED))) | {"needle_set": OLD_NEEDLE_SET}
+)
 
 
-@pytest.mark.parametrize("before", [None, "{}", OF_ANOTHER_VERSION, "no JSON"])
+@pytest.mark.parametrize("old_summary", [None, "{}", SUMMARY_OF_OLD_VERSION, "no JSON"])
 def test_a_plan_without_a_summary_is_listed_and_gets_one(
-    client: httpx.Client, plan: dict[str, Any], data_dir: Path, before: str | None
+    client: httpx.Client, plan: dict[str, Any], data_dir: Path, old_summary: str | None
 ) -> None:
-    first = summary_kept(data_dir)
-    keep_instead(data_dir, before)
-    assert listed(client, "plans")[0]["summary"] == told_of(plan)
-    assert summary_kept(data_dir) == first
+    summary_before = stored_summary(data_dir)
+    store_summary(data_dir, old_summary)
+    assert listed(client, "plans")[0]["summary"] == expected_summary(plan)
+    assert stored_summary(data_dir) == summary_before
 
 
-def test_a_plan_that_cannot_be_read_is_listed_all_the_same(
+def test_an_unreadable_plan_is_listed_without_summary(
     client: httpx.Client, plan: dict[str, Any], data_dir: Path
 ) -> None:
     file = data_dir / "plans" / f"{plan['plan_sha256']}.json"
     text = file.read_bytes()
-    keep_instead(data_dir, None)
+    store_summary(data_dir, None)
     file.write_bytes(b"{")
     (item,) = listed(client, "plans")
     assert item["id"] == plan["plan_sha256"] and item["summary"] is None
-    assert summary_kept(data_dir) is None
+    assert stored_summary(data_dir) is None
     file.write_bytes(text)
-    assert listed(client, "plans")[0]["summary"] == told_of(plan)
+    assert listed(client, "plans")[0]["summary"] == expected_summary(plan)
 
 
 def test_a_plan_within_a_replanning_has_its_summary(
     client: httpx.Client, plan: dict[str, Any], data_dir: Path
 ) -> None:
     needles = {"needles": [{"entry_mm": [0, 0, 9], "tip_mm": [0, 0, 0]}]}
-    address = f"/v1/plans/{plan['plan_sha256']}:replan"
-    assert client.post(address, json=needles, headers=WAIT).status_code == 200
+    path = f"/v1/plans/{plan['plan_sha256']}:replan"
+    assert client.post(path, json=needles, headers=WAIT).status_code == 200
     assert all(item["summary"] for item in listed(client, "plans"))
 
 
 def test_cases_are_listed_with_name_structures_and_targets(client: httpx.Client, data_dir: Path) -> None:
     masks = (("seg/heart.nii.gz", b"h"), ("seg/aorta.nii.gz", b"a"))
-    for given in (
+    for case_form in (
         {"json": {"builtin": "thorax"}},
         upload(("file", "chest.nii.gz", b"c"), ("target", "gtv.nii.gz", b"g")),
         upload(("file", "seg.zip", zipped(*masks))),
     ):
-        assert client.post("/v1/cases", **given).status_code in (200, 201)  # type: ignore[arg-type]
-    # The built-in one may have been there before.
+        assert client.post("/v1/cases", **case_form).status_code in (200, 201)  # type: ignore[arg-type]
+    # The built-in case may exist already.
     summaries = sorted(
         (item["summary"] for item in listed(client, "cases")), key=lambda summary: summary["name"]
     )
@@ -265,32 +276,36 @@ def test_cases_are_listed_with_name_structures_and_targets(client: httpx.Client,
         "targets": ["gtv.nii.gz"],
     }
     assert (folder["name"], folder["files"], folder["structures"]) == ("aorta.nii.gz", 2, 2)
-    damaged = listed(client, "cases")[0]
-    record = data_dir / "cases" / damaged["id"] / "case.json"
+    damaged_case = listed(client, "cases")[0]
+    record = data_dir / "cases" / damaged_case["id"] / "case.json"
     text = record.read_bytes()
     record.write_bytes(b"{")
-    assert listed(client, "cases")[0] == damaged | {"summary": None}
+    assert listed(client, "cases")[0] == damaged_case | {"summary": None}
     record.write_bytes(text)
 
 
-def test_a_case_s_targets_are_those_that_came_as_such_or_are_by_role() -> None:
+def test_the_targets_of_a_case_are_its_target_files_or_structures_by_role() -> None:
     structures = [{"name": name, "role": role} for name, role in (("heart", "forbidden"), ("gtv", "target"))]
-    described = {"structures": structures, "targets": []}
-    record = {"builtin": "thorax", "files": [], "description": described}
+    description = {"structures": structures, "targets": []}
+    record = {"builtin": "thorax", "files": [], "description": description}
     assert case_summary_of(record) == CaseSummary("thorax", True, 0, 2, ("gtv",))
-    record["description"] = described | {"targets": ["node"]}
+    record["description"] = description | {"targets": ["node"]}
     assert case_summary_of(record) == CaseSummary("thorax", True, 0, 2, ("node",))
-    # The case itself is told of in the same way, whichever version wrote its record.
+    # The case itself is described in the same way, whichever version wrote its record.
     grid = {"shape": [2, 3, 4], "spacing_mm": [1.0, 1.0, 2.0]}
     for targets, expected in (([], ["gtv"]), (["node"], ["node"])):
-        was = {"structures": structures, "targets": targets, "grid": grid | {"orientation": "LPS"}}
-        stored = StoredCase(record | {"description": was}, Case("thorax"), Path("/nowhere"))
-        assert (stored.description["targets"], stored.description["grid"]) == (expected, grid)
-    # A record of which only the files are known.
+        old_description = {
+            "structures": structures,
+            "targets": targets,
+            "grid": grid | {"orientation": "LPS"},
+        }
+        stored_case = StoredCase(record | {"description": old_description}, Case("thorax"), Path("/nowhere"))
+        assert (stored_case.description["targets"], stored_case.description["grid"]) == (expected, grid)
+    # A record without a description.
     assert case_summary_of({"builtin": "thorax", "files": []}) is None
 
 
-def test_the_client_finds_plans_again(client: httpx.Client, plan: dict[str, Any]) -> None:
+def test_the_client_lists_and_reads_plans(client: httpx.Client, plan: dict[str, Any]) -> None:
     with Client(str(client.base_url)) as api:
         case = api.add_builtin("thorax")
         (item,) = api.plans(case)
@@ -299,15 +314,15 @@ def test_the_client_finds_plans_again(client: httpx.Client, plan: dict[str, Any]
         assert list(api.plans({"id": "0" * 64})) == [] and len(list(api.plans())) == 1
 
 
-# Rows of before
+# Rows of an earlier version
 
 
-def test_rows_of_before_stay_and_have_no_summary(
+def test_rows_of_an_earlier_version_stay_without_summary(
     database_url: str, open_database: Callable[[str, float], Database]
 ) -> None:
     database = open_database(database_url, 30.0)
 
-    def first(connection: Any) -> None:
+    def create_version_1(connection: Any) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
@@ -318,7 +333,7 @@ def test_rows_of_before_stay_and_have_no_summary(
             )
         )
 
-    database.write(first)
+    database.write(create_version_1)
     migrate(database)
     rows = database.read(lambda c: c.execute(select(holdings)).mappings().all())
     assert [(row["id"], row["created_s"], row["summary"]) for row in rows] == [("p", 1.5, None)]
