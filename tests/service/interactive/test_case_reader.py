@@ -1,5 +1,4 @@
-"""CaseReader uploads: it ends in its own time and with its client, and one owner's leaves room for
-another's."""
+"""Uploads: reading ends after a limited time or with its client; each owner leaves a sandbox for others."""
 
 import os
 import socket
@@ -25,27 +24,27 @@ GENEROUS_S = 300.0
 SLOW = b"slow"
 
 PACKED = zipped(("a.nii", b"a"), ("b.nii", b"b"))
-"""Made before a test forbids it."""
+"""Made here because a test forbids reading zips."""
 
 
-def sent(client: httpx.Client, content: bytes, **more: Any) -> httpx.Response:
-    return client.post("/v1/cases", **upload(("file", "a.nii", content)), **more)
+def post_upload(client: httpx.Client, content: bytes, **options: Any) -> httpx.Response:
+    return client.post("/v1/cases", **upload(("file", "a.nii", content)), **options)
 
 
-def at_work(folder: Path) -> int:
-    """How many uploads are being taken in."""
+def uploads_in_progress(folder: Path) -> int:
+    """The number of uploads in progress."""
     return len(list((folder / "data" / "aside").iterdir()))
 
 
-def until(true: Any) -> None:
-    end = time.monotonic() + GENEROUS_S
-    while not true():
-        assert time.monotonic() < end
+def until(condition: Any) -> None:
+    deadline_s = time.monotonic() + GENEROUS_S
+    while not condition():
+        assert time.monotonic() < deadline_s
         time.sleep(0.02)
 
 
-def served(folder: Path, **settings: Any) -> Iterator[tuple[httpx.Client, httpx.Client]]:
-    """Two owners' clients of a service that reads slowly what begins so."""
+def clients_of_slow_service(folder: Path, **settings: Any) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """Clients of two owners; the service reads slowly if an upload starts with `SLOW`."""
     tokens = [create(folder / "keys.json", owner) for owner in ("ann", "ben")]
     chosen = Settings(data_dir=folder / "data", keys_file=folder / "keys.json", **settings)
     with serve_in_background(create_app(chosen, Work(fakes.describe_slowly, fakes.plan))) as base:
@@ -57,39 +56,39 @@ def served(folder: Path, **settings: Any) -> Iterator[tuple[httpx.Client, httpx.
 
 @pytest.fixture
 def clients(tmp_path: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
-    yield from served(tmp_path)
+    yield from clients_of_slow_service(tmp_path)
 
 
 def test_slow_uploads_of_one_owner_leave_a_sandbox_for_another(
     clients: tuple[httpx.Client, httpx.Client], tmp_path: Path
 ) -> None:
     ann, ben = clients
-    # Two readers, and two that would read until the test is over.
-    leaving = [Leaving(ann, SLOW + bytes([n])) for n in range(2)]
-    until(lambda: at_work(tmp_path) == 2)
-    assert sent(ben, b"quick").status_code == 201
-    assert sent(ben, zipped(("a.nii", b"a"), ("b.nii", b"b"))).status_code == 201
-    for one in leaving:
-        one.leave()
-    # Their processes are ended, their files removed, and their places free.
-    until(lambda: at_work(tmp_path) == 0)
-    assert sent(ann, b"quick").status_code == 201
+    # There are two readers, and two uploads that take longer than the test.
+    leaving_clients = [LeavingClient(ann, SLOW + bytes([n])) for n in range(2)]
+    until(lambda: uploads_in_progress(tmp_path) == 2)
+    assert post_upload(ben, b"quick").status_code == 201
+    assert post_upload(ben, zipped(("a.nii", b"a"), ("b.nii", b"b"))).status_code == 201
+    for leaving_client in leaving_clients:
+        leaving_client.leave()
+    # Their processes end, their files are removed and their slots are free.
+    until(lambda: uploads_in_progress(tmp_path) == 0)
+    assert post_upload(ann, b"quick").status_code == 201
 
 
-def test_one_upload_reads_for_so_long_and_no_longer(tmp_path: Path) -> None:
-    for ann, _ in served(tmp_path, reading_time_s=1.0, readers=1):
-        refused = problem(sent(ann, SLOW), "limit-reached")
-        assert "longer than 1 s" in refused["detail"]
-        assert at_work(tmp_path) == 0
+def test_the_reading_time_of_an_upload_is_limited(tmp_path: Path) -> None:
+    for ann, _ in clients_of_slow_service(tmp_path, reading_time_s=1.0, readers=1):
+        problem_json = problem(post_upload(ann, SLOW), "limit-reached")
+        assert "longer than 1 s" in problem_json["detail"]
+        assert uploads_in_progress(tmp_path) == 0
 
 
 def test_a_reader_has_a_nice_value_of_its_own(tmp_path: Path) -> None:
-    for ann, _ in served(tmp_path, reading_nice=3, nice=17, readers=1):
-        document = sent(ann, b"nice").json()
+    for ann, _ in clients_of_slow_service(tmp_path, reading_nice=3, nice=17, readers=1):
+        document = post_upload(ann, b"nice").json()
         assert document["notes"] == [str(os.nice(0) + 3)]
 
 
-def test_a_zip_is_unpacked_in_no_process_that_answers(
+def test_a_zip_is_never_unpacked_in_the_server_process(
     clients: tuple[httpx.Client, httpx.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: object) -> None:
@@ -97,12 +96,12 @@ def test_a_zip_is_unpacked_in_no_process_that_answers(
 
     monkeypatch.setattr("service.interactive.unzip.unzip.zipfile.ZipFile.__init__", never)
     ann, _ = clients
-    assert sent(ann, PACKED).status_code == 201
-    problem(sent(ann, PACKED[:-5]), "malformed-upload")
+    assert post_upload(ann, PACKED).status_code == 201
+    problem(post_upload(ann, PACKED[:-5]), "malformed-upload")
 
 
 class Leaving:
-    """A client that sends an upload, waits for its answer, and leaves when told."""
+    """A client that sends an upload and closes the connection on request, without reading the answer."""
 
     def __init__(self, client: httpx.Client, content: bytes) -> None:
         request = client.build_request("POST", "/v1/cases", **upload(("file", "a.nii", content)))

@@ -1,4 +1,4 @@
-"""FairQueue at sandboxes: so many at once, owner by owner, so many places for each."""
+"""FairQueue of sandboxes: turns at once, alternation of owners, and places of each owner are limited."""
 
 import asyncio
 import time
@@ -23,30 +23,30 @@ GENEROUS_S = 300.0
 """A sandbox may take a minute to start on a machine that is busy with other tests."""
 
 
-async def settled() -> None:
-    """Let all others run until they wait."""
+async def let_others_run() -> None:
+    """Let all other tasks run until they wait."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 async def in_order(queue: FairQueue, owners: str) -> str:
-    """The owners in the order of their queue; all ask at once, the first has it while the others come."""
-    had: list[str] = []
-    going = asyncio.Event()
+    """The owners in the order of their turns; all ask at once, and the first holds its turn meanwhile."""
+    turn_order: list[str] = []
+    may_end = asyncio.Event()
 
-    async def ask(owner: str) -> None:
+    async def hold_turn(owner: str) -> None:
         async with queue.turn(owner):
-            had.append(owner)
-            await going.wait()
+            turn_order.append(owner)
+            await may_end.wait()
 
-    tasks = [asyncio.create_task(ask(owner)) for owner in owners]
-    await settled()
-    going.set()
+    tasks = [asyncio.create_task(hold_turn(owner)) for owner in owners]
+    await let_others_run()
+    may_end.set()
     await asyncio.gather(*tasks)
-    return "".join(had)
+    return "".join(turn_order)
 
 
-async def one(queue: FairQueue, owner: str) -> str:
+async def take_turn(queue: FairQueue, owner: str) -> str:
     async with queue.turn(owner):
         return owner
 
@@ -56,143 +56,143 @@ def run(coroutine: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("owners", "had"),
+    ("owners", "turn_order"),
     [("aaaa", "aaaa"), ("aaaab", "aabaa"), ("aaabbc", "aabcab"), ("abab", "abab"), ("a", "a")],
 )
-def test_owners_take_turns(owners: str, had: str) -> None:
-    assert run(lambda: in_order(FairQueue(10), owners)) == had
+def test_owners_take_turns(owners: str, turn_order: str) -> None:
+    assert run(lambda: in_order(FairQueue(10), owners)) == turn_order
 
 
-def test_places_that_others_have_taken_are_nobody_elses_loss() -> None:
-    async def asked() -> None:
+def test_places_taken_by_other_owners_cost_an_owner_none() -> None:
+    async def scenario() -> None:
         queue = FairQueue(most_of_owner=2)
         async with queue.turn("first"):
-            # As many as there are places of theirs, and of many.
-            others = [asyncio.create_task(one(queue, f"{n}")) for n in range(50) for _ in range(2)]
-            await settled()
+            # Many owners take all places they may have.
+            others = [asyncio.create_task(take_turn(queue, f"{n}")) for n in range(50) for _ in range(2)]
+            await let_others_run()
             for n in range(50):
                 with pytest.raises(QueueFull):
-                    await one(queue, f"{n}")
-            last = [asyncio.create_task(one(queue, owner)) for owner in ("first", "last", "last")]
-            await settled()
+                    await take_turn(queue, f"{n}")
+            accepted = [asyncio.create_task(take_turn(queue, owner)) for owner in ("first", "last", "last")]
+            await let_others_run()
             with pytest.raises(QueueFull):
-                await one(queue, "first")
-        assert await asyncio.gather(*last) == ["first", "last", "last"]
+                await take_turn(queue, "first")
+        assert await asyncio.gather(*accepted) == ["first", "last", "last"]
         await asyncio.gather(*others)
         # All places are free again.
         assert await in_order(queue, "aab") == "aab"
 
-    run(asked)
+    run(scenario)
 
 
-@pytest.mark.parametrize("after_it_came", [False, True])
-def test_a_turn_that_is_given_up_goes_to_the_next(after_it_came: bool) -> None:
-    async def asked() -> None:
+@pytest.mark.parametrize("after_its_turn", [False, True])
+def test_a_cancelled_turn_goes_to_the_next_in_the_queue(after_its_turn: bool) -> None:
+    async def scenario() -> None:
         queue = FairQueue(5)
         first = queue.turn("a")
         await first.__aenter__()
-        given_up, last = (asyncio.create_task(one(queue, owner)) for owner in "bc")
-        await settled()
-        if after_it_came:
+        cancelled, last = (asyncio.create_task(take_turn(queue, owner)) for owner in "bc")
+        await let_others_run()
+        if after_its_turn:
             await first.__aexit__(None, None, None)
-        given_up.cancel()
+        cancelled.cancel()
         await asyncio.sleep(0)
-        if not after_it_came:
+        if not after_its_turn:
             await first.__aexit__(None, None, None)
         assert await asyncio.wait_for(last, 10.0) == "c"
-        await asyncio.wait([given_up], timeout=10.0)
-        assert given_up.cancelled()
+        await asyncio.wait([cancelled], timeout=10.0)
+        assert cancelled.cancelled()
 
-    run(asked)
+    run(scenario)
 
 
-def test_places_that_are_given_up_cost_their_owner_no_rank() -> None:
-    async def ask() -> str:
-        queue, going = FairQueue(), asyncio.Event()
-        had: list[str] = []
+def test_cancelled_places_do_not_lower_their_owners_rank() -> None:
+    async def scenario() -> str:
+        queue, may_end = FairQueue(), asyncio.Event()
+        turn_order: list[str] = []
 
-        async def work(owner: str) -> None:
+        async def hold_turn(owner: str) -> None:
             async with queue.turn(owner):
-                had.append(owner)
-                await going.wait()
+                turn_order.append(owner)
+                await may_end.wait()
 
-        tasks = [asyncio.create_task(work(owner)) for owner in "xaaabb"]
-        await settled()
+        tasks = [asyncio.create_task(hold_turn(owner)) for owner in "xaaabb"]
+        await let_others_run()
         for task in tasks[1:3]:
             task.cancel()
-        await settled()
-        going.set()
+        await let_others_run()
+        may_end.set()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert not queue._waiting
-        return "".join(had)
+        return "".join(turn_order)
 
-    assert run(ask) == "xabb"
+    assert run(scenario) == "xabb"
 
 
-def test_who_gives_up_all_his_places_is_not_remembered() -> None:
-    async def ask() -> int:
+def test_an_owner_who_cancels_all_places_is_forgotten() -> None:
+    async def scenario() -> int:
         queue = FairQueue()
         async with queue.turn("x"):
-            tasks = [asyncio.create_task(one(queue, "a")) for _ in range(100)]
-            await settled()
+            tasks = [asyncio.create_task(take_turn(queue, "a")) for _ in range(100)]
+            await let_others_run()
             for task in tasks:
                 task.cancel()
-            await settled()
+            await let_others_run()
             return len(queue._waiting)
 
-    assert run(ask) == 0
+    assert run(scenario) == 0
 
 
 def test_an_owner_at_the_limit_gets_the_time_to_retry() -> None:
-    async def asked() -> None:
+    async def scenario() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(60.0, 1 << 40, 0), most_of_owner=1)
         async with sandbox._queue.turn("a"):
-            with pytest.raises(TooManyWaiting) as refused:
+            with pytest.raises(TooManyWaiting) as caught:
                 await sandbox.run("a", print)
-            assert problem_of(refused.value).headers == {"Retry-After": "1"}
-            assert problem_of(refused.value).report.kind == "too-many-requests"
-            waiting = asyncio.create_task(sandbox.run("b", _answered))
-            await settled()
+            assert problem_of(caught.value).headers == {"Retry-After": "1"}
+            assert problem_of(caught.value).report.kind == "too-many-requests"
+            other_owner = asyncio.create_task(sandbox.run("b", _answered))
+            await let_others_run()
         try:
-            assert await waiting == "answered"
+            assert await other_owner == "answered"
         finally:
             sandbox.close()
 
-    run(asked)
+    run(scenario)
 
 
 @pytest.mark.parametrize(
-    ("at_once", "owners", "first"),
+    ("capacity", "owners", "first_running"),
     [(1, "aab", "a"), (2, "aaa", "a"), (2, "aaab", "ab"), (2, "abc", "ab"), (3, "aaaabb", "aab")],
 )
-def test_one_owner_has_all_turns_but_one(at_once: int, owners: str, first: str) -> None:
-    """Before any turn ends, and after."""
+def test_one_owner_gets_at_most_all_turns_but_one(capacity: int, owners: str, first_running: str) -> None:
+    """Before any turn ends and afterwards."""
 
-    async def ask() -> None:
-        queue = FairQueue(10, at_once)
-        having: list[str] = []
-        had: list[str] = []
+    async def scenario() -> None:
+        queue = FairQueue(10, capacity)
+        running: list[str] = []
+        finished: list[str] = []
         most: Counter[str] = Counter()
-        going = asyncio.Event()
+        may_end = asyncio.Event()
 
-        async def one(owner: str) -> None:
+        async def hold_turn(owner: str) -> None:
             async with queue.turn(owner):
-                having.append(owner)
-                assert len(having) <= at_once
-                most[owner] = max(most[owner], having.count(owner))
-                await going.wait()
+                running.append(owner)
+                assert len(running) <= capacity
+                most[owner] = max(most[owner], running.count(owner))
+                await may_end.wait()
                 await asyncio.sleep(0)
-                having.remove(owner)
-                had.append(owner)
+                running.remove(owner)
+                finished.append(owner)
 
-        all_of_them = [asyncio.create_task(one(owner)) for owner in owners]
-        await settled()
-        assert "".join(having) == first
-        going.set()
-        await asyncio.gather(*all_of_them)
-        assert sorted(had) == sorted(owners) and max(most.values()) <= max(1, at_once - 1)
+        tasks = [asyncio.create_task(hold_turn(owner)) for owner in owners]
+        await let_others_run()
+        assert "".join(running) == first_running
+        may_end.set()
+        await asyncio.gather(*tasks)
+        assert sorted(finished) == sorted(owners) and max(most.values()) <= max(1, capacity - 1)
 
-    run(ask)
+    run(scenario)
 
 
 @settings(max_examples=200, deadline=None)
@@ -200,127 +200,127 @@ def test_one_owner_has_all_turns_but_one(at_once: int, owners: str, first: str) 
     st.integers(1, 4),
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.booleans()), max_size=20),
 )
-def test_turns_are_neither_lost_nor_doubled(at_once: int, asked: list[tuple[str, int, bool]]) -> None:
-    """Whoever asks, for however long, and gives up or not."""
+def test_turns_are_neither_lost_nor_duplicated(capacity: int, visits: list[tuple[str, int, bool]]) -> None:
+    """For any owners, any durations and any cancellations."""
 
-    async def ask() -> None:
-        queue = FairQueue(100, at_once)
-        having: Counter[str] = Counter()
+    async def scenario() -> None:
+        queue = FairQueue(100, capacity)
+        running: Counter[str] = Counter()
 
-        async def one(owner: str, for_long: int) -> None:
+        async def hold_turn(owner: str, steps: int) -> None:
             async with queue.turn(owner):
-                having[owner] += 1
-                assert having.total() <= at_once and having[owner] <= max(1, at_once - 1)
-                for _ in range(for_long):
+                running[owner] += 1
+                assert running.total() <= capacity and running[owner] <= max(1, capacity - 1)
+                for _ in range(steps):
                     await asyncio.sleep(0)
-                having[owner] -= 1
+                running[owner] -= 1
 
-        started = []
-        for owner, for_long, gives_up in asked:
-            started.append(asyncio.create_task(one(owner, for_long)))
+        tasks = []
+        for owner, steps, cancels in visits:
+            tasks.append(asyncio.create_task(hold_turn(owner, steps)))
             await asyncio.sleep(0)
-            if gives_up and not having[owner]:
-                started[-1].cancel()
-        await asyncio.wait_for(asyncio.gather(*started, return_exceptions=True), 10.0)
-        # All of them are free again.
+            if cancels and not running[owner]:
+                tasks[-1].cancel()
+        await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10.0)
+        # All turns are free again.
         assert await asyncio.wait_for(in_order(queue, "abcabc"), 10.0)
-        assert queue._free == at_once and not queue._has and not queue._held
+        assert queue._free == capacity and not queue._has and not queue._held
 
-    run(ask)
+    run(scenario)
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_work_that_is_left_ends_or_goes_on(ends: bool) -> None:
-    """Its sandbox is the next one's, at once or after it."""
+def test_abandoned_work_ends_or_continues(ends: bool) -> None:
+    """The next task gets a new sandbox, or the same one after the abandoned work has finished."""
 
-    async def ask() -> None:
+    async def scenario() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9, ends_when_left=ends)
         try:
-            first, kept_by = await sandbox.run("a", fakes.answer, 1)
+            first, first_pid = await sandbox.run("a", fakes.answer, 1)
             assert first == 1
             seconds = GENEROUS_S if ends else 1.0
-            leaving = asyncio.create_task(sandbox.run("a", fakes.last, seconds))
-            waiting = asyncio.create_task(sandbox.run("b", fakes.answer, 2))
+            abandoned = asyncio.create_task(sandbox.run("a", fakes.last, seconds))
+            next_task = asyncio.create_task(sandbox.run("b", fakes.answer, 2))
             await asyncio.sleep(0.3)
-            leaving.cancel()
-            # Once more while it is waited for.
+            abandoned.cancel()
+            # Cancelled a second time while the first cancellation is awaited.
             await asyncio.sleep(0)
-            leaving.cancel()
+            abandoned.cancel()
             with pytest.raises(asyncio.CancelledError):
-                await leaving
-            second, pid = await asyncio.wait_for(waiting, GENEROUS_S / 2)
-            assert second == 2 and (pid == kept_by) is not ends
-            assert psutil.pid_exists(kept_by) is not ends
+                await abandoned
+            second, pid = await asyncio.wait_for(next_task, GENEROUS_S / 2)
+            assert second == 2 and (pid == first_pid) is not ends
+            assert psutil.pid_exists(first_pid) is not ends
         finally:
             sandbox.close()
 
-    run(ask)
+    run(scenario)
 
 
-def test_a_sandbox_that_is_closed_stops_its_work_and_begins_none() -> None:
-    """Of one who is at work, of two who wait, and of one who comes later; and no process is left."""
+def test_a_closed_sandbox_stops_its_work_and_starts_none() -> None:
+    """Work of one running task, of two waiting ones and of a later one; and no process is left."""
 
-    async def ask() -> None:
+    async def scenario() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9)
         _, pid = await sandbox.run("a", fakes.answer, 1)
-        asked = [asyncio.create_task(sandbox.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
+        tasks = [asyncio.create_task(sandbox.run(owner, fakes.last, GENEROUS_S)) for owner in "abc"]
         await asyncio.sleep(0.3)
         await asyncio.to_thread(sandbox.close)
         assert not psutil.pid_exists(pid)
-        asked.append(asyncio.create_task(sandbox.run("d", fakes.answer, 2)))
-        for refused in await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), GENEROUS_S / 2):
-            assert isinstance(refused, ServiceEnds)
-        assert [seat.sandbox.pid for seat in sandbox._slots] == [None]
+        tasks.append(asyncio.create_task(sandbox.run("d", fakes.answer, 2)))
+        for error in await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), GENEROUS_S / 2):
+            assert isinstance(error, ServiceEnds)
+        assert [slot.sandbox.pid for slot in sandbox._slots] == [None]
 
-    run(ask)
+    run(scenario)
 
 
-def test_a_sandbox_that_does_not_stop_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_that_does_not_stop_does_not_delay_closing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_pool, "CLOSE_S", 0.1)
     sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9)
     with sandbox._slots[0].is_taken:
         sandbox.close()
 
 
-def test_work_that_is_begun_again_has_what_is_left_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[float] = []
+def test_restarted_work_has_only_its_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    used_times_s: list[float] = []
 
-    def lost(*given: Any, used_s: float, **more: Any) -> str:
-        used.append(used_s)
+    def run_after_a_loss(*arguments: Any, used_s: float, **options: Any) -> str:
+        used_times_s.append(used_s)
         time.sleep(0.2)
-        if len(used) == 1:
+        if len(used_times_s) == 1:
             raise ProcessLost
         return "answered"
 
-    monkeypatch.setattr(sandbox_pool.SandboxedProcess, "run", lost)
+    monkeypatch.setattr(sandbox_pool.SandboxedProcess, "run", run_after_a_loss)
 
-    async def ask() -> None:
+    async def scenario() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 9)
         assert await sandbox.run("a", print) == "answered"
 
-    run(ask)
-    assert used[0] == 0.0 and used[1] >= 0.2
+    run(scenario)
+    assert used_times_s[0] == 0.0 and used_times_s[1] >= 0.2
 
 
-def test_who_leaves_while_he_waits_has_no_turn() -> None:
-    async def ask() -> None:
+def test_a_request_cancelled_in_the_queue_gets_no_turn() -> None:
+    async def scenario() -> None:
         sandbox = SandboxPool("Trying", ResourceLimits(GENEROUS_S, 1 << 40, 0), 1)
         try:
             async with sandbox._queue.turn("a"):
-                left = asyncio.create_task(sandbox.run("b", fakes.answer, 1))
-                await settled()
-                left.cancel()
+                cancelled = asyncio.create_task(sandbox.run("b", fakes.answer, 1))
+                await let_others_run()
+                cancelled.cancel()
                 with pytest.raises(asyncio.CancelledError):
-                    await left
-                # His one place is free again.
+                    await cancelled
+                # The one place of this owner is free again.
                 task = asyncio.create_task(sandbox.run("b", fakes.answer, 2))
-                await settled()
+                await let_others_run()
                 assert not task.done()
             assert (await task)[0] == 2
         finally:
             sandbox.close()
 
-    run(ask)
+    run(scenario)
 
 
 def _answered(report: Any) -> str:

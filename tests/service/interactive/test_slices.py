@@ -1,4 +1,4 @@
-"""Slices for GUIs: each pixel says what lies at the place that the answer itself gives it."""
+"""Slices for GUIs: each pixel has the label of the structure at the position that the answer states."""
 
 import base64
 from dataclasses import replace
@@ -23,61 +23,63 @@ SIZE_MM = (30.0, 1.5)
 IMPORTANCE = [Role.TARGET, Role.FORBIDDEN, Role.LUNG, Role.PASSABLE, Role.OUTSIDE, Role.SKIN]
 
 
-def needle_in(scene: Scene, away: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+def needle_in(scene: Scene, offset_mm: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
     middle_B = (scene.grid.lower_B + scene.grid.upper_B) / 2
-    return scene.grid.to_patient(middle_B + np.array(away)), scene.grid.to_patient(middle_B)
+    return scene.grid.to_patient(middle_B + np.array(offset_mm)), scene.grid.to_patient(middle_B)
 
 
 def numbers(text: str, kind: str, plane: dict[str, Any]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), kind).reshape(plane["rows"], plane["columns"])
 
 
-def places_mm(plane: dict[str, Any]) -> np.ndarray:
-    """Where pixels are, by the formula that the schema states."""
+def pixel_positions_mm(plane: dict[str, Any]) -> np.ndarray:
+    """Positions of the pixels by the formula in the schema. (rows, columns, 3) [mm]"""
     row, column = np.mgrid[: plane["rows"], : plane["columns"]]
     steps = column[..., None] * np.array(plane["right"]) + row[..., None] * np.array(plane["down"])
     return np.asarray(np.array(plane["first_mm"]) + plane["pixel_mm"] * steps)
 
 
-def at(scene: Scene, p_mm: np.ndarray) -> tuple[tuple[int, ...] | None, bool]:
-    """The voxel that holds a place, and whether it is too near to another to tell."""
+def voxel_at(scene: Scene, p_mm: np.ndarray) -> tuple[tuple[int, ...] | None, bool]:
+    """The voxel that contains a position, and whether the position is too near to another voxel to decide."""
     index = scene.grid.to_box(p_mm) / scene.grid.spacing_mm
-    unsure = bool((np.abs(index - np.floor(index) - 0.5) < 1e-3).any())
+    is_ambiguous = bool((np.abs(index - np.floor(index) - 0.5) < 1e-3).any())
     nearest = np.rint(index).astype(int)
     inside = (nearest >= 0).all() and (nearest < scene.grid.shape).all()
-    return (tuple(nearest.tolist()) if inside else None), unsure
+    return (tuple(nearest.tolist()) if inside else None), is_ambiguous
 
 
 @pytest.mark.parametrize("name", CHESTS)
 @given(st.tuples(*[st.floats(-30.0, 30.0)] * 3).filter(lambda d: np.linalg.norm(d) > 1.0), st.integers())
 @bounded(max_examples=5, deadline=None)
-def test_pixels_say_what_lies_where_they_are(name, away, seed):
+def test_each_pixel_has_the_label_of_the_structure_at_its_position(name, offset_mm, seed):
     scene = small_chest(name).scene
-    slices_json = sliced(scene, *needle_in(scene, away), *SIZE_MM, None)
+    slices_json = sliced(scene, *needle_in(scene, offset_mm), *SIZE_MM, None)
     SlicesModel.model_validate(slices_json)
-    shown = slices_json["structures"]
+    structures = slices_json["structures"]
     masks = {s.name: s.mask.layer == s.mask.label for s in scene.structures}
     masks[BODY] = scene.body.layer == scene.body.label
     rng = np.random.default_rng(abs(seed))
     for plane in slices_json["slices"]:
-        labels, where_mm = numbers(plane["labels"], "<u2", plane), places_mm(plane)
+        labels, positions_mm = numbers(plane["labels"], "<u2", plane), pixel_positions_mm(plane)
         for _ in range(40):
             row, column = rng.integers(plane["rows"]), rng.integers(plane["columns"])
-            voxel, unsure = at(scene, where_mm[row, column])
-            if unsure:
+            voxel, is_ambiguous = voxel_at(scene, positions_mm[row, column])
+            if is_ambiguous:
                 continue
-            here = [] if voxel is None else [s for s in shown if masks[s["structure"]][voxel]]
+            structures_here = [] if voxel is None else [s for s in structures if masks[s["structure"]][voxel]]
             label = labels[row, column]
             if voxel is None:
                 assert label == BEYOND
-            elif not here:
+            elif not structures_here:
                 assert label == 0
             else:
-                first = min(IMPORTANCE.index(s["role"]) for s in here)
-                assert shown[label - 1] in [s for s in here if IMPORTANCE.index(s["role"]) == first]
+                first_role = min(IMPORTANCE.index(s["role"]) for s in structures_here)
+                assert structures[label - 1] in [
+                    s for s in structures_here if IMPORTANCE.index(s["role"]) == first_role
+                ]
 
 
-def test_both_slices_hold_the_needle_and_are_square_on_each_other():
+def test_both_slices_contain_the_needle_and_are_perpendicular():
     scene = small_chest("oblique").scene
     entry_mm, tip_mm = needle_in(scene, (11.0, -23.0, 5.0))
     slices_json = sliced(scene, entry_mm, tip_mm, *SIZE_MM, None)
@@ -90,9 +92,9 @@ def test_both_slices_hold_the_needle_and_are_square_on_each_other():
     assert normals[0] @ normals[1] == pytest.approx(0.0, abs=1e-5)
 
 
-def test_the_first_slice_is_read_as_ct_is():
+def test_the_first_slice_has_the_orientation_of_axial_ct():
     scene = small_chest("plain").scene
-    # Level, so that the slice nearest to axial is axial.
+    # The needle is horizontal, so that the slice nearest to axial is axial.
     first = sliced(scene, *needle_in(scene, (5.0, -20.0, 0.0)), *SIZE_MM, None)["slices"][0]
     assert first["edges"] == {"right": "L", "left": "R", "top": "A", "bottom": "P"}
 
@@ -104,21 +106,21 @@ def test_ct_and_dose_lie_on_the_same_pixels():
     needle = needle_in(scene, (5.0, -20.0, 9.0))
     slices_json = sliced(scene, *needle, 60.0, 1.5, lambda p_mm: p_mm @ np.array([1.0, 10.0, 100.0]))
     for plane in slices_json["slices"]:
-        where_mm = places_mm(plane)
+        positions_mm = pixel_positions_mm(plane)
         assert numbers(plane["dose_gy"], "<f4", plane) == pytest.approx(
-            where_mm @ np.array([1.0, 10.0, 100.0]), rel=1e-4, abs=1e-2
+            positions_mm @ np.array([1.0, 10.0, 100.0]), rel=1e-4, abs=1e-2
         )
         ct = numbers(plane["ct_hu"], "<i2", plane)
         inside_count = 0
         for row, column in np.random.default_rng(1).integers(plane["rows"], size=(200, 2)):
-            voxel, unsure = at(scene, where_mm[row, column])
-            if not unsure:
+            voxel, is_ambiguous = voxel_at(scene, positions_mm[row, column])
+            if not is_ambiguous:
                 assert ct[row, column] == (NO_CT if voxel is None else hu[voxel])
                 inside_count += voxel is not None
         assert inside_count > 20
 
 
-def test_without_ct_and_plan_there_is_neither():
+def test_without_ct_and_plan_slices_have_neither_ct_nor_dose():
     scene = small_chest("plain").scene
     for plane in sliced(scene, *needle_in(scene, (5.0, -20.0, 9.0)), *SIZE_MM, None)["slices"]:
         assert plane["ct_hu"] is None
@@ -126,7 +128,7 @@ def test_without_ct_and_plan_there_is_neither():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"half_mm": 400.0, "pixel_mm": 0.25},
         {"tip_mm": (1.0, 2.0, 3.0)},
@@ -135,14 +137,14 @@ def test_without_ct_and_plan_there_is_neither():
         {"plan": "../../etc"},
     ],
 )
-def test_what_cannot_be_cut_is_refused(wrong):
-    right: dict[str, Any] = {"entry_mm": (1.0, 2.0, 3.0), "tip_mm": (4.0, 5.0, 6.0)}
-    SlicesBody(**right)
+def test_invalid_slices_are_refused(invalid):
+    valid: dict[str, Any] = {"entry_mm": (1.0, 2.0, 3.0), "tip_mm": (4.0, 5.0, 6.0)}
+    SlicesBody(**valid)
     with pytest.raises(ValidationError):
-        SlicesBody(**(right | wrong))
+        SlicesBody(**(valid | invalid))
 
 
-def test_the_most_pixels_can_be_asked_for():
+def test_the_largest_number_of_pixels_is_accepted():
     body = SlicesBody(
         entry_mm=(1.0, 2.0, 3.0), tip_mm=(4.0, 5.0, 6.0), half_mm=128.0, pixel_mm=256.0 / MOST_PIXELS
     )

@@ -1,4 +1,4 @@
-"""Recent texts: the last used that there is room for, and the very bytes."""
+"""TextCache: the last used texts that fit, with unchanged bytes."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,25 +9,25 @@ STEPS = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.binary(max_si
 
 
 @given(STEPS)
-def test_the_last_used_texts_that_fit_are_there(steps: list[tuple[str, bytes | None]]) -> None:
+def test_the_last_used_texts_that_fit_are_kept(steps: list[tuple[str, bytes | None]]) -> None:
     texts = TextCache(most_bytes=12)
-    # The same by a list, the last used last, of which the longest end that fits is there.
-    used: list[tuple[str, bytes]] = []
+    # An oracle: a list in order of use, of which the longest end that fits is kept.
+    expected: list[tuple[str, bytes]] = []
     for name, text in steps:
-        was = dict(used).get(name)
+        previous = dict(expected).get(name)
         if text is None:
-            assert texts.get(name) == was
-            text = was
+            assert texts.get(name) == previous
+            text = previous
         else:
             texts.keep(name, text)
         if text is not None:
-            used = [*((other, its) for other, its in used if other != name), (name, text)]
-        while sum(len(its) for _, its in used) > 12:
-            del used[0]
-        assert texts._bytes == sum(len(its) for _, its in used)
+            expected = [*((other, content) for other, content in expected if other != name), (name, text)]
+        while sum(len(content) for _, content in expected) > 12:
+            del expected[0]
+        assert texts._bytes == sum(len(content) for _, content in expected)
 
 
-def test_a_text_that_is_longer_than_all_room_is_not_there() -> None:
+def test_a_text_longer_than_the_cache_is_not_kept() -> None:
     texts = TextCache(most_bytes=3)
     texts.keep("a", b"1")
     texts.keep("b", b"1234")

@@ -1,4 +1,4 @@
-"""Zips as users' systems make them are taken, and damaged ones are refused as such."""
+"""Zips made by common systems are accepted, and damaged ones are refused."""
 
 import io
 import struct
@@ -22,19 +22,19 @@ LIMITS = ZipLimits.of(Settings())
 
 
 def zipped(*files: tuple[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files:
             archive.writestr(name, content)
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def unpacked(tmp_path: Path, content: bytes) -> dict[str, bytes]:
     folder = tmp_path / "input"
     folder.mkdir()
     (tmp_path / "a.zip").write_bytes(content)
-    stated = stated_bytes(tmp_path / "a.zip", LIMITS)
-    assert unpack(tmp_path / "a.zip", folder, LIMITS) <= stated
+    stated_size = stated_bytes(tmp_path / "a.zip", LIMITS)
+    assert unpack(tmp_path / "a.zip", folder, LIMITS) <= stated_size
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -42,7 +42,7 @@ MASKS = {"body.nii.gz": b"b", "heart.nii.gz": b"h"}
 
 
 @pytest.mark.parametrize(
-    "written",
+    "pattern",
     [
         "{}",
         "seg/{}",
@@ -53,11 +53,14 @@ MASKS = {"body.nii.gz": b"b", "heart.nii.gz": b"h"}
         ".\\patient\\seg\\{}",
     ],
 )
-def test_folders_around_all_files_are_taken_off(tmp_path: Path, written: str) -> None:
-    assert unpacked(tmp_path, zipped(*((written.format(n), d) for n, d in MASKS.items()))) == MASKS
+def test_folders_around_all_files_are_removed(tmp_path: Path, pattern: str) -> None:
+    assert (
+        unpacked(tmp_path, zipped(*((pattern.format(name), content) for name, content in MASKS.items())))
+        == MASKS
+    )
 
 
-def test_what_desktop_systems_add_is_passed_over(tmp_path: Path) -> None:
+def test_files_added_by_desktop_systems_are_ignored(tmp_path: Path) -> None:
     added = (
         "__MACOSX/seg/._body.nii.gz",
         "seg/._heart.nii.gz",
@@ -70,7 +73,7 @@ def test_what_desktop_systems_add_is_passed_over(tmp_path: Path) -> None:
     assert unpacked(tmp_path, zipped(*files)) == MASKS
 
 
-def test_what_lies_in_hidden_folders_is_passed_over(tmp_path: Path) -> None:
+def test_files_in_hidden_folders_are_ignored(tmp_path: Path) -> None:
     hidden = (".ipynb_checkpoints/body-checkpoint.nii.gz", ".git/objects/ab", "__macosx/heart.nii.gz")
     files = [*((f"seg/{n}", d) for n, d in MASKS.items()), *((f"seg/{n}", b"x") for n in hidden)]
     assert unpacked(tmp_path, zipped(*files)) == MASKS
@@ -85,7 +88,7 @@ def test_documents_may_lie_in_other_folders(tmp_path: Path, document: str) -> No
     assert names == {**MASKS, document.split("/")[-1]: b"d"}
 
 
-def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path) -> None:
+def test_documents_may_share_a_name_and_masks_may_not(tmp_path: Path) -> None:
     files = [(f"out/{n}", d) for n, d in MASKS.items()]
     names = unpacked(tmp_path, zipped(("log.txt", b"1"), ("out/log.txt", b"2"), *files))
     assert names == {**MASKS, "log.txt": b"1"}
@@ -95,9 +98,9 @@ def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path
     ):
         folder = tmp_path / message
         folder.mkdir()
-        with pytest.raises(UnusableUpload) as refused:
+        with pytest.raises(UnusableUpload) as caught:
             unpacked(folder, zipped((other, b"h"), *files))
-        assert message in report_of(refused.value).detail
+        assert message in report_of(caught.value).detail
 
 
 @pytest.mark.parametrize(
@@ -114,13 +117,13 @@ def test_documents_of_one_name_are_no_contradiction_and_masks_are(tmp_path: Path
 def test_names_that_cannot_be_used_are_refused_with_the_reason(
     tmp_path: Path, name: str, message: str
 ) -> None:
-    with pytest.raises(UnusableUpload) as refused:
+    with pytest.raises(UnusableUpload) as caught:
         unpacked(tmp_path, zipped((name, b"a")))
-    assert message in report_of(refused.value).detail
+    assert message in report_of(caught.value).detail
 
 
-def many(count: int) -> bytearray:
-    """A zip of so many empty files."""
+def zip_of_empty_files(count: int) -> bytearray:
+    """A zip of a given number of empty files."""
     return bytearray(zipped(*((f"m{n}.nii", b"") for n in range(count))))
 
 
@@ -128,8 +131,10 @@ FEW = ZipLimits(files=3, bytes=1 << 20, growth=200.0)
 """Limits that let a directory have 1009 entries."""
 
 
-def lying(content: bytearray, entries: int | None = None, directory_bytes: int | None = None) -> bytes:
-    """The zip with another count of entries, or size of its directory, in its end."""
+def with_false_end(
+    content: bytearray, entries: int | None = None, directory_bytes: int | None = None
+) -> bytes:
+    """The zip with a false count of entries or a false size of its directory in its end record."""
     if entries is not None:
         content[-14:-10] = struct.pack("<2H", entries, entries)
     if directory_bytes is not None:
@@ -137,104 +142,127 @@ def lying(content: bytearray, entries: int | None = None, directory_bytes: int |
     return bytes(content)
 
 
-def with_64(content: bytearray, entries: int, directory_bytes: int) -> bytes:
-    """The zip with the ends of a zip64, of which the plain one gives its numbers up."""
-    at, plain = len(content) - 22, content[-22:]
-    offset = struct.unpack("<L", plain[16:20])[0]
+def as_zip64(content: bytearray, entries: int, directory_bytes: int) -> bytes:
+    """The zip with the end records of a zip64; the plain end record refers to them."""
+    end_offset, plain_end = len(content) - 22, content[-22:]
+    offset = struct.unpack("<L", plain_end[16:20])[0]
     end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, directory_bytes, offset)
-    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
-    plain[8:20] = b"\xff" * 12
-    return bytes(content[:-22] + end + locator + plain)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, end_offset, 1)
+    plain_end[8:20] = b"\xff" * 12
+    return bytes(content[:-22] + end + locator + plain_end)
 
 
-def refused_by_end(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Why a zip is refused before its directory is read."""
+def kind_of_early_refusal(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of problem of a zip that is refused before its directory is read."""
 
     def never(*_: object) -> None:
         raise AssertionError("the directory was read")
 
     (tmp_path / "a.zip").write_bytes(content)
-    with monkeypatch.context() as patch, pytest.raises(UnusableUpload) as refused:
+    with monkeypatch.context() as patch, pytest.raises(UnusableUpload) as caught:
         patch.setattr(zipfile, "ZipFile", never)
         stated_bytes(tmp_path / "a.zip", FEW)
-    return report_of(refused.value).kind
+    return report_of(caught.value).kind
 
 
 def test_a_directory_is_counted_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size = FEW.directory_bytes + 1
-    assert refused_by_end(tmp_path, bytes(many(FEW.entries + 1)), monkeypatch) == "too-large"
-    assert refused_by_end(tmp_path, lying(many(2), entries=FEW.entries + 1), monkeypatch) == "too-large"
-    assert refused_by_end(tmp_path, lying(many(2), directory_bytes=size), monkeypatch) == "too-large"
-    assert refused_by_end(tmp_path, with_64(many(2), 2, size), monkeypatch) == "too-large"
-    assert refused_by_end(tmp_path, with_64(many(2), 1 << 40, 90), monkeypatch) == "too-large"
-    # The last of several ends counts, as it does for who reads the directory.
-    two = bytes(many(2)) + lying(many(2), entries=FEW.entries + 1)[-22:]
-    assert refused_by_end(tmp_path, two, monkeypatch) == "too-large"
-    assert refused_by_end(tmp_path, b"PK\3\4" + b"\0" * 100, monkeypatch) == "malformed-upload"
-    assert refused_by_end(tmp_path, b"PK\5\6", monkeypatch) == "malformed-upload"
+    assert (
+        kind_of_early_refusal(tmp_path, bytes(zip_of_empty_files(FEW.entries + 1)), monkeypatch)
+        == "too-large"
+    )
+    assert (
+        kind_of_early_refusal(
+            tmp_path, with_false_end(zip_of_empty_files(2), entries=FEW.entries + 1), monkeypatch
+        )
+        == "too-large"
+    )
+    assert (
+        kind_of_early_refusal(
+            tmp_path, with_false_end(zip_of_empty_files(2), directory_bytes=size), monkeypatch
+        )
+        == "too-large"
+    )
+    assert (
+        kind_of_early_refusal(tmp_path, as_zip64(zip_of_empty_files(2), 2, size), monkeypatch) == "too-large"
+    )
+    assert (
+        kind_of_early_refusal(tmp_path, as_zip64(zip_of_empty_files(2), 1 << 40, 90), monkeypatch)
+        == "too-large"
+    )
+    # The last of several end records counts, as for `zipfile`, which reads the directory.
+    two_ends = (
+        bytes(zip_of_empty_files(2)) + with_false_end(zip_of_empty_files(2), entries=FEW.entries + 1)[-22:]
+    )
+    assert kind_of_early_refusal(tmp_path, two_ends, monkeypatch) == "too-large"
+    assert kind_of_early_refusal(tmp_path, b"PK\3\4" + b"\0" * 100, monkeypatch) == "malformed-upload"
+    assert kind_of_early_refusal(tmp_path, b"PK\5\6", monkeypatch) == "malformed-upload"
 
 
 @pytest.mark.parametrize("count", [4, 900])
-def test_a_count_that_is_too_small_admits_no_more(tmp_path: Path, count: int) -> None:
-    (tmp_path / "a.zip").write_bytes(lying(many(count), entries=1))
-    with pytest.raises(UnusableUpload) as refused:
+def test_a_false_small_count_admits_no_more_entries(tmp_path: Path, count: int) -> None:
+    (tmp_path / "a.zip").write_bytes(with_false_end(zip_of_empty_files(count), entries=1))
+    with pytest.raises(UnusableUpload) as caught:
         stated_bytes(tmp_path / "a.zip", FEW)
-    assert report_of(refused.value).kind == "too-large"
+    assert report_of(caught.value).kind == "too-large"
 
 
-def test_a_lie_in_both_numbers_costs_no_more_than_a_directory_that_is_taken(tmp_path: Path) -> None:
-    """Entries of 46 bytes and no name: as many as the bytes of a directory hold."""
+def test_a_false_end_costs_no_more_than_an_accepted_directory(tmp_path: Path) -> None:
+    """As many entries of 46 bytes without a name as fit into the largest directory."""
     entry = b"PK\1\2".ljust(46, b"\0")
     directory = entry * (FEW.directory_bytes // 46)
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(directory), 4, 0)
     (tmp_path / "a.zip").write_bytes(b"PK\3\4" + directory + end)
-    with pytest.raises(UnusableUpload) as refused:
+    with pytest.raises(UnusableUpload) as caught:
         stated_bytes(tmp_path / "a.zip", FEW)
-    assert report_of(refused.value).kind == "too-large"
+    assert report_of(caught.value).kind == "too-large"
 
 
-def test_a_zip64_is_taken(tmp_path: Path) -> None:
-    plain = many(2)
-    size = struct.unpack("<L", plain[-10:-6])[0]
-    (tmp_path / "a.zip").write_bytes(with_64(plain, 2, size))
+def test_a_zip64_is_accepted(tmp_path: Path) -> None:
+    content = zip_of_empty_files(2)
+    size = struct.unpack("<L", content[-10:-6])[0]
+    (tmp_path / "a.zip").write_bytes(as_zip64(content, 2, size))
     assert stated_bytes(tmp_path / "a.zip", FEW) == 0
 
 
 @given(st.binary(max_size=300), st.binary(max_size=40))
-def test_the_end_is_the_one_that_is_read_by(before: bytes, comment: bytes) -> None:
-    """As `zipfile` finds it, of any bytes around."""
-    whole = io.BytesIO()
-    whole.write(before)
-    with zipfile.ZipFile(whole, "a") as archive:
+def test_the_end_record_is_the_one_that_zipfile_uses(before: bytes, comment: bytes) -> None:
+    """With any bytes before and any comment after the zip."""
+    buffer = io.BytesIO()
+    buffer.write(before)
+    with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr("a.nii", b"a")
         archive.comment = comment
-    end_record, known = zip_end(whole), zipfile._EndRecData(whole)  # type: ignore[attr-defined]
-    assert (end_record is None) == (known is None)
+    end_record, expected = zip_end(buffer), zipfile._EndRecData(buffer)  # type: ignore[attr-defined]
+    assert (end_record is None) == (expected is None)
     if end_record is not None:
-        assert (end_record.entries, end_record.directory_bytes) == (max(known[3], known[4]), known[5])
+        assert (end_record.entries, end_record.directory_bytes) == (
+            max(expected[3], expected[4]),
+            expected[5],
+        )
 
 
 def test_files_of_a_stated_size_that_is_too_large_are_not_unpacked(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"\0" * (FEW.bytes + 1))))
     (tmp_path / "input").mkdir()
-    with pytest.raises(UnusableUpload) as refused:
+    with pytest.raises(UnusableUpload) as caught:
         unpack(tmp_path / "a.zip", tmp_path / "input", FEW)
-    assert report_of(refused.value).kind == "too-large" and not list((tmp_path / "input").iterdir())
+    assert report_of(caught.value).kind == "too-large" and not list((tmp_path / "input").iterdir())
 
 
-def test_a_file_that_says_to_be_smaller_than_it_is_is_damaged(tmp_path: Path) -> None:
+def test_a_file_larger_than_its_stated_size_is_damaged(tmp_path: Path) -> None:
     content = bytearray(zipped(("a.nii", b"\0" * 100_000)))
     central = content.index(b"PK\1\2")
-    for at in (22, central + 24):
-        content[at : at + 4] = struct.pack("<L", 10)
-    with pytest.raises(UnusableUpload) as refused:
+    for offset in (22, central + 24):
+        content[offset : offset + 4] = struct.pack("<L", 10)
+    with pytest.raises(UnusableUpload) as caught:
         unpacked(tmp_path, bytes(content))
-    assert report_of(refused.value).kind == "malformed-upload"
+    assert report_of(caught.value).kind == "malformed-upload"
     assert (tmp_path / "input" / "a.nii").stat().st_size <= 10
 
 
 def patched(field: str) -> bytes:
-    """A zip whose one entry, in the directory at its end or before its data, says what cannot be."""
+    """A zip with an impossible value in one field of its only entry."""
     data = bytearray(zipped(("heart.nii.gz", b"h" * 99)))
     central = data.index(b"PK\1\2")
     match field:
@@ -267,9 +295,9 @@ def patched(field: str) -> bytes:
     ],
 )
 def test_a_damaged_zip_is_refused(tmp_path: Path, field: str) -> None:
-    with pytest.raises(UnusableUpload) as refused:
+    with pytest.raises(UnusableUpload) as caught:
         unpacked(tmp_path, patched(field))
-    assert report_of(refused.value).kind == "malformed-upload"
+    assert report_of(caught.value).kind == "malformed-upload"
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -278,30 +306,30 @@ def test_any_damage_is_refused_or_read(
     tmp_path_factory: pytest.TempPathFactory, patches: list[tuple[float, bytes]]
 ) -> None:
     content = bytearray(zipped(("s/heart.nii.gz", b"h" * 99), ("s/body.nii.gz", b"b")))
-    for where, patch in patches:
-        at = int(where * (len(content) - 1))
-        content[at : at + len(patch)] = patch
+    for position, patch in patches:
+        offset = int(position * (len(content) - 1))
+        content[offset : offset + len(patch)] = patch
     try:
         unpacked(tmp_path_factory.mktemp("zip"), bytes(content))
-    except UnusableUpload as refused:
-        assert report_of(refused).kind in ("malformed-upload", "too-large")
+    except UnusableUpload as error:
+        assert report_of(error).kind in ("malformed-upload", "too-large")
 
 
-def test_a_disk_that_is_full_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_not_reported_as_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, mode: str = "r") -> io.BytesIO:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "open", full)
     (tmp_path / "input").mkdir()
-    packed = io.BytesIO(zipped(("heart.nii.gz", b"h")))
+    buffer = io.BytesIO(zipped(("heart.nii.gz", b"h")))
     archive = tmp_path / "a.zip"
     with open(archive, "wb") as file:
-        file.write(packed.getvalue())
+        file.write(buffer.getvalue())
     with pytest.raises(OSError, match="No space"):
         unpack(archive, tmp_path / "input", LIMITS)
 
 
-def test_a_seg_nrrd_alone_is_no_folder_and_a_map_with_names_is_two_parts(tmp_path: Path) -> None:
+def test_a_zip_of_one_seg_nrrd_is_a_file_and_one_of_a_map_with_names_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").mkdir()
     unpacked(tmp_path, zipped(("x.seg.nrrd", b"NRRD")))
     assert _alone_in(tmp_path / "input") == tmp_path / "file" / "x.seg.nrrd"
@@ -309,12 +337,12 @@ def test_a_seg_nrrd_alone_is_no_folder_and_a_map_with_names_is_two_parts(tmp_pat
     assert _alone_in(tmp_path / "input") == tmp_path / "file" / "y.seg.nrrd"
     assert not (tmp_path / "input").exists()
     unpacked(tmp_path, zipped(("labels.nii.gz", b"n"), ("labels.json", b"{}")))
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Problem) as caught:
         _alone_in(tmp_path / "input")
-    assert "two parts: labels.nii.gz as 'file', labels.json as 'names'" in refused.value.report.detail
+    assert "two parts: labels.nii.gz as 'file', labels.json as 'names'" in caught.value.report.detail
 
 
-def test_what_a_lost_process_left_is_unpacked_again(tmp_path: Path) -> None:
+def test_files_left_by_a_lost_process_are_unpacked_again(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"whole"), ("b.nii", b"b")))
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "a.nii").write_bytes(b"ha")
@@ -322,16 +350,16 @@ def test_what_a_lost_process_left_is_unpacked_again(tmp_path: Path) -> None:
     assert (tmp_path / "input" / "a.nii").read_bytes() == b"whole"
 
 
-def test_what_is_wrong_comes_back_as_a_value(tmp_path: Path) -> None:
-    """A sandbox hands on no exception but those of inputs."""
+def test_errors_of_an_upload_are_returned_as_values(tmp_path: Path) -> None:
+    """A sandbox passes on only exceptions of inputs."""
     (tmp_path / "a.zip").write_bytes(zipped(("a.nii", b"a"))[:-5])
     (tmp_path / "input").mkdir()
     for outcome in (
         state_zip(lambda _: None, tmp_path / "a.zip", LIMITS),
         unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "input", LIMITS),
     ):
-        with pytest.raises(UnusableUpload) as refused:
+        with pytest.raises(UnusableUpload) as caught:
             bytes_of(outcome)
-        assert report_of(refused.value).kind == "malformed-upload"
+        assert report_of(caught.value).kind == "malformed-upload"
     with pytest.raises(FileNotFoundError):
         bytes_of(unpack_zip(lambda _: None, tmp_path / "a.zip", tmp_path / "nowhere", LIMITS))

@@ -1,4 +1,4 @@
-"""Who may ask: keys, owners, allowances, headers, the audit log; through a real server."""
+"""Authentication, owners, rate limits, headers and the audit log, with a real server."""
 
 import asyncio
 import json
@@ -64,12 +64,12 @@ def ben(base: str, tokens: dict[str, str]) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def anybody(base: str) -> Iterator[httpx.Client]:
+def keyless(base: str) -> Iterator[httpx.Client]:
     with client_of(base, None) as client:
         yield client
 
 
-def test_without_a_key_nothing_is_disclosed(anybody: httpx.Client, tokens: dict[str, str]) -> None:
+def test_without_a_key_nothing_is_disclosed(keyless: httpx.Client, tokens: dict[str, str]) -> None:
     for method, address in (
         ("GET", "/v1/cases"),
         ("POST", "/v1/cases"),
@@ -78,17 +78,17 @@ def test_without_a_key_nothing_is_disclosed(anybody: httpx.Client, tokens: dict[
         ("GET", "/v1/nowhere"),
         ("OPTIONS", "/v1/cases"),
     ):
-        answer = anybody.request(method, address)
+        answer = keyless.request(method, address)
         problem(answer, "no-key")
         assert answer.headers["www-authenticate"] == "Bearer"
-    for wrong in ("Bearer x", f"Bearer {tokens['ann']}x", f"Basic {tokens['ann']}", "Bearer"):
-        problem(anybody.get("/v1/cases", headers={"Authorization": wrong}), "no-key")
-    assert healthy(anybody)["workers"] == 1
+    for authorization in ("Bearer x", f"Bearer {tokens['ann']}x", f"Basic {tokens['ann']}", "Bearer"):
+        problem(keyless.get("/v1/cases", headers={"Authorization": authorization}), "no-key")
+    assert healthy(keyless)["workers"] == 1
     for address in ("/v1/version", "/v1/openapi.json", "/v1/problems/no-key"):
-        assert anybody.get(address).status_code == 200
+        assert keyless.get(address).status_code == 200
 
 
-def test_what_is_anothers_is_not_there(ann: httpx.Client, ben: httpx.Client, folder: Path) -> None:
+def test_objects_of_another_owner_are_not_found(ann: httpx.Client, ben: httpx.Client, folder: Path) -> None:
     parts = upload(("file", "a.nii", b"shared image"))
     case = ann.post("/v1/cases", **parts).headers["location"]
     job = ann.post(f"{case}/plans", json={}).headers["location"]
@@ -102,10 +102,10 @@ def test_what_is_anothers_is_not_there(ann: httpx.Client, ben: httpx.Client, fol
     for listing in ("/v1/cases", "/v1/plans", "/v1/jobs"):
         assert ben.get(listing).json()["items"] == []
         assert len(ann.get(listing).json()["items"]) == 1
-    # The same bytes are one case, which each holds for himself.
+    # Equal files are one case, which each owner holds separately.
     response = ben.post("/v1/cases", **parts)
     assert response.json()["id"] == case.rpartition("/")[2]
-    # He is not told that another was first; only that he has it, once he has.
+    # The status does not disclose that another owner was first.
     assert response.status_code == 201 and response.headers["location"] == case
     assert ben.post("/v1/cases", **parts).status_code == 200
     assert ben.delete(case).status_code == 204
@@ -123,72 +123,72 @@ def test_a_revoked_key_is_refused_at_once(base: str, folder: Path) -> None:
         problem(cyd.get("/v1/cases"), "no-key")
 
 
-def test_an_owner_has_his_share_of_jobs(ann: httpx.Client, ben: httpx.Client) -> None:
+def test_each_owner_has_a_limit_of_jobs(ann: httpx.Client, ben: httpx.Client) -> None:
     cases = [c.post("/v1/cases", json={"builtin": "thorax"}).headers.get("location") for c in (ann, ben)]
     case = f"/v1/cases/{ann.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}"
     assert case in cases
     body = {"random_seed": fakes.UNTIL_CANCELLED}
     jobs = [ann.post(f"{case}/plans", json=body).headers["location"] for _ in range(2)]
-    refused = ann.post(f"{case}/plans", json=body)
-    problem(refused, "too-many-requests")
-    waiting = ben.post(f"{case}/plans", json=body)
-    assert waiting.status_code == 202
-    for client, job in ((ann, jobs[0]), (ann, jobs[1]), (ben, waiting.headers["location"])):
+    refusal = ann.post(f"{case}/plans", json=body)
+    problem(refusal, "too-many-requests")
+    accepted = ben.post(f"{case}/plans", json=body)
+    assert accepted.status_code == 202
+    for client, job in ((ann, jobs[0]), (ann, jobs[1]), (ben, accepted.headers["location"])):
         client.delete(job)
 
 
-def test_every_answer_has_its_headers(ann: httpx.Client, anybody: httpx.Client) -> None:
-    for answer in (ann.get("/v1/version"), ann.get("/v1/nowhere"), anybody.get("/v1/cases")):
+def test_every_answer_has_its_headers(ann: httpx.Client, keyless: httpx.Client) -> None:
+    for answer in (ann.get("/v1/version"), ann.get("/v1/nowhere"), keyless.get("/v1/cases")):
         assert answer.headers["seedpath-version"] == ann.get("/v1/version").json()["software"].split()[-1]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert len(answer.headers["x-request-id"]) == 32
-    given = ann.get("/v1/version", headers={"X-Request-ID": "mine-1"})
-    assert given.headers["x-request-id"] == "mine-1"
-    bad = ann.get("/v1/version", headers={"X-Request-ID": 'a"b'})
-    assert len(bad.headers["x-request-id"]) == 32
+    with_id = ann.get("/v1/version", headers={"X-Request-ID": "mine-1"})
+    assert with_id.headers["x-request-id"] == "mine-1"
+    with_invalid_id = ann.get("/v1/version", headers={"X-Request-ID": 'a"b'})
+    assert len(with_invalid_id.headers["x-request-id"]) == 32
 
 
-def test_pages_of_listed_origins_alone_may_ask(
-    ann: httpx.Client, anybody: httpx.Client, folder: Path
+def test_only_pages_of_listed_origins_may_send_requests(
+    ann: httpx.Client, keyless: httpx.Client, folder: Path
 ) -> None:
     preflight_headers = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization",
     }
-    allowed = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | preflight_headers)
+    allowed = keyless.options("/v1/cases", headers={"Origin": ORIGIN} | preflight_headers)
     assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == ORIGIN
-    head = anybody.options(
+    head = keyless.options(
         "/v1/cases",
         headers={"Origin": ORIGIN} | preflight_headers | {"Access-Control-Request-Method": "HEAD"},
     )
     assert head.status_code == 200 and "HEAD" in head.headers["access-control-allow-methods"]
-    other = anybody.options("/v1/cases", headers={"Origin": "https://evil.example"} | preflight_headers)
+    other = keyless.options("/v1/cases", headers={"Origin": "https://evil.example"} | preflight_headers)
     problem(other, "foreign-page")
     assert "access-control-allow-origin" not in other.headers
-    unoffered = {"Access-Control-Request-Method": "PUT"}
-    put = anybody.options("/v1/cases", headers={"Origin": ORIGIN} | unoffered)
-    assert "DELETE" in problem(put, "foreign-page")["detail"]
-    for preflight in (allowed, other, put):
+    put_headers = {"Access-Control-Request-Method": "PUT"}
+    put_preflight = keyless.options("/v1/cases", headers={"Origin": ORIGIN} | put_headers)
+    assert "DELETE" in problem(put_preflight, "foreign-page")["detail"]
+    for preflight in (allowed, other, put_preflight):
         assert "default-src 'none'" in preflight.headers["content-security-policy"]
         id = preflight.headers["x-request-id"]
         eventually(lambda id=id: id in (folder / "data" / "audit.jsonl").read_text(encoding="utf-8"))
     answer = ann.get("/v1/version", headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
-    exposed = answer.headers["access-control-expose-headers"].split(", ")
-    assert {"Allow", "Content-Location", "ETag", "Location"} <= set(exposed)
-    refused = anybody.get("/v1/cases", headers={"Origin": ORIGIN})
-    assert refused.headers["access-control-allow-origin"] == ORIGIN
+    exposed_headers = answer.headers["access-control-expose-headers"].split(", ")
+    assert {"Allow", "Content-Location", "ETag", "Location"} <= set(exposed_headers)
+    refusal = keyless.get("/v1/cases", headers={"Origin": ORIGIN})
+    assert refusal.headers["access-control-allow-origin"] == ORIGIN
 
 
-def test_a_page_elsewhere_cannot_send_forms(ann: httpx.Client, base: str) -> None:
-    evil = {"Origin": "https://evil.example"}
-    problem(ann.post("/v1/cases", headers=evil, **upload(("file", "a.nii", b"a"))), "foreign-page")
+def test_a_page_of_another_origin_cannot_send_forms(ann: httpx.Client, base: str) -> None:
+    foreign_origin = {"Origin": "https://evil.example"}
+    problem(ann.post("/v1/cases", headers=foreign_origin, **upload(("file", "a.nii", b"a"))), "foreign-page")
     problem(ann.get("/v1/version", headers={"Origin": "null"}), "foreign-page")
     assert ann.get("/v1/version", headers={"Origin": base}).status_code == 200
 
 
-def test_keys_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
+def test_an_unreadable_keys_file_admits_no_request(tmp_path: Path) -> None:
     token = create(tmp_path / "keys.json", "ann")
     settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
     settings = settings.model_copy(update={"requests_per_s": 0.1, "requests_burst": 2})
@@ -198,109 +198,114 @@ def test_keys_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
     ):
         assert client.get("/v1/cases").status_code == 200
         (tmp_path / "keys.json").write_text("{", encoding="utf-8")
-        # As often as he asks: he may have a good key.
+        # However often it is sent: the key may be valid.
         for _ in range(5):
             problem(client.get("/v1/cases"), "unavailable")
         (tmp_path / "keys.json").unlink()
         problem(client.get("/v1/cases"), "unavailable")
 
 
-def test_it_is_noted_who_asked_for_what(ann: httpx.Client, folder: Path, tokens: dict[str, str]) -> None:
+def test_the_audit_log_records_owner_and_request(
+    ann: httpx.Client, folder: Path, tokens: dict[str, str]
+) -> None:
     id = ann.get("/v1/cases").headers["x-request-id"]
-    last = ann.get(f"/v1/plans/{'0' * 64}").headers["x-request-id"]
+    missing_plan_id = ann.get(f"/v1/plans/{'0' * 64}").headers["x-request-id"]
     audit = folder / "data" / "audit.jsonl"
     # A line is written before its answer.
     text = audit.read_text(encoding="utf-8")
-    assert last in text
+    assert missing_plan_id in text
     lines = [json.loads(line) for line in text.splitlines()]
-    noted, also = (next(line for line in lines if line.get("request_id") == one) for one in (id, last))
-    assert (noted["message"], noted["owner"], noted["status"]) == ("GET /v1/cases", "ann", 200)
-    assert noted["key_id"] == tokens["ann"].split("_")[1] and noted["client"] == "127.0.0.1"
-    assert also["status"] == 404 and "0" * 64 in also["message"]
+    cases_line, plan_line = (
+        next(line for line in lines if line.get("request_id") == request_id)
+        for request_id in (id, missing_plan_id)
+    )
+    assert (cases_line["message"], cases_line["owner"], cases_line["status"]) == ("GET /v1/cases", "ann", 200)
+    assert cases_line["key_id"] == tokens["ann"].split("_")[1] and cases_line["client"] == "127.0.0.1"
+    assert plan_line["status"] == 404 and "0" * 64 in plan_line["message"]
     assert not any(token in text for token in tokens.values())
 
 
-def test_a_line_is_written_before_the_answer_and_once(tmp_path: Path) -> None:
-    """Whoever kills the service then leaves no answer of which no line tells."""
+def test_one_audit_line_is_written_before_the_answer(tmp_path: Path) -> None:
+    """Then a killed service leaves no answer without a line."""
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     log = tmp_path / "audit.jsonl"
     handler = audit_to(log)
-    noted: list[tuple[str, int]] = []
+    lines_at_message: list[tuple[str, int]] = []
 
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        noted.append((message["type"], len(log.read_text(encoding="utf-8").splitlines())))
+        lines_at_message.append((message["type"], len(log.read_text(encoding="utf-8").splitlines())))
 
     headers = [(b"host", b"127.0.0.1")]
     scope = {"type": "http", "method": "GET", "path": "/v1/version", "query_string": b"", "headers": headers}
     asyncio.run(app(scope | {"http_version": "1.1", "client": ("127.0.0.1", 1)}, receive, send))
     AUDIT.removeHandler(handler)
     handler.close()
-    assert noted == [("http.response.start", 1), ("http.response.body", 1)]
+    assert lines_at_message == [("http.response.start", 1), ("http.response.body", 1)]
     assert len(log.read_text(encoding="utf-8").splitlines()) == 1
 
 
-def test_what_stays_open_is_noted_when_it_is_opened_and_when_it_ends(
+def test_open_streams_are_logged_at_their_start_and_end(
     ann: httpx.Client, base: str, folder: Path, tokens: dict[str, str]
 ) -> None:
     case = f"/v1/cases/{ann.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}"
     job = ann.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
 
-    def noted(message: str) -> list[tuple[str, int, bool]]:
+    def logged(message: str) -> list[tuple[str, int, bool]]:
         lines = (folder / "data" / "audit.jsonl").read_text(encoding="utf-8").splitlines()
         matching = [line for line in map(json.loads, lines) if line["message"] == message]
         return [(line["owner"], line["status"], line.get("open", False)) for line in matching]
 
     message = f"GET {job}/events"
     with ann.stream("GET", f"{job}/events"):
-        eventually(lambda: noted(message) == [("ann", 200, True)])
-    eventually(lambda: noted(message) == [("ann", 200, True), ("ann", 200, False)])
+        eventually(lambda: logged(message) == [("ann", 200, True)])
+    eventually(lambda: logged(message) == [("ann", 200, True), ("ann", 200, False)])
     ann.delete(job)
     message = f"WEBSOCKET {case}/paths"
     headers = {"Authorization": f"Bearer {tokens['ann']}"}
     with connect(f"{base.replace('http:', 'ws:')}{case}/paths", additional_headers=headers, proxy=None):
-        eventually(lambda: noted(message) == [("ann", 101, True)])
-    eventually(lambda: noted(message) == [("ann", 101, True), ("ann", 101, False)])
+        eventually(lambda: logged(message) == [("ann", 101, True)])
+    eventually(lambda: logged(message) == [("ann", 101, True), ("ann", 101, False)])
 
 
 FLOOD, SYRINGE = 300, "%F0%9F%92%89"
 MOST_LINE_BYTES = 700
-"""Of a line of the audit log, whatever a sender makes up."""
+"""Greatest length of a line of the audit log, whatever is sent. [bytes]"""
 
 
-def test_who_has_no_key_writes_few_lines_and_is_refused_in_time(tmp_path: Path) -> None:
+def test_a_flood_of_requests_without_a_key_is_refused_and_writes_few_lines(tmp_path: Path) -> None:
     token = create(tmp_path / "keys.json", "ann")
     settings = Settings(
         data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=1.0, requests_burst=20
     )
     app = create_app(settings, Work(fakes.describe, fakes.plan))
     handler = audit_to(settings.audit)
-    began = time.monotonic()
+    start_s = time.monotonic()
     try:
         with (
             serve_in_background(app) as base,
-            client_of(base, None) as anybody,
+            client_of(base, None) as keyless,
             client_of(base, token) as ann,
         ):
-            statuses = Counter(anybody.get(f"/v1/{SYRINGE * 290}").status_code for _ in range(FLOOD))
+            statuses = Counter(keyless.get(f"/v1/{SYRINGE * 290}").status_code for _ in range(FLOOD))
             assert ann.get("/v1/cases").status_code == 200
     finally:
         AUDIT.removeHandler(handler)
         handler.close()
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start_s
     assert set(statuses) == {401, 429} and 20 <= statuses[401] <= 21 + seconds
     lines = settings.audit.read_bytes().splitlines()
     assert max(map(len, lines)) <= MOST_LINE_BYTES
-    strangers = [line for line in map(json.loads, lines) if line.get("owner") is None]
-    counts = [line["left_out"] for line in strangers if "left_out" in line]
-    own = len(strangers) - len(counts)
-    # None is lost in silence: what has no line is counted, at the server's end too.
-    assert own + sum(counts) == FLOOD and {line["account"] for line in strangers if "left_out" in line} == {
-        "from 127.0.0.1"
-    }
-    assert own <= MOST_PER_S * (seconds + 1) and len(counts) <= seconds + 1
+    keyless_lines = [line for line in map(json.loads, lines) if line.get("owner") is None]
+    counts = [line["left_out"] for line in keyless_lines if "left_out" in line]
+    request_lines = len(keyless_lines) - len(counts)
+    # Requests without a line are counted, also when the server closes.
+    assert request_lines + sum(counts) == FLOOD and {
+        line["account"] for line in keyless_lines if "left_out" in line
+    } == {"from 127.0.0.1"}
+    assert request_lines <= MOST_PER_S * (seconds + 1) and len(counts) <= seconds + 1
 
 
 def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:
@@ -314,34 +319,34 @@ def test_metrics_count_requests_by_route(ann: httpx.Client) -> None:
     assert "seedpath_workers 1.0" in text
 
 
-# Allowances
+# Rate limits
 
 
-def test_an_allowance_fills_at_its_rate_and_counts_what_is_under_way() -> None:
-    now = [0.0]
-    rate_limiter = RateLimiter(per_s=2.0, burst=3, at_once=5, most_bytes=100, clock_s=lambda: now[0])
+def test_a_rate_limit_refills_at_its_rate_and_counts_requests_in_progress() -> None:
+    clock_s = [0.0]
+    rate_limiter = RateLimiter(per_s=2.0, burst=3, at_once=5, most_bytes=100, clock_s=lambda: clock_s[0])
     assert [rate_limiter.take("a") for _ in range(4)] == [None, None, None, 0.5]
     assert rate_limiter.take("b") is None
-    now[0] = 0.5
+    clock_s[0] = 0.5
     assert [rate_limiter.take("a"), rate_limiter.take("a")] == [None, 0.5]
-    now[0] = 100.0
+    clock_s[0] = 100.0
     assert rate_limiter.take("a") is None
     assert rate_limiter.take("a") == 1.0
     rate_limiter.end_request("a")
     assert rate_limiter.take("a") is None
 
 
-def test_messages_are_counted_with_requests_but_not_as_under_way() -> None:
-    now = [0.0]
-    rate_limiter = RateLimiter(per_s=2.0, burst=3, at_once=1, most_bytes=100, clock_s=lambda: now[0])
+def test_messages_count_against_the_rate_but_not_as_in_progress() -> None:
+    clock_s = [0.0]
+    rate_limiter = RateLimiter(per_s=2.0, burst=3, at_once=1, most_bytes=100, clock_s=lambda: clock_s[0])
     assert rate_limiter.take("a") is None
     assert [rate_limiter.spend("a") for _ in range(3)] == [None, None, 0.5]
     assert rate_limiter.spend("b") is None
-    now[0] = 0.5
+    clock_s[0] = 0.5
     assert [rate_limiter.spend("a"), rate_limiter.take("a")] == [None, 0.5]
 
 
-def test_accounts_are_so_many_and_those_under_way_stay() -> None:
+def test_the_number_of_accounts_is_limited_and_busy_ones_stay() -> None:
     rate_limiter = RateLimiter(
         per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=2
     )
@@ -355,13 +360,13 @@ def test_accounts_are_so_many_and_those_under_way_stay() -> None:
         None,
         1.0,
     ]
-    # Others come: the idle one is forgotten, the busy one is not.
+    # With new accounts the idle one is forgotten, the busy one is not.
     assert [rate_limiter.spend("other"), rate_limiter.spend("another")] == [None, None]
     assert [rate_limiter.spend("busy"), rate_limiter.spend("idle")] == [1.0, None]
     assert len(rate_limiter._accounts) == 2
 
 
-def test_with_all_accounts_under_way_one_more_is_made() -> None:
+def test_with_all_accounts_busy_another_is_created() -> None:
     rate_limiter = RateLimiter(
         per_s=1.0, burst=2, at_once=9, most_bytes=100, clock_s=lambda: 0.0, most_accounts=1
     )
@@ -372,7 +377,7 @@ def test_with_all_accounts_under_way_one_more_is_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("address", "other_address", "is_one_account"),
     [
         ("10.0.0.1", "10.0.0.2", False),
         ("10.0.0.1", "::ffff:10.0.0.1", True),
@@ -382,24 +387,26 @@ def test_with_all_accounts_under_way_one_more_is_made() -> None:
         ("?", "", True),
     ],
 )
-def test_clients_without_a_key_are_distinguished_by_their_addresses(one: str, other: str, same: bool) -> None:
-    assert (keyless_account(one) == keyless_account(other)) is same
-    assert not OWNER.fullmatch(keyless_account(one))
+def test_clients_without_a_key_are_distinguished_by_their_addresses(
+    address: str, other_address: str, is_one_account: bool
+) -> None:
+    assert (keyless_account(address) == keyless_account(other_address)) is is_one_account
+    assert not OWNER.fullmatch(keyless_account(address))
 
 
-def test_one_stranger_does_not_starve_another(tmp_path: Path) -> None:
+def test_one_keyless_client_does_not_use_up_the_limit_of_another(tmp_path: Path) -> None:
     token = create(tmp_path / "keys.json", "ann")
     settings = Settings(
         data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=0.1, requests_burst=2
     )
     with serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base:
         transports = [httpx.HTTPTransport(local_address=address) for address in ("127.0.0.1", "127.0.0.2")]
-        one, other = (httpx.Client(base_url=base, transport=transport) for transport in transports)
-        with one, other, client_of(base, token) as ann:
+        first, second = (httpx.Client(base_url=base, transport=transport) for transport in transports)
+        with first, second, client_of(base, token) as ann:
             for _ in range(2):
-                assert one.get("/v1/version").status_code == 200
-            problem(one.get("/v1/version"), "too-many-requests")
-            assert other.get("/v1/version").status_code == 200
+                assert first.get("/v1/version").status_code == 200
+            problem(first.get("/v1/version"), "too-many-requests")
+            assert second.get("/v1/version").status_code == 200
             assert ann.get("/v1/version").status_code == 200
 
 
@@ -411,9 +418,9 @@ def test_an_answer_to_too_many_requests_states_when_to_retry(tmp_path: Path) -> 
     ):
         for _ in range(2):
             assert client.get("/v1/version").status_code == 200
-        refused = client.get("/v1/version")
-        problem(refused, "too-many-requests")
-        assert 1 <= int(refused.headers["retry-after"]) <= 10
+        refusal = client.get("/v1/version")
+        problem(refusal, "too-many-requests")
+        assert 1 <= int(refusal.headers["retry-after"]) <= 10
 
 
 # Refusing to start

@@ -1,4 +1,4 @@
-"""The end of a server: all its parts end, at once, whatever one of them raises."""
+"""Closing a server: all its parts close, in parallel, whatever one of them raises."""
 
 import asyncio
 import threading
@@ -19,25 +19,25 @@ PARTS = ["dispatcher", "case_reader", "appraisers", "retention_rounds", "health_
 
 
 @pytest.mark.parametrize("faulty", [None, *PARTS])
-def test_all_parts_end_at_once_and_the_database_last(
+def test_all_parts_close_in_parallel_and_the_database_last(
     faulty: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     parts = app.state.service
-    all_end = threading.Barrier(len(PARTS))
-    ended: list[str] = []
+    all_closing = threading.Barrier(len(PARTS))
+    closed: list[str] = []
 
     def end(name: str) -> None:
-        # Nobody is past it before all are at it.
-        all_end.wait(GENEROUS_S)
-        ended.append(name)
+        # No part passes the barrier before all have reached it.
+        all_closing.wait(GENEROUS_S)
+        closed.append(name)
         if name == faulty:
             raise OSError(name)
 
     close_database = parts.database.close
 
     def end_database() -> None:
-        ended.append("database")
+        closed.append("database")
         close_database()
 
     for name in PARTS:
@@ -54,46 +54,52 @@ def test_all_parts_end_at_once_and_the_database_last(
     else:
         with pytest.raises(OSError, match=faulty):
             asyncio.run(run())
-    assert sorted(ended[:-1]) == sorted(PARTS) and ended[-1] == "database"
+    assert sorted(closed[:-1]) == sorted(PARTS) and closed[-1] == "database"
 
 
-def test_workers_are_let_go_though_the_threads_beside_them_hang(
+def test_workers_are_released_although_other_threads_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As at a share that does not answer."""
+    """As with a network share that does not answer."""
     monkeypatch.setattr(dispatcher, "END_S", 0.2)
     monkeypatch.setattr(periodic_thread, "END_S", 0.2)
-    let_go, hangs, goes_on = threading.Event(), threading.Semaphore(0), threading.Event()
+    workers_released, hanging_threads, may_continue = (
+        threading.Event(),
+        threading.Semaphore(0),
+        threading.Event(),
+    )
 
     def hang(*_: object) -> None:
-        hangs.release()
-        assert goes_on.wait(GENEROUS_S)
+        hanging_threads.release()
+        assert may_continue.wait(GENEROUS_S)
 
     parts = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan)).state.service
     monkeypatch.setattr(parts.dispatcher, "_look", hang)
     monkeypatch.setattr(parts.dispatcher._monitor, "_look", lambda: None)
     monkeypatch.setattr(parts.dispatcher._monitor._periodic_thread, "_do", hang)
-    monkeypatch.setattr(parts.dispatcher._workforce, "close", let_go.set)
+    monkeypatch.setattr(parts.dispatcher._workforce, "close", workers_released.set)
     parts.dispatcher.start()
     for _ in range(2):
-        assert hangs.acquire(timeout=GENEROUS_S)
-    let_go.clear()
+        assert hanging_threads.acquire(timeout=GENEROUS_S)
+    workers_released.clear()
     parts.dispatcher.close()
-    assert let_go.is_set() and not goes_on.is_set()
-    goes_on.set()
+    assert workers_released.is_set() and not may_continue.is_set()
+    may_continue.set()
     parts.database.close()
 
 
-def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_closes_the_parts_already_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = create_app(Settings(data_dir=tmp_path), Work(fakes.describe, fakes.plan))
     parts = app.state.service
-    ended: list[str] = []
+    closed: list[str] = []
 
     def fail() -> None:
         raise OSError("retention_rounds")
 
     monkeypatch.setattr(parts.dispatcher, "start", lambda: None)
-    monkeypatch.setattr(parts.dispatcher, "close", lambda: ended.append("dispatcher"))
+    monkeypatch.setattr(parts.dispatcher, "close", lambda: closed.append("dispatcher"))
     monkeypatch.setattr(parts.retention_rounds, "start", fail)
 
     async def run() -> None:
@@ -102,4 +108,4 @@ def test_a_start_that_fails_ends_what_has_started(tmp_path: Path, monkeypatch: p
 
     with pytest.raises(OSError, match="retention_rounds"):
         asyncio.run(run())
-    assert ended == ["dispatcher"]
+    assert closed == ["dispatcher"]

@@ -1,5 +1,4 @@
-"""HeadAndOptionsMiddleware that no route names: HEAD and OPTIONS, and what `Allow` says; through a real
-server."""
+"""HeadAndOptionsMiddleware: HEAD, OPTIONS and the `Allow` header, with a real server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,18 +31,18 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def job(client: httpx.Client) -> dict[str, Any]:
-    """A job that is done, with its case and its plan."""
+    """A finished job with its case and its plan."""
     case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
     return until(client, client.post(f"{case}/plans", json={}).headers["location"], "done")
 
 
-def documented(client: httpx.Client, method: str) -> list[str]:
+def documented_paths(client: httpx.Client, method: str) -> list[str]:
     paths = client.get("/v1/openapi.json").json()["paths"]
     return [path for path, item in paths.items() if method in item]
 
 
-def filled(path: str, job: dict[str, Any]) -> str:
-    """The path with ids of what is there, or of nothing where the fakes make none."""
+def with_ids(path: str, job: dict[str, Any]) -> str:
+    """The path with ids of existing objects; of objects that the fakes do not make, the path as it is."""
     ids = {
         "kind": "no-room",
         "case_id": job["case"].rpartition("/")[2],
@@ -55,14 +54,14 @@ def filled(path: str, job: dict[str, Any]) -> str:
     return path
 
 
-def lasting(answer: httpx.Response) -> dict[str, str]:
+def stable_headers(answer: httpx.Response) -> dict[str, str]:
     return {name: v for name, v in answer.headers.items() if name not in CHANGES_WITH_EACH_ANSWER}
 
 
-def test_head_answers_as_get_but_for_the_body(client: httpx.Client, job: dict[str, Any]) -> None:
+def test_head_answers_like_get_without_the_body(client: httpx.Client, job: dict[str, Any]) -> None:
     statuses = []
-    for path in [*documented(client, "get"), "/v1/openapi.json"]:
-        address = filled(path, job)
+    for path in [*documented_paths(client, "get"), "/v1/openapi.json"]:
+        address = with_ids(path, job)
         if path.endswith("/events"):
             continue
         for encoding in ("identity", "gzip"):
@@ -70,70 +69,72 @@ def test_head_answers_as_get_but_for_the_body(client: httpx.Client, job: dict[st
             get, head = (client.request(m, address, headers=headers) for m in ("GET", "HEAD"))
             assert head.status_code == get.status_code, address
             assert head.content == b"" and get.content != b""
-            assert lasting(head) == lasting(get)
+            assert stable_headers(head) == stable_headers(get)
         statuses.append(get.status_code)
-    # What is asked for with an id that the fakes made is there.
+    # Objects with an id that the fakes made are found.
     assert statuses.count(200) >= 9 and set(statuses) <= {200, 404}
 
 
-def test_head_knows_what_the_client_has(client: httpx.Client, job: dict[str, Any]) -> None:
+def test_head_answers_304_to_a_matching_etag(client: httpx.Client, job: dict[str, Any]) -> None:
     etag = client.head(job["plan"]).headers["etag"]
     assert client.head(job["plan"], headers={"If-None-Match": etag}).status_code == 304
 
 
 def test_head_of_events_does_not_wait_for_them(client: httpx.Client, job: dict[str, Any]) -> None:
     body = {"random_seed": fakes.UNTIL_CANCELLED}
-    running = client.post(f"{job['case']}/plans", json=body).headers["location"]
-    until(client, running, "running")
-    answer = client.head(f"{running}/events")
+    running_job = client.post(f"{job['case']}/plans", json=body).headers["location"]
+    until(client, running_job, "running")
+    answer = client.head(f"{running_job}/events")
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream")
-    # The connection goes on to serve, and nothing goes on behind it.
-    assert client.get(running).json()["state"] == "running"
+    # The connection is still usable, and no request is left in progress.
+    assert client.get(running_job).json()["state"] == "running"
     eventually(lambda: "seedpath_requests_under_way 1.0" in client.get("/metrics").text)
     assert 'method="HEAD",route="/jobs/{job_id}/events",status="200"' in client.get("/metrics").text
-    client.delete(running)
+    client.delete(running_job)
 
 
-def test_head_of_what_takes_none_is_refused(client: httpx.Client, job: dict[str, Any]) -> None:
+def test_head_of_a_route_without_get_is_refused(client: httpx.Client, job: dict[str, Any]) -> None:
     answer = client.head(f"{job['case']}/plans")
     assert answer.status_code == 405 and answer.headers["allow"] == "POST, OPTIONS"
 
 
-def test_allow_lists_what_is_documented(client: httpx.Client, job: dict[str, Any]) -> None:
+def test_allow_lists_the_documented_methods(client: httpx.Client, job: dict[str, Any]) -> None:
     paths = client.get("/v1/openapi.json").json()["paths"]
     for path, item in paths.items():
-        address = filled(path, job)
-        wanted = {method.upper() for method in item} | {"OPTIONS"} | ({"HEAD"} if "get" in item else set())
+        address = with_ids(path, job)
+        expected = {method.upper() for method in item} | {"OPTIONS"} | ({"HEAD"} if "get" in item else set())
         response = client.options(address)
         assert response.status_code == 204 and response.content == b""
-        refused = client.put(address)
-        problem(refused, "method-not-allowed")
-        for answer in (response, refused):
+        refusal = client.put(address)
+        problem(refusal, "method-not-allowed")
+        for answer in (response, refusal):
             allowed = answer.headers["allow"].split(", ")
-            assert set(allowed) == wanted and len(allowed) == len(wanted), path
+            assert set(allowed) == expected and len(allowed) == len(expected), path
             assert len(answer.headers.get_list("allow")) == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize("action", ["replan", "evaluate-implant"])
-def test_an_action_is_no_plan(client: httpx.Client, job: dict[str, Any], method: str, action: str) -> None:
+def test_get_and_delete_of_an_action_are_refused(
+    client: httpx.Client, job: dict[str, Any], method: str, action: str
+) -> None:
     problem(client.request(method, f"{job['plan']}:{action}"), "method-not-allowed")
     problem(client.request(method, f"{job['plan']}:forget"), "not-found")
 
 
-def test_what_is_nowhere_offers_nothing(client: httpx.Client) -> None:
+def test_an_unknown_address_allows_no_method(client: httpx.Client) -> None:
     problem(client.options("/v1/nowhere"), "not-found")
     answer = client.head("/v1/nowhere")
     assert answer.status_code == 404 and answer.content == b""
 
 
-def test_head_and_options_tell_nothing_without_a_key(tmp_path: Path) -> None:
+def test_head_and_options_disclose_nothing_without_a_key(tmp_path: Path) -> None:
     create(tmp_path / "keys.json", "ann")
     settings = Settings(data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json")
     with (
         serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
-        client_of(base, None) as anybody,
+        client_of(base, None) as keyless,
     ):
         for method in ("HEAD", "OPTIONS"):
-            answer = anybody.request(method, "/v1/cases")
+            answer = keyless.request(method, "/v1/cases")
             assert answer.status_code == 401 and "allow" not in answer.headers

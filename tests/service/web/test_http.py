@@ -1,4 +1,4 @@
-"""HTTP as users expect it: idempotent requests, conditional ones, pages, compression, events with resume."""
+"""Idempotent requests, conditional requests, pages, compression, and events that can be resumed."""
 
 import errno
 import json
@@ -49,7 +49,7 @@ def case(client: httpx.Client) -> str:
 # Idempotency-Key
 
 
-def test_a_request_sent_again_with_its_key_is_the_same_job(client: httpx.Client, case: str) -> None:
+def test_a_repeated_request_with_its_key_is_the_same_job(client: httpx.Client, case: str) -> None:
     key = {"Idempotency-Key": '"4c0f-1"'}
     first = client.post(f"{case}/plans", json={}, headers=key)
     response = client.post(f"{case}/plans", json={}, headers=key | WAIT)
@@ -61,7 +61,7 @@ def test_a_request_sent_again_with_its_key_is_the_same_job(client: httpx.Client,
     assert other.headers["location"] != first.headers["location"]
 
 
-def test_a_key_with_another_request_is_refused(client: httpx.Client, case: str) -> None:
+def test_a_key_of_a_different_request_is_refused(client: httpx.Client, case: str) -> None:
     key = {"Idempotency-Key": "4c0f-3"}
     client.post(f"{case}/plans", json={}, headers=key)
     problem(client.post(f"{case}/plans", json={"random_seed": 0}, headers=key), "key-reused")
@@ -70,42 +70,42 @@ def test_a_key_with_another_request_is_refused(client: httpx.Client, case: str) 
 
 
 @pytest.mark.parametrize("key", ["", '""', "a b", 'a"b', "x" * 201])
-def test_a_key_that_is_none_is_refused(client: httpx.Client, case: str, key: str) -> None:
+def test_an_invalid_idempotency_key_is_refused(client: httpx.Client, case: str, key: str) -> None:
     problem(client.post(f"{case}/plans", json={}, headers={"Idempotency-Key": key}), "bad-header")
 
 
 # Conditional requests
 
 
-def test_what_the_client_has_is_not_sent_again(client: httpx.Client, case: str) -> None:
+def test_an_unchanged_resource_is_not_sent_again(client: httpx.Client, case: str) -> None:
     job = client.post(f"{case}/plans", json={}).headers["location"]
     plan = until(client, job, "done")["plan"]
     for address in (case, plan, job):
         etag = client.get(address).headers["etag"]
         assert not etag.startswith("W/")
-        for sent in (etag, f'"x", {etag}', f"W/{etag}"):
-            answer = client.get(address, headers={"If-None-Match": sent})
+        for condition in (etag, f'"x", {etag}', f"W/{etag}"):
+            answer = client.get(address, headers={"If-None-Match": condition})
             assert answer.status_code == 304 and answer.content == b"" and answer.headers["etag"] == etag
         assert client.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
         assert client.get(address, headers={"If-None-Match": "*"}).status_code == 304
 
 
 OF_ONE_ANSWER = {"date", "x-request-id"}
-"""Headers that are another's at each answer."""
+"""Headers that differ in each answer."""
 
-OF_CONTENT = {f"content-{what}" for what in ("type", "length", "encoding")} | {
+OF_CONTENT = {f"content-{name}" for name in ("type", "length", "encoding")} | {
     *("last-modified", "accept-ranges", "transfer-encoding"),
 }
-"""Headers of what is sent, which a 304 does not send (RFC 9110, 15.4.5)."""
+"""Headers of the content, which a 304 does not send (RFC 9110, 15.4.5)."""
 
 
-def kept_headers(answer: httpx.Response) -> dict[str, str]:
+def stable_headers(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in OF_ONE_ANSWER}
 
 
 @pytest.fixture(scope="module")
-def kept(client: httpx.Client, case: str) -> list[str]:
-    """An address of each route that tells what the client has from what is there."""
+def tagged_addresses(client: httpx.Client, case: str) -> list[str]:
+    """An address of each route with an ETag."""
     job = client.post(f"{case}/plans", json={}).headers["location"]
     plan = until(client, job, "done")["plan"]
     files = [f"/page/{name}" for name in sorted(FILES)]
@@ -113,55 +113,57 @@ def kept(client: httpx.Client, case: str) -> list[str]:
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
-def test_what_the_client_keeps_keeps_its_headers(client: httpx.Client, kept: list[str], coding: str) -> None:
-    # A 304's headers replace those of the answer that was kept, so it must have all that matter.
-    for address in kept:
+def test_a_304_has_the_headers_of_the_cached_answer(
+    client: httpx.Client, tagged_addresses: list[str], coding: str
+) -> None:
+    # The headers of a 304 replace those of the cached answer, so it must have all that matter.
+    for address in tagged_addresses:
         response = client.get(address, headers={"Accept-Encoding": coding})
         assert response.status_code == 200, address
-        second_answer = client.get(
+        not_modified = client.get(
             address, headers={"Accept-Encoding": coding, "If-None-Match": response.headers["etag"]}
         )
-        assert second_answer.status_code == 304 and second_answer.content == b"", address
-        assert kept_headers(second_answer) == {
-            n: v for n, v in kept_headers(response).items() if n not in OF_CONTENT
+        assert not_modified.status_code == 304 and not_modified.content == b"", address
+        assert stable_headers(not_modified) == {
+            n: v for n, v in stable_headers(response).items() if n not in OF_CONTENT
         }, address
         assert "accept-encoding" in response.headers["vary"].lower(), address
 
 
-def test_a_head_says_what_a_get_says(client: httpx.Client, kept: list[str]) -> None:
-    # What HEAD says is put on what is kept, too (RFC 9111, 4.3.5).
-    for address in kept:
+def test_head_has_the_headers_of_get(client: httpx.Client, tagged_addresses: list[str]) -> None:
+    # The headers of HEAD also replace those of the cached answer (RFC 9111, 4.3.5).
+    for address in tagged_addresses:
         response = client.get(address)
         head = client.head(address)
-        assert head.content == b"" and kept_headers(head) == kept_headers(response), address
-        known = {"If-None-Match": response.headers["etag"]}
-        assert kept_headers(client.head(address, headers=known)) == kept_headers(
-            client.get(address, headers=known)
+        assert head.content == b"" and stable_headers(head) == stable_headers(response), address
+        condition = {"If-None-Match": response.headers["etag"]}
+        assert stable_headers(client.head(address, headers=condition)) == stable_headers(
+            client.get(address, headers=condition)
         ), address
 
 
-def test_every_route_that_has_a_tag_is_tried_above(client: httpx.Client, kept: list[str]) -> None:
+def test_every_route_with_an_etag_is_tested_above(client: httpx.Client, tagged_addresses: list[str]) -> None:
     paths = client.get("/v1/openapi.json").json()["paths"]
     tagged = {
         address for address, methods in paths.items() if "304" in methods.get("get", {}).get("responses", {})
     }
-    tried = {
+    tested = {
         route
         for route in tagged
-        for address in kept
+        for address in tagged_addresses
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), address)
     }
-    # Evaluations and replans are answered by the function that answers plans.
-    assert tagged - tried == {"/v1/evaluations/{evaluation_id}", "/v1/replans/{replan_id}"}
+    # Evaluations and replans share the function that answers plans.
+    assert tagged - tested == {"/v1/evaluations/{evaluation_id}", "/v1/replans/{replan_id}"}
 
 
 @pytest.mark.parametrize("address", ["/page/nothing.js", "/v1/plans/0", "/v1/nothing"])
-def test_what_went_wrong_is_not_kept(client: httpx.Client, address: str) -> None:
-    # A 404 may be kept by whoever has no word against it (RFC 9110, 15.1).
+def test_errors_are_not_cached(client: httpx.Client, address: str) -> None:
+    # Without this header a 404 may be cached (RFC 9110, 15.1).
     assert client.get(address).headers["cache-control"] == "no-store"
 
 
-def test_packed_and_plain_bytes_have_tags_of_their_own(client: httpx.Client, case: str) -> None:
+def test_compressed_and_uncompressed_bytes_have_different_etags(client: httpx.Client, case: str) -> None:
     plan = client.post(f"{case}/plans", json={"random_seed": 0}, headers=WAIT).headers["content-location"]
     tags = {}
     for coding in ("gzip", "identity"):
@@ -170,23 +172,23 @@ def test_packed_and_plain_bytes_have_tags_of_their_own(client: httpx.Client, cas
         tags[coding] = answer.headers["etag"]
     assert tags["gzip"] != tags["identity"]
     for coding, tag in tags.items():
-        known = client.get(plan, headers={"Accept-Encoding": coding, "If-None-Match": tag})
-        assert known.status_code == 304 and known.headers["etag"] == tag
-    for wrong in (f"W/{tags['gzip']}", f"W/{tags['identity']}", f'{tags["gzip"][:-1]}-gzip"'):
-        problem(client.delete(plan, headers={"If-Match": wrong}), "precondition-failed")
-    # Either is what is there.
+        not_modified = client.get(plan, headers={"Accept-Encoding": coding, "If-None-Match": tag})
+        assert not_modified.status_code == 304 and not_modified.headers["etag"] == tag
+    for other_tag in (f"W/{tags['gzip']}", f"W/{tags['identity']}", f'{tags["gzip"][:-1]}-gzip"'):
+        problem(client.delete(plan, headers={"If-Match": other_tag}), "precondition-failed")
+    # Both ETags match the stored plan.
     assert client.delete(plan, headers={"If-Match": f'"x", {tags["gzip"]}'}).status_code == 204
     client.post(f"{case}/plans", json={"random_seed": 0}, headers=WAIT)
     assert client.delete(plan, headers={"If-Match": tags["identity"]}).status_code == 204
 
 
-def test_what_has_changed_meanwhile_is_not_removed(client: httpx.Client, case: str) -> None:
+def test_a_resource_that_has_changed_is_not_removed(client: httpx.Client, case: str) -> None:
     job = client.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
     while client.get(job).json()["progress"] is None:
         time.sleep(0.02)
     etag = client.get(job).headers["etag"]
-    for wrong in ('"1"', f"W/{etag}"):
-        problem(client.delete(job, headers={"If-Match": wrong}), "precondition-failed")
+    for other_tag in ('"1"', f"W/{etag}"):
+        problem(client.delete(job, headers={"If-Match": other_tag}), "precondition-failed")
     assert client.delete(job, headers={"If-Match": etag}).json()["state"] == "cancelled"
     other = client.post("/v1/cases", **upload(("file", "b.nii", b"b"))).headers["location"]
     problem(client.delete(other, headers={"If-Match": '"x"'}), "precondition-failed")
@@ -194,17 +196,17 @@ def test_what_has_changed_meanwhile_is_not_removed(client: httpx.Client, case: s
 
 
 @pytest.mark.long
-def test_no_longer_wait_is_applied_than_the_service_gives(tmp_path: Path) -> None:
+def test_the_applied_wait_is_at_most_the_services_limit(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, max_wait_s=1.5)
     with (
         serve_in_background(create_app(settings, Work(fakes.describe, fakes.plan))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         case = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
-        for preferred, applied in (("60", "wait=1"), ("0", "wait=0")):
+        for preferred_s, applied_wait in (("60", "wait=1"), ("0", "wait=0")):
             body = {"random_seed": fakes.UNTIL_CANCELLED}
-            answer = client.post(f"{case}/plans", json=body, headers={"Prefer": f"wait={preferred}"})
-            assert answer.status_code == 202 and answer.headers["preference-applied"] == applied
+            answer = client.post(f"{case}/plans", json=body, headers={"Prefer": f"wait={preferred_s}"})
+            assert answer.status_code == 202 and answer.headers["preference-applied"] == applied_wait
 
 
 def test_every_removal_is_documented_with_a_full_disk(client: httpx.Client) -> None:
@@ -217,17 +219,17 @@ def test_every_removal_is_documented_with_a_full_disk(client: httpx.Client) -> N
 # Removing results
 
 
-def test_a_plan_is_removed_for_good(client: httpx.Client, case: str) -> None:
+def test_a_plan_is_removed_permanently(client: httpx.Client, case: str) -> None:
     plan = until(client, client.post(f"{case}/plans", json={}).headers["location"], "done")["plan"]
     problem(client.delete(plan, headers={"If-Match": '"x"'}), "precondition-failed")
     assert client.delete(plan).status_code == 204
     problem(client.get(plan), "not-found")
     problem(client.delete(plan), "not-found")
-    # Equal work makes it again.
+    # An equal request makes it again.
     assert client.post(f"{case}/plans", json={}, headers=WAIT).headers["content-location"] == plan
 
 
-def test_files_of_a_removed_case_go_with_its_last_plan(client: httpx.Client, data_dir: Path) -> None:
+def test_files_of_a_removed_case_are_removed_with_its_last_plan(client: httpx.Client, data_dir: Path) -> None:
     address = client.post("/v1/cases", **upload(("file", "c.nii", b"c"))).headers["location"]
     plan = until(client, client.post(f"{address}/plans", json={}).headers["location"], "done")["plan"]
     assert client.delete(address).status_code == 204
@@ -235,13 +237,13 @@ def test_files_of_a_removed_case_go_with_its_last_plan(client: httpx.Client, dat
     problem(client.post(f"{address}/plans", json={}), "not-found")
     folder = data_dir / "cases" / address.rpartition("/")[2]
     file = data_dir / "plans" / f"{plan.rpartition('/')[2]}.json"
-    held = [item["case"] for item in client.get("/v1/plans", params={"limit": 100}).json()["items"]]
-    assert folder.is_dir() and file.is_file() and held.count(address) == 1
+    listed_cases = [item["case"] for item in client.get("/v1/plans", params={"limit": 100}).json()["items"]]
+    assert folder.is_dir() and file.is_file() and listed_cases.count(address) == 1
     assert client.delete(plan).status_code == 204
     assert not folder.exists()
 
 
-def test_uploads_of_one_content_at_once_are_one_case(client: httpx.Client, data_dir: Path) -> None:
+def test_simultaneous_uploads_of_equal_files_are_one_case(client: httpx.Client, data_dir: Path) -> None:
     parts = upload(("file", "d.nii", b"d"))
     answers: list[httpx.Response] = []
     threads = [
@@ -267,7 +269,7 @@ def test_a_full_disk_is_answered_as_no_room(client: httpx.Client, monkeypatch: p
 # Pages
 
 
-def test_pages_hold_everything_once_whatever_is_added_meanwhile(client: httpx.Client, case: str) -> None:
+def test_pages_list_each_item_once_while_items_are_added(client: httpx.Client, case: str) -> None:
     addresses = [client.post(f"{case}/plans", json={}, headers=WAIT).headers["location"] for _ in range(5)]
     newest_first = [address.rpartition("/")[2] for address in reversed(addresses)]
     page = client.get("/v1/jobs", params={"limit": 2, "state": "done"})
@@ -292,7 +294,7 @@ def test_lists_of_cases_and_plans(client: httpx.Client, case: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=0", "state=lost"])
-def test_a_page_that_is_none_is_refused(client: httpx.Client, query: str) -> None:
+def test_an_invalid_page_query_is_refused(client: httpx.Client, query: str) -> None:
     problem_json = problem(client.get(f"/v1/jobs?{query}"), "invalid-request")
     assert [e["pointer"] for e in problem_json["errors"]] == [f"/query/{query.partition('=')[0]}"]
 
@@ -300,16 +302,16 @@ def test_a_page_that_is_none_is_refused(client: httpx.Client, query: str) -> Non
 # Bytes
 
 
-def test_answers_are_compressed_for_who_asks(client: httpx.Client, case: str) -> None:
+def test_answers_are_compressed_on_request(client: httpx.Client, case: str) -> None:
     plan = client.post(f"{case}/plans", json={}, headers=WAIT).headers["content-location"]
-    packed = client.get(plan, headers={"Accept-Encoding": "gzip"})
-    plain = client.get(plan, headers={"Accept-Encoding": "identity"})
-    assert packed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
-    assert packed.content == plain.content
-    assert int(packed.headers["content-length"]) < len(plain.content)
+    compressed = client.get(plan, headers={"Accept-Encoding": "gzip"})
+    uncompressed = client.get(plan, headers={"Accept-Encoding": "identity"})
+    assert compressed.headers["content-encoding"] == "gzip" and "content-encoding" not in uncompressed.headers
+    assert compressed.content == uncompressed.content
+    assert int(compressed.headers["content-length"]) < len(uncompressed.content)
 
 
-def test_a_body_that_stands_still_is_not_waited_for(client: httpx.Client, case: str) -> None:
+def test_a_stalled_body_times_out(client: httpx.Client, case: str) -> None:
     head = f"POST {case}/plans HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     with socket.create_connection((client.base_url.host, client.base_url.port), GENEROUS_S) as raw:
         raw.sendall(f"{head}Content-Length: 2\r\n\r\n{{".encode())
@@ -323,7 +325,7 @@ def test_a_body_that_stands_still_is_not_waited_for(client: httpx.Client, case: 
 # Events
 
 
-def test_events_tell_a_job_to_its_end(client: httpx.Client, case: str) -> None:
+def test_events_report_a_job_until_its_end(client: httpx.Client, case: str) -> None:
     job = client.post(f"{case}/plans", json={}).headers["location"]
     job_events = list(events(client, job))
     assert [number for number, _, _ in job_events] == list(range(1, len(job_events) + 1))
@@ -331,12 +333,12 @@ def test_events_tell_a_job_to_its_end(client: httpx.Client, case: str) -> None:
     assert job_events[-1][2] == client.get(job).json()
 
 
-def test_events_resume_after_the_last_that_was_seen(client: httpx.Client, case: str) -> None:
+def test_events_resume_after_the_last_event_id(client: httpx.Client, case: str) -> None:
     job = client.post(f"{case}/plans", json={"random_seed": fakes.UNTIL_CANCELLED}).headers["location"]
     stream = events(client, job)
     first_events = [next(stream) for _ in range(3)]
     assert [name for _, name, _ in first_events] == ["queued", "running", "progress"]
-    # On a machine that took long to begin, some time is left.
+    # On a slow machine the time left is already estimated.
     left_s = first_events[2][2]["progress"].pop("left_s")
     assert left_s is None or left_s > 0.0
     assert first_events[2][2] == {"state": "running", "progress": {"phase": "search", "fraction": 0.25}}
@@ -344,7 +346,7 @@ def test_events_resume_after_the_last_that_was_seen(client: httpx.Client, case: 
     client.delete(job)
     assert [name for _, name, _ in events(client, job, last=2)] == ["progress", "cancelled"]
     assert [name for _, name, _ in events(client, job, last=3)] == ["cancelled"]
-    # Who has seen the end is told not to come back.
+    # After the last event the client must not reconnect.
     assert client.get(f"{job}/events", headers={"Last-Event-ID": "4"}).status_code == 204
 
 
@@ -358,8 +360,8 @@ def test_events_arrive_while_the_job_runs(client: httpx.Client, case: str) -> No
     assert [name for _, name, _ in stream] == ["cancelled"]
 
 
-@pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 10])
-def test_a_last_event_that_is_none_is_refused(client: httpx.Client, case: str, last: str) -> None:
+@pytest.mark.parametrize("last_event_id", ["x", "-1", "1.5", "9" * 10])
+def test_an_invalid_last_event_id_is_refused(client: httpx.Client, case: str, last_event_id: str) -> None:
     job = client.post(f"{case}/plans", json={}).headers["location"]
-    problem(client.get(f"{job}/events", headers={"Last-Event-ID": last}), "bad-header")
+    problem(client.get(f"{job}/events", headers={"Last-Event-ID": last_event_id}), "bad-header")
     problem(client.get("/v1/jobs/x/events"), "not-found")

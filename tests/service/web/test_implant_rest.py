@@ -36,7 +36,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(data_dir: Path) -> Iterator[httpx.Client]:
-    """A service whose work is done by stand-ins: what is tested is the service."""
+    """A client of a service with fake work."""
     work = Work(fakes.describe, fakes.plan, fakes.evaluate, fakes.replan)
     app = create_app(Settings(data_dir=data_dir, max_jobs=3), work)
     with (
@@ -56,10 +56,10 @@ def case(client: httpx.Client) -> str:
 @pytest.fixture(scope="module")
 def plan(client: httpx.Client, case: str) -> str:
     """The address of a plan."""
-    return made_plan(client, case)
+    return make_plan(client, case)
 
 
-def made_plan(client: httpx.Client, case: str, **body: Any) -> str:
+def make_plan(client: httpx.Client, case: str, **body: Any) -> str:
     answer = client.post(f"/v1/cases/{case}/plans", json=body, headers=WAIT)
     assert answer.status_code == 200, answer.text
     return answer.headers["content-location"]
@@ -68,7 +68,7 @@ def made_plan(client: httpx.Client, case: str, **body: Any) -> str:
 # Evaluations
 
 
-def test_an_evaluation_under_wait_comes_at_once_and_stays(
+def test_an_evaluation_with_wait_is_returned_and_stored(
     client: httpx.Client, plan: str, data_dir: Path
 ) -> None:
     answer = client.post(f"{plan}:evaluate-implant", json={"seeds": seeds(fakes.COMPLETE)}, headers=WAIT)
@@ -82,8 +82,11 @@ def test_an_evaluation_under_wait_comes_at_once_and_stays(
     id = hashlib.sha256(answer.content).hexdigest()
     assert answer.headers["content-location"] == f"/v1/evaluations/{id}"
     response = client.get(f"/v1/evaluations/{id}")
-    plain = client.get(response.url, headers={"Accept-Encoding": "identity"})
-    assert response.content == plain.content == answer.content and plain.headers["etag"] == f'"{id}"'
+    uncompressed = client.get(response.url, headers={"Accept-Encoding": "identity"})
+    assert (
+        response.content == uncompressed.content == answer.content
+        and uncompressed.headers["etag"] == f'"{id}"'
+    )
     assert f"results/evaluations/{id}.json" in stored(data_dir)
     job = client.get(answer.headers["location"]).json()
     assert job["result"] == f"/v1/evaluations/{id}" and job["plan"] is None and job["state"] == "done"
@@ -104,11 +107,11 @@ def test_an_evaluation_without_wait_is_a_job(client: httpx.Client, plan: str, ca
     answer = client.post(f"{plan}:evaluate-implant", json={"seeds": seeds(fakes.COMPLETE)})
     assert answer.status_code == 202
     assert answer.json()["case"] == f"/v1/cases/{case}"
-    ended = until(client, answer.headers["location"], "done")
-    assert client.get(ended["result"]).json()["schema"] == "seedpath.evaluation/3"
+    finished_job = until(client, answer.headers["location"], "done")
+    assert client.get(finished_job["result"]).json()["schema"] == "seedpath.evaluation/3"
 
 
-def test_equal_work_has_one_address(client: httpx.Client, plan: str, data_dir: Path) -> None:
+def test_equal_evaluations_have_one_address(client: httpx.Client, plan: str, data_dir: Path) -> None:
     body = {"seeds": seeds(fakes.COMPLETE)}
     first = client.post(f"{plan}:evaluate-implant", json=body, headers=WAIT)
     before = stored(data_dir)
@@ -119,7 +122,7 @@ def test_equal_work_has_one_address(client: httpx.Client, plan: str, data_dir: P
 # Replannings
 
 
-def test_a_replanning_is_kept_with_its_plan(client: httpx.Client, plan: str, data_dir: Path) -> None:
+def test_a_replanning_is_stored_with_its_plan(client: httpx.Client, plan: str, data_dir: Path) -> None:
     body = {"needles": [NEEDLE, NEW_NEEDLE], "seeds": seeds(fakes.COMPLETE)}
     answer = client.post(f"{plan}:replan", json=body, headers=WAIT)
     assert answer.status_code == 200, answer.text
@@ -137,10 +140,10 @@ def test_a_replanning_is_kept_with_its_plan(client: httpx.Client, plan: str, dat
     assert client.post(f"{job['plan']}:replan", json={"needles": [NEEDLE]}, headers=WAIT).status_code == 200
 
 
-def test_the_job_of_a_plan_has_its_result_as_plan(client: httpx.Client, case: str) -> None:
+def test_the_result_of_a_planning_job_is_its_plan(client: httpx.Client, case: str) -> None:
     job = client.post(f"/v1/cases/{case}/plans", json={}).headers["location"]
-    ended = until(client, job, "done")
-    assert ended["result"] == ended["plan"] and ended["plan"].startswith("/v1/plans/")
+    finished_job = until(client, job, "done")
+    assert finished_job["result"] == finished_job["plan"] and finished_job["plan"].startswith("/v1/plans/")
 
 
 def test_a_replanning_shows_progress_and_can_be_cancelled(client: httpx.Client, plan: str, case: str) -> None:
@@ -148,8 +151,12 @@ def test_a_replanning_shows_progress_and_can_be_cancelled(client: httpx.Client, 
     job = client.post(f"{plan}:replan", json=body).headers["location"]
     until(client, job, "running")
     problem(client.delete(f"/v1/cases/{case}"), "conflict")
-    ended = client.delete(job).json()
-    assert ended["state"] == "cancelled" and ended["plan"] is None and ended["result"] is None
+    cancelled_job = client.delete(job).json()
+    assert (
+        cancelled_job["state"] == "cancelled"
+        and cancelled_job["plan"] is None
+        and cancelled_job["result"] is None
+    )
 
 
 # Which case
@@ -166,19 +173,19 @@ def test_the_case_may_be_named(client: httpx.Client, plan: str, case: str) -> No
     ]
 
 
-def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client, data_dir: Path) -> None:
+def test_the_case_of_a_plan_is_found_by_its_inputs(client: httpx.Client, data_dir: Path) -> None:
     files = (("file", "a.nii", b"image"), ("target", "gtv.nii", b"gtv"))
     first = client.post("/v1/cases", **upload(*files)).json()["id"]
-    plan = made_plan(client, first)
+    plan = make_plan(client, first)
     body: dict[str, Any] = {"needles": [NEEDLE]}
     job = client.post(f"{plan}:replan", json=body).json()
     assert job["case"] == f"/v1/cases/{first}"
     until(client, f"/v1/jobs/{job['id']}", "done")
 
     # The same files in other parts are another case of the same inputs, and so of the same plan.
-    turned = (("file", "a.nii", b"image"), ("ct", "gtv.nii", b"gtv"))
-    second = client.post("/v1/cases", **upload(*turned)).json()["id"]
-    assert made_plan(client, second) == plan
+    other_parts = (("file", "a.nii", b"image"), ("ct", "gtv.nii", b"gtv"))
+    second = client.post("/v1/cases", **upload(*other_parts)).json()["id"]
+    assert make_plan(client, second) == plan
     problem_json = problem(client.post(f"{plan}:replan", json=body), "conflict")
     assert first in problem_json["detail"] and second in problem_json["detail"]
     assert [e["pointer"] for e in problem_json["errors"]] == ["/case"]
@@ -189,7 +196,7 @@ def test_a_plan_finds_the_case_that_it_was_made_from(client: httpx.Client, data_
     problem_json = problem(client.post(f"{plan}:replan", json=body | {"case": other}), "conflict")
     assert "other files" in problem_json["detail"]
 
-    # What the plan was made from stays as long as the plan does.
+    # The files of a plan stay as long as the plan does.
     for address in (first, second, other):
         assert client.delete(f"/v1/cases/{address}").status_code == 204
         problem(client.get(f"/v1/cases/{address}"), "not-found")
@@ -240,16 +247,16 @@ BODIES: dict[str, tuple[str, Any, str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("what", BODIES)
-def test_a_bad_body_is_answered_with_its_fields(client: httpx.Client, plan: str, what: str) -> None:
-    action, body, kind, pointers = BODIES[what]
+@pytest.mark.parametrize("name", BODIES)
+def test_an_invalid_body_is_answered_with_its_fields(client: httpx.Client, plan: str, name: str) -> None:
+    action, body, kind, pointers = BODIES[name]
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = client.post(f"{plan}:{action}", content=content, headers={"content-type": "application/json"})
     assert [e["pointer"] for e in problem(answer, kind)["errors"]] == pointers
 
 
 @pytest.mark.parametrize("action", ["evaluate-implant", "replan"])
-def test_what_cannot_be_asked_of_a_plan_is_a_problem(
+def test_an_impossible_evaluation_or_replanning_is_a_problem(
     client: httpx.Client, plan: str, case: str, action: str
 ) -> None:
     body = {"seeds": seeds(1)} if action == "evaluate-implant" else {"needles": [NEEDLE]}
@@ -257,18 +264,18 @@ def test_what_cannot_be_asked_of_a_plan_is_a_problem(
     problem(client.post(f"/v1/plans/x:{action}", json=body), "not-found")
     answer = client.post(f"{plan}:{action}", content=b"{}", headers={"content-type": "text/plain"})
     assert f'{{"{next(iter(body))}": [' in problem(answer, "unsupported-media-type")["detail"]
-    paths_alone = made_plan(client, case, prescription=None)
-    problem_json = problem(client.post(f"{paths_alone}:{action}", json=body), "conflict")
+    without_prescription = make_plan(client, case, prescription=None)
+    problem_json = problem(client.post(f"{without_prescription}:{action}", json=body), "conflict")
     assert "no prescription" in problem_json["detail"]
 
 
 def test_a_plan_without_needles_cannot_be_replanned(client: httpx.Client, case: str) -> None:
-    bare = made_plan(client, case, random_seed=fakes.NO_SEED_MAY_STAND)
-    problem_json = problem(client.post(f"{bare}:replan", json={"needles": [NEEDLE]}), "conflict")
+    without_needles = make_plan(client, case, random_seed=fakes.NO_SEED_MAY_STAND)
+    problem_json = problem(client.post(f"{without_needles}:replan", json={"needles": [NEEDLE]}), "conflict")
     assert "no needle set" in problem_json["detail"]
 
 
-def test_what_the_planner_refuses_is_reported_with_its_field(client: httpx.Client, plan: str) -> None:
+def test_a_refusal_of_the_planner_is_reported_with_its_field(client: httpx.Client, plan: str) -> None:
     body = {"needles": [NEEDLE], "seeds": seeds(fakes.REFUSED)}
     problem_json = problem(client.post(f"{plan}:replan", json=body, headers=WAIT), "unusable-input")
     assert problem_json["errors"] == [
@@ -287,10 +294,10 @@ def test_a_dead_worker_is_reported_and_the_service_continues(client: httpx.Clien
 @pytest.mark.parametrize(
     ("old", "new"), [('"dose"', '"doses"'), ("2 needles", "3 needles"), ('"GTV"', "GTV")]
 )
-def test_a_stored_plan_that_was_changed_is_damaged(
+def test_an_altered_stored_plan_is_reported_as_damaged(
     client: httpx.Client, case: str, data_dir: Path, old: str, new: str
 ) -> None:
-    plan = made_plan(client, case, random_seed=len(old + new))
+    plan = make_plan(client, case, random_seed=len(old + new))
     file = data_dir / "plans" / f"{plan.rpartition('/')[2]}.json"
     text = file.read_text(encoding="utf-8")
     assert old in text
@@ -298,12 +305,12 @@ def test_a_stored_plan_that_was_changed_is_damaged(
     for answer in (client.post(f"{plan}:replan", json={"needles": [NEEDLE]}), client.get(plan)):
         problem_json = problem(answer, "damaged")
         assert f"plans/{file.name}" in problem_json["detail"] and str(data_dir) not in problem_json["detail"]
-    # The way out that it tells: the same request writes it anew.
-    assert made_plan(client, case, random_seed=len(old + new)) == plan
+    # The remedy in the message: the same request writes the plan again.
+    assert make_plan(client, case, random_seed=len(old + new)) == plan
     assert file.read_text(encoding="utf-8") == text
 
 
-def test_a_whole_plan_of_another_version_is_answered_and_not_worked_on(
+def test_an_intact_plan_of_another_version_is_returned_but_not_replanned(
     client: httpx.Client, plan: str, data_dir: Path
 ) -> None:
     id = plan.rpartition("/")[2]
@@ -331,7 +338,7 @@ def test_a_whole_plan_of_another_version_is_answered_and_not_worked_on(
 
 @pytest.mark.parametrize("kind", ["evaluations", "replans"])
 @pytest.mark.parametrize("id", ["x", "0" * 64, "..%2f..%2fx"])
-def test_a_result_that_is_not_there_is_a_problem(client: httpx.Client, kind: str, id: str) -> None:
+def test_a_missing_result_is_a_problem(client: httpx.Client, kind: str, id: str) -> None:
     problem(client.get(f"/v1/{kind}/{id}"), "not-found")
 
 
@@ -345,15 +352,15 @@ def test_openapi_describes_bodies_and_answers(client: httpx.Client) -> None:
         ("evaluate-implant", "EvaluateBody", "EvaluationModel"),
         ("replan", "ReplanBody", "ReplannedModel"),
     ):
-        described = document["paths"][f"/v1/plans/{{plan_id}}:{action}"]["post"]
-        content = described["requestBody"]["content"]["application/json"]
+        operation = document["paths"][f"/v1/plans/{{plan_id}}:{action}"]["post"]
+        content = operation["requestBody"]["content"]["application/json"]
         assert content["schema"]["$ref"].endswith(f"/{body}") and body in schemas
         assert schemas[body]["additionalProperties"] is False
-        named = described["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
-        assert named.endswith(f"/{answer}")
+        model_reference = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+        assert model_reference.endswith(f"/{answer}")
         statuses = {"202", "400", "403", "404", "409", "413", "415", "422", "500", "503"}
-        assert statuses <= set(described["responses"])
-        assert [p["name"] for p in described["parameters"] if p["in"] == "header"] == [
+        assert statuses <= set(operation["responses"])
+        assert [p["name"] for p in operation["parameters"] if p["in"] == "header"] == [
             "Prefer",
             "Idempotency-Key",
             "X-Request-ID",
@@ -368,7 +375,7 @@ def test_openapi_describes_bodies_and_answers(client: httpx.Client) -> None:
 @pytest.mark.parametrize("action", ["evaluate-implant", "replan"])
 def test_the_openapi_example_runs(client: httpx.Client, plan: str, action: str) -> None:
     document = client.get("/v1/openapi.json").json()
-    described = document["paths"][f"/v1/plans/{{plan_id}}:{action}"]["post"]
-    example = described["requestBody"]["content"]["application/json"]["example"]
+    operation = document["paths"][f"/v1/plans/{{plan_id}}:{action}"]["post"]
+    example = operation["requestBody"]["content"]["application/json"]["example"]
     answer = client.post(f"{plan}:{action}", json=example, headers=WAIT)
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""Large texts are read beside the event loop, one after the other, and hold so much."""
+"""Large JSON texts are read in a thread, one after the other, and their bytes are limited."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ from service.web.problem_answers import Problem
 SMALL, LARGE = b"1" * LARGE_BYTES, b"1" * (LARGE_BYTES + 1)
 
 
-def this_thread(text: bytes) -> int:
+def thread_id(text: bytes) -> int:
     del text
     return threading.get_ident()
 
@@ -30,112 +30,116 @@ def this_thread(text: bytes) -> int:
 def test_small_texts_are_read_at_once_and_large_ones_in_a_thread() -> None:
     async def both() -> tuple[int, int]:
         reader = LargeJson()
-        return await reader.read("ann", SMALL, this_thread), await reader.read("ann", LARGE, this_thread)
+        return await reader.read("ann", SMALL, thread_id), await reader.read("ann", LARGE, thread_id)
 
     small, large = asyncio.run(both())
     assert small == threading.get_ident() != large
 
 
 @pytest.mark.parametrize("text", [b"{", b"[" * (LARGE_BYTES + 1)])
-def test_what_reading_raises_is_raised(text: bytes) -> None:
+def test_errors_of_reading_are_raised(text: bytes) -> None:
     with pytest.raises(NotJson):
         asyncio.run(LargeJson().read("ann", text, parse))
 
 
-def test_the_loop_goes_on_while_a_large_text_is_read_and_owners_take_turns() -> None:
+def test_the_event_loop_runs_while_large_texts_are_read_and_owners_take_turns() -> None:
     order: list[str] = []
 
     def read_by(owner: str, text: bytes) -> None:
-        # As Python code does: it keeps the lock until another asks for it.
-        end = time.thread_time() + 0.1
-        while time.thread_time() < end:
+        # Like Python code, it holds the lock until another thread requests it.
+        end_s = time.thread_time() + 0.1
+        while time.thread_time() < end_s:
             pass
         order.append(owner)
 
-    async def all_at_once() -> int:
+    async def read_all() -> int:
         reader = LargeJson()
         tasks = [asyncio.create_task(reader.read(o, LARGE, partial(read_by, o))) for o in "aaaaab"]
-        turns = 0
+        loop_turns = 0
         while not all(task.done() for task in tasks):
-            turns += 1
+            loop_turns += 1
             await asyncio.sleep(0)
-        return turns
+        return loop_turns
 
-    # A loop that waited would turn about as often as there are texts.
-    assert asyncio.run(all_at_once()) > 20
+    # A blocked loop would turn about as often as there are texts.
+    assert asyncio.run(read_all()) > 20
     assert sorted(order) == list("aaaaab") and "b" in order[:3]
 
 
-def test_texts_of_others_that_wait_keep_nobody_out() -> None:
-    let_go = threading.Event()
+def test_waiting_texts_of_other_owners_exclude_no_owner() -> None:
+    may_end = threading.Event()
 
     def wait(text: bytes) -> bool:
-        return let_go.wait(60.0)
+        return may_end.wait(60.0)
 
-    async def crowd() -> list[bool]:
+    async def read_all() -> list[bool]:
         reader = LargeJson()
         tasks = [asyncio.create_task(reader.read(f"{n % 10}", LARGE, wait)) for n in range(1000)]
         tasks.append(asyncio.create_task(reader.read("last", LARGE, wait)))
-        # All have come before the first is done.
+        # All texts are waiting before the first is finished.
         await asyncio.sleep(0)
-        let_go.set()
+        may_end.set()
         return await asyncio.gather(*tasks)
 
-    assert all(asyncio.run(crowd()))
+    assert all(asyncio.run(read_all()))
 
 
-# One call in C keeps Python's lock: what it may take is counted
+# One call in C holds Python's lock: its lists and objects are limited
 
 
 @pytest.mark.parametrize("opening", [b"[", b"{"])
 def test_a_text_of_too_many_lists_and_objects_is_not_read(opening: bytes) -> None:
-    read: list[bytes] = []
-    most = opening * MOST_CONTAINERS
-    asyncio.run(LargeJson().read("ann", most, read.append))
-    assert read == [most]
+    texts: list[bytes] = []
+    longest = opening * MOST_CONTAINERS
+    asyncio.run(LargeJson().read("ann", longest, texts.append))
+    assert texts == [longest]
     with pytest.raises(NotJson, match=f"more than {MOST_CONTAINERS} lists and objects"):
-        asyncio.run(LargeJson().read("ann", most + b"[", read.append))
-    assert read == [most]
+        asyncio.run(LargeJson().read("ann", longest + b"[", texts.append))
+    assert texts == [longest]
 
 
-def most_containers(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> int:
-    """The most lists and objects that a value of a JSON schema has, itself among them."""
+def most_containers(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> int:
+    """The greatest number of lists and objects in a value of a JSON schema, including itself."""
     if "$ref" in schema:
-        return most_containers(defined[schema["$ref"].rpartition("/")[2]], defined)
+        return most_containers(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     if choices:
-        return max(most_containers(choice, defined) for choice in choices)
+        return max(most_containers(choice, definitions) for choice in choices)
     if schema.get("type") == "array":
-        ends = [most_containers(inner, defined) for inner in schema.get("prefixItems", ())]
-        return 1 + (sum(ends) if ends else schema["maxItems"] * most_containers(schema["items"], defined))
+        of_items = [most_containers(part, definitions) for part in schema.get("prefixItems", ())]
+        return 1 + (
+            sum(of_items) if of_items else schema["maxItems"] * most_containers(schema["items"], definitions)
+        )
     if schema.get("type") == "object":
-        named = sum(most_containers(inner, defined) for inner in schema.get("properties", {}).values())
-        others = schema.get("additionalProperties")
-        of_each = most_containers(others, defined) if isinstance(others, dict) else 0
-        return 1 + named + schema.get("maxProperties", 0) * of_each
+        of_properties = sum(
+            most_containers(part, definitions) for part in schema.get("properties", {}).values()
+        )
+        additional = schema.get("additionalProperties")
+        of_additional = most_containers(additional, definitions) if isinstance(additional, dict) else 0
+        return 1 + of_properties + schema.get("maxProperties", 0) * of_additional
     return 0
 
 
 @pytest.mark.parametrize("model", [PlanRequest, NeedlesMessage, EvaluateBody, ReplanBody, SlicesBody])
-def test_every_body_that_a_model_takes_is_read(model: type[BaseModel]) -> None:
-    """Twice as long as it may be, too: what is wrong with it is told."""
+def test_no_valid_body_exceeds_the_limit_of_lists_and_objects(model: type[BaseModel]) -> None:
+    """Nor does one of twice the greatest length, so that its errors are reported."""
     schema = model.model_json_schema()
     assert 100 < 2 * most_containers(schema, schema["$defs"]) < MOST_CONTAINERS
 
 
-def test_bytes_under_way_are_bounded_for_each_owner_and_free_again() -> None:
+def test_bytes_in_progress_are_limited_for_each_owner_and_released() -> None:
     rate_limiter = RateLimiter(per_s=1.0, burst=9, at_once=9, most_bytes=100)
     for owner in ("ann", "ann", "ben"):
         assert rate_limiter.take(owner) is None
-    one, other, of_ben = (HeldBytes(rate_limiter, owner) for owner in ("ann", "ann", "ben"))
-    one.hold(60)
+    first, other, ben_bytes = (HeldBytes(rate_limiter, owner) for owner in ("ann", "ann", "ben"))
+    first.hold(60)
     other.hold(40)
-    for held in (one, other):
-        with pytest.raises(Problem) as refused:
-            held.hold(1)
-        assert refused.value.report.kind == "too-many-requests"
-    assert (one.size, other.size) == (60, 40)
-    of_ben.hold(100)
-    one.release(one.size)
+    for held_bytes in (first, other):
+        with pytest.raises(Problem) as caught:
+            held_bytes.hold(1)
+        assert caught.value.report.kind == "too-many-requests"
+    assert (first.size, other.size) == (60, 40)
+    ben_bytes.hold(100)
+    first.release(first.size)
     other.hold(60)
-    assert (one.size, other.size) == (0, 100)
+    assert (first.size, other.size) == (0, 100)

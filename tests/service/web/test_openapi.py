@@ -1,4 +1,4 @@
-"""What openapi.json states, held against a real app: its examples run, and answers are as documented."""
+"""openapi.json compared with a real application: its examples run, and answers are as documented."""
 
 import re
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def document(client: httpx.Client) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def ids(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Values of all path parameters, of things that are there."""
+    """Values of all path parameters, of existing objects."""
     phantom_folder = write_phantom(tmp_path_factory.mktemp("phantom"))
     parts = [
         (p, n, (phantom_folder / n).read_bytes())
@@ -54,8 +54,8 @@ def ids(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[
     ]
     case = client.post("/v1/cases", **upload(*parts)).headers["location"]
     id_by_name = {"case_id": case, "kind": "/not-found"}
-    plan = _made(client, f"{case}/plans", {}, id_by_name, "plan_id")
-    _made(
+    plan = _result_of(client, f"{case}/plans", {}, id_by_name, "plan_id")
+    _result_of(
         client,
         f"{plan}:evaluate-implant",
         {"seeds": [{"position_mm": [0, 0, 0]}]},
@@ -63,11 +63,11 @@ def ids(client: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "evaluation_id",
     )
     needle = {"entry_mm": [0, 0, 9], "tip_mm": [0, 0, 0]}
-    _made(client, f"{plan}:replan", {"needles": [needle]}, id_by_name, "replan_id")
+    _result_of(client, f"{plan}:replan", {"needles": [needle]}, id_by_name, "replan_id")
     return {name: address.rpartition("/")[2] for name, address in id_by_name.items()}
 
 
-def _made(client: httpx.Client, address: str, body: Any, id_by_name: dict[str, str], name: str) -> str:
+def _result_of(client: httpx.Client, address: str, body: Any, id_by_name: dict[str, str], name: str) -> str:
     job = client.post(address, json=body).headers["location"]
     id_by_name["job_id"] = job
     id_by_name[name] = str(until(client, job, "done")["result"])
@@ -80,79 +80,83 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield path, method, operation
 
 
-def test_operations_are_named_once_and_plainly(document: dict[str, Any]) -> None:
+def test_operation_ids_are_unique_and_valid_in_generated_clients(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(names) == len(set(names))
-    # What generated clients call them.
+    # Generated clients use them as names of functions.
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
 
 
 def test_every_json_body_and_every_reserved_header_has_an_example(document: dict[str, Any]) -> None:
-    with_bodies = set()
+    operations_with_body = set()
     for _, _, operation in operations(document):
         if "requestBody" in operation:
-            with_bodies.add(operation["operationId"])
+            operations_with_body.add(operation["operationId"])
             assert "example" in operation["requestBody"]["content"]["application/json"]
         for parameter in operation.get("parameters", ()):
-            # An ETag as example would be no other resource's.
+            # An ETag in an example would not match any resource.
             if parameter["in"] == "header" and not parameter["name"].startswith("If-"):
                 assert "example" in parameter
-    assert with_bodies == WITH_BODIES
+    assert operations_with_body == WITH_BODIES
 
 
 def test_every_operation_is_answered_as_documented(
     schema: BaseSchema, document: dict[str, Any], ids: dict[str, str]
 ) -> None:
-    """With the examples of its body and headers, on what is there; what removes comes last."""
-    asked = []
+    """With the examples of its body and headers, on existing objects; removals come last."""
+    tested = []
     for path, method, operation in sorted(operations(document), key=lambda entry: entry[1] == "delete"):
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
         parameters = operation.get("parameters", ())
         headers = {p["name"]: p["example"] for p in parameters if p["in"] == "header" and "example" in p}
-        given = {p["name"]: ids[p["name"]] for p in parameters if p["in"] == "path"}
-        sent: dict[str, Any] = {"path_parameters": given, "headers": headers}
+        path_parameters = {p["name"]: ids[p["name"]] for p in parameters if p["in"] == "path"}
+        arguments: dict[str, Any] = {"path_parameters": path_parameters, "headers": headers}
         if body is not None:
-            sent |= {"body": body, "media_type": "application/json"}
-        case = schema[path][method.upper()].Case(**sent)
+            arguments |= {"body": body, "media_type": "application/json"}
+        case = schema[path][method.upper()].Case(**arguments)
         answer = case.call_and_validate(timeout=GENEROUS_S)
         assert 200 <= answer.status_code < 300, (path, method, answer.status_code, answer.text)
-        asked.append(operation["operationId"])
-    assert set(asked) >= WITH_BODIES and len(asked) == len(list(operations(document)))
+        tested.append(operation["operationId"])
+    assert set(tested) >= WITH_BODIES and len(tested) == len(list(operations(document)))
 
 
-def test_a_form_has_the_parts_that_are_documented_and_no_other(
-    client: httpx.Client, document: dict[str, Any]
-) -> None:
+def test_a_form_accepts_only_the_documented_parts(client: httpx.Client, document: dict[str, Any]) -> None:
     content = document["paths"]["/v1/cases"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert content["schema"]["additionalProperties"] is False
-    known = content["schema"]["properties"]
-    files = [(name, f"{name}.nii", name.encode()) for name in known if "enum" not in known[name]]
-    texts = [(name, None, part["enum"][0].encode()) for name, part in known.items() if "enum" in part]
+    documented_parts = content["schema"]["properties"]
+    files = [
+        (name, f"{name}.nii", name.encode())
+        for name in documented_parts
+        if "enum" not in documented_parts[name]
+    ]
+    texts = [
+        (name, None, part["enum"][0].encode()) for name, part in documented_parts.items() if "enum" in part
+    ]
     parts = [*files, *texts]
     assert client.post("/v1/cases", **upload(*parts)).status_code == 201
     other = client.post("/v1/cases", **upload(*parts, ("mask", "m.nii", b"m")))
     problem(other, "malformed-upload")
 
 
-def header(document: dict[str, Any], path: str, method: str, name: str) -> re.Pattern[str]:
+def header_pattern(document: dict[str, Any], path: str, method: str, name: str) -> re.Pattern[str]:
     parameters = document["paths"][path][method]["parameters"]
     return re.compile(next(p for p in parameters if p["name"] == name)["schema"]["pattern"])
 
 
-@pytest.mark.parametrize("last", ["", "0", "7", "123456789", "1234567890", "-1", "x", "1.5"])
-def test_the_pattern_of_last_event_id_is_what_is_taken(
-    client: httpx.Client, document: dict[str, Any], ids: dict[str, str], last: str
+@pytest.mark.parametrize("last_event_id", ["", "0", "7", "123456789", "1234567890", "-1", "x", "1.5"])
+def test_the_pattern_of_last_event_id_matches_the_accepted_values(
+    client: httpx.Client, document: dict[str, Any], ids: dict[str, str], last_event_id: str
 ) -> None:
-    pattern = header(document, "/v1/jobs/{job_id}/events", "get", "Last-Event-ID")
-    answer = client.get(f"/v1/jobs/{ids['job_id']}/events", headers={"Last-Event-ID": last})
-    assert (answer.status_code in (200, 204)) is (pattern.search(last) is not None)
+    pattern = header_pattern(document, "/v1/jobs/{job_id}/events", "get", "Last-Event-ID")
+    answer = client.get(f"/v1/jobs/{ids['job_id']}/events", headers={"Last-Event-ID": last_event_id})
+    assert (answer.status_code in (200, 204)) is (pattern.search(last_event_id) is not None)
 
 
 @pytest.mark.parametrize("key", ["a", '"a"', "~" * 200, "", '""', '"', "a b", 'a"b', "x" * 201])
-def test_the_pattern_of_idempotency_key_is_what_is_taken(
+def test_the_pattern_of_idempotency_key_matches_the_accepted_values(
     client: httpx.Client, document: dict[str, Any], ids: dict[str, str], key: str
 ) -> None:
-    pattern = header(document, "/v1/cases/{case_id}/plans", "post", "Idempotency-Key")
+    pattern = header_pattern(document, "/v1/cases/{case_id}/plans", "post", "Idempotency-Key")
     address = f"/v1/cases/{client.post('/v1/cases', json={'builtin': 'thorax'}).json()['id']}/plans"
     answer = client.post(address, json={}, headers={"Idempotency-Key": key})
     assert (answer.status_code == 202) is (pattern.search(key) is not None), answer.text

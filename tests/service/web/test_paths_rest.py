@@ -1,4 +1,4 @@
-"""Needles that a hand moves, over HTTP and a WebSocket, on a real service with a small real case."""
+"""Needles moved by a user, over HTTP and a WebSocket, with a real service and a small real case."""
 
 import base64
 import json
@@ -68,61 +68,66 @@ def needle(path: dict[str, Any]) -> dict[str, Any]:
     return {"entry_mm": path["entry_mm"], "tip_mm": path["tip_mm"]}
 
 
-def test_a_plans_paths_are_appraised_as_the_plan_has_them(
+def test_a_plans_paths_are_appraised_with_the_plans_values(
     client: httpx.Client, case: str, plan: dict[str, Any]
 ) -> None:
     body = {"paths": [needle(path) for path in plan["paths"]], "request": REQUEST}
     answer = client.post(f"{case}/paths:evaluate", json=body)
     assert answer.status_code == 200, answer.text
     adapter(AppraisalsModel).validate_json(answer.content)
-    # What no verdict knows of is told beside them, as the plan tells it.
+    # Statements that hold for all needles stand beside them, as in the plan.
     for name in ("missing_structures", "notes", "skin_structures", "skin_source"):
         assert answer.json()[name] == plan[name]
     document = answer.json()["paths"]
     assert len(document) == len(plan["paths"]) > 1
-    for one, path in zip(document, plan["paths"], strict=True):
-        assert one["safe"] and one["reasons"] == []
+    for appraisal, path in zip(document, plan["paths"], strict=True):
+        assert appraisal["safe"] and appraisal["reasons"] == []
         for name in ("entry_mm", "length_mm", "lung_length_mm", "clearance_mm", "target_chord_mm"):
-            assert one[name] == pytest.approx(path[name], abs=1e-6), name
+            assert appraisal[name] == pytest.approx(path[name], abs=1e-6), name
         for name in ("pleural_punctures", "fissures_crossed", "nearest_structure"):
-            assert one[name] == path[name]
-        assert [c["structure"] for c in one["crosses"]] == [c["structure"] for c in path["crosses"]]
+            assert appraisal[name] == path[name]
+        assert [c["structure"] for c in appraisal["crosses"]] == [c["structure"] for c in path["crosses"]]
 
 
-def test_needles_are_judged_by_what_they_aim_at(
-    client: httpx.Client, case: str, plan: dict[str, Any]
-) -> None:
-    """With its tip drawn back from the target into the margin: a set's needle, and no path to the target."""
+def test_needles_are_appraised_by_their_aim(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
+    """A needle with its tip retracted into the margin is safe in a needle set, but no path to the target."""
     path = plan["paths"][0]
-    drawn_back = path["target_chord_mm"] + 2.0
-    tip = [t - drawn_back * d for t, d in zip(path["tip_mm"], path["direction"], strict=True)]
-    held = {"entry_mm": path["entry_mm"], "tip_mm": tip}
-    body = {"paths": [held, *(held | {"aim": aim} for aim in ("target", "ptv", "given"))], "request": WIDE}
-    by_default, by_target, by_ptv, given = client.post(f"{case}/paths:evaluate", json=body).json()["paths"]
+    retraction_mm = path["target_chord_mm"] + 2.0
+    tip = [t - retraction_mm * d for t, d in zip(path["tip_mm"], path["direction"], strict=True)]
+    retracted = {"entry_mm": path["entry_mm"], "tip_mm": tip}
+    body = {
+        "paths": [retracted, *(retracted | {"aim": aim} for aim in ("target", "ptv", "given"))],
+        "request": WIDE,
+    }
+    by_default, by_target, by_ptv, by_given = client.post(f"{case}/paths:evaluate", json=body).json()["paths"]
     assert by_default == by_target and [r["lack"] for r in by_target["reasons"]] == ["target"]
-    assert [(one["aim"], one["safe"]) for one in (by_target, by_ptv, given)] == [
+    assert [(appraisal["aim"], appraisal["safe"]) for appraisal in (by_target, by_ptv, by_given)] == [
         *(("target", False), ("ptv", True), ("given", True)),
     ]
-    wrong = {"paths": [held | {"aim": "heart"}], "request": REQUEST}
-    problem_json = problem(client.post(f"{case}/paths:evaluate", json=wrong), "invalid-request")
+    invalid = {"paths": [retracted | {"aim": "heart"}], "request": REQUEST}
+    problem_json = problem(client.post(f"{case}/paths:evaluate", json=invalid), "invalid-request")
     assert [e["pointer"] for e in problem_json["errors"]] == ["/paths/0/aim"]
 
 
-def test_a_moved_needle_says_what_it_lacks(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
-    moved = needle(plan["paths"][0])
-    moved["tip_mm"] = [moved["tip_mm"][0] + 60.0, *moved["tip_mm"][1:]]
-    document = client.post(f"{case}/paths:evaluate", json={"paths": [moved], "request": REQUEST}).json()[
-        "paths"
-    ]
+def test_a_moved_needle_is_unsafe_with_reasons(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
+    moved_needle = needle(plan["paths"][0])
+    moved_needle["tip_mm"] = [moved_needle["tip_mm"][0] + 60.0, *moved_needle["tip_mm"][1:]]
+    document = client.post(
+        f"{case}/paths:evaluate", json={"paths": [moved_needle], "request": REQUEST}
+    ).json()["paths"]
     assert not document[0]["safe"]
     assert {"target"} <= {reason["lack"] for reason in document[0]["reasons"]}
     assert all(reason["detail"].endswith(".") for reason in document[0]["reasons"])
 
 
-def test_the_request_says_what_is_safe(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
+def test_the_request_decides_what_is_safe(client: httpx.Client, case: str, plan: dict[str, Any]) -> None:
     path = plan["paths"][0]
-    wide = REQUEST | {"clearance_mm": {path["nearest_structure"]: min(50.0, path["clearance_mm"] + 1.0)}}
-    document = client.post(f"{case}/paths:evaluate", json={"paths": [needle(path)], "request": wide}).json()
+    wider_request = REQUEST | {
+        "clearance_mm": {path["nearest_structure"]: min(50.0, path["clearance_mm"] + 1.0)}
+    }
+    document = client.post(
+        f"{case}/paths:evaluate", json={"paths": [needle(path)], "request": wider_request}
+    ).json()
     assert [r["structure"] for r in document["paths"][0]["reasons"]] == [path["nearest_structure"]]
 
 
@@ -154,16 +159,16 @@ BODIES: dict[str, tuple[Any, str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("what", BODIES)
-def test_a_bad_body_is_answered_with_its_fields(client: httpx.Client, case: str, what: str) -> None:
-    body, kind, pointers = BODIES[what]
+@pytest.mark.parametrize("name", BODIES)
+def test_an_invalid_body_is_answered_with_its_fields(client: httpx.Client, case: str, name: str) -> None:
+    body, kind, pointers = BODIES[name]
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"content-type": "application/json"}
     problem_json = problem(client.post(f"{case}/paths:evaluate", content=content, headers=headers), kind)
     assert [e["pointer"] for e in problem_json["errors"]] == pointers
 
 
-def test_another_case_is_not_there(client: httpx.Client, plan: dict[str, Any]) -> None:
+def test_needles_in_a_missing_case_are_not_found(client: httpx.Client, plan: dict[str, Any]) -> None:
     body = {"paths": [needle(plan["paths"][0])]}
     problem(client.post(f"/v1/cases/{'0' * 64}/paths:evaluate", json=body), "not-found")
 
@@ -182,7 +187,7 @@ def test_a_socket_answers_each_message_in_order(
     paths = [needle(path) for path in plan["paths"]]
     with connect(socket_address(base, case), additional_headers=headers, proxy=None) as socket:
         for n in range(5):
-            # The request goes once; later messages mean it too.
+            # The request is sent once and holds for later messages.
             message = {"id": n, "paths": paths[:1]} | ({"request": REQUEST} if n == 0 else {})
             socket.send(json.dumps(message))
         answers = [json.loads(socket.recv(timeout=10 * GENEROUS_S)) for _ in range(5)]
@@ -190,21 +195,21 @@ def test_a_socket_answers_each_message_in_order(
         assert all(answer["paths"] == answers[0]["paths"] for answer in answers)
         assert answers[0]["paths"][0]["safe"]
         socket.send(json.dumps({"id": "bad", "paths": []}))
-        refused = json.loads(socket.recv(timeout=GENEROUS_S))
-        assert refused["problem"]["type"] == "/v1/problems/invalid-request" and refused["id"] == "bad"
+        refusal = json.loads(socket.recv(timeout=GENEROUS_S))
+        assert refusal["problem"]["type"] == "/v1/problems/invalid-request" and refusal["id"] == "bad"
         socket.send(json.dumps({"id": "bytes", "paths": paths[:1]}).encode())
         assert json.loads(socket.recv(timeout=GENEROUS_S))["id"] == "bytes"
         socket.send("{")
-        refused = json.loads(socket.recv(timeout=GENEROUS_S))
-        assert refused["id"] is None and refused["problem"]["type"] == "/v1/problems/malformed-json"
-        # A mistake does not end the talk.
+        refusal = json.loads(socket.recv(timeout=GENEROUS_S))
+        assert refusal["id"] is None and refusal["problem"]["type"] == "/v1/problems/malformed-json"
+        # An error does not close the socket.
         socket.send(json.dumps({"id": 9, "paths": paths}))
         assert len(json.loads(socket.recv(timeout=GENEROUS_S))["paths"]) == len(paths)
 
 
 def test_a_browser_gives_its_key_as_a_subprotocol(base: str, token: str, case: str) -> None:
-    offered = ["seedpath.v1", f"bearer.{token}"]
-    with connect(socket_address(base, case), subprotocols=offered, proxy=None) as socket:  # type: ignore[arg-type]
+    subprotocols = ["seedpath.v1", f"bearer.{token}"]
+    with connect(socket_address(base, case), subprotocols=subprotocols, proxy=None) as socket:  # type: ignore[arg-type]
         assert socket.subprotocol == "seedpath.v1"
 
 
@@ -214,7 +219,7 @@ def test_a_socket_without_a_key_is_refused(base: str, case: str, headers: dict[s
         connect(socket_address(base, case), additional_headers=headers, proxy=None)
 
 
-def test_a_page_elsewhere_cannot_open_a_socket(base: str, token: str, case: str) -> None:
+def test_a_page_of_another_origin_cannot_open_a_socket(base: str, token: str, case: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     address = socket_address(base, case)
     with connect(address, additional_headers=headers, origin=Origin(base), proxy=None):
@@ -223,19 +228,19 @@ def test_a_page_elsewhere_cannot_open_a_socket(base: str, token: str, case: str)
         connect(address, additional_headers=headers, origin=Origin("https://evil.example"), proxy=None)
 
 
-def test_a_socket_of_no_case_is_closed(base: str, token: str) -> None:
+def test_a_socket_of_a_missing_case_is_refused(base: str, token: str) -> None:
     address = socket_address(base, f"/v1/cases/{'0' * 64}")
     headers = {"Authorization": f"Bearer {token}"}
     with pytest.raises(InvalidStatus, match="HTTP 403"):
         connect(address, additional_headers=headers, proxy=None)
 
 
-def cut(path: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return needle(path) | {"request": REQUEST} | more
+def slices_body(path: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return needle(path) | {"request": REQUEST} | fields
 
 
 def test_slices_along_a_path_of_the_plan_show_its_target(client, case, plan):
-    answer = client.post(f"{case}/slices", json=cut(plan["paths"][0]))
+    answer = client.post(f"{case}/slices", json=slices_body(plan["paths"][0]))
     assert answer.status_code == 200, answer.text
     model = SlicesModel.model_validate_json(answer.content)
     target = [s.structure for s in model.structures].index("node_4R") + 1
@@ -247,18 +252,20 @@ def test_slices_along_a_path_of_the_plan_show_its_target(client, case, plan):
 
 def test_slices_with_the_dose_of_a_plan_need_a_plan_of_the_case(client, case, plan):
     path = plan["paths"][0]
-    assert problem(client.post(f"{case}/slices", json=cut(path, plan="0" * 64)), "not-found")
+    assert problem(client.post(f"{case}/slices", json=slices_body(path, plan="0" * 64)), "not-found")
     other = client.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
-    refused = client.post(f"{other}/slices", json=cut(path, plan=plan["plan_sha256"]))
-    assert "another case" in problem(refused, "conflict")["detail"]
+    refusal = client.post(f"{other}/slices", json=slices_body(path, plan=plan["plan_sha256"]))
+    assert "another case" in problem(refusal, "conflict")["detail"]
     # The plan has no prescription, so no dose.
-    own = client.post(f"{case}/slices", json=cut(path, plan=plan["plan_sha256"]))
-    assert own.status_code == 200
-    assert own.json()["slices"][0]["dose_gy"] is None
+    answer = client.post(f"{case}/slices", json=slices_body(path, plan=plan["plan_sha256"]))
+    assert answer.status_code == 200
+    assert answer.json()["slices"][0]["dose_gy"] is None
 
 
-def test_slices_of_a_target_that_is_not_there_are_refused_at_its_place(client, case, plan):
-    answer = client.post(f"{case}/slices", json=cut(plan["paths"][0], request={"target": {"structure": "x"}}))
+def test_slices_with_an_unknown_target_are_refused_with_its_pointer(client, case, plan):
+    answer = client.post(
+        f"{case}/slices", json=slices_body(plan["paths"][0], request={"target": {"structure": "x"}})
+    )
     assert problem(answer, "unusable-input")["errors"][0]["pointer"].startswith("/request")
 
 
@@ -273,31 +280,31 @@ def test_shapes_of_a_case_are_closed_and_sent_once(client, case):
     assert response.status_code == 304
 
 
-def test_shapes_are_made_once_for_all_who_may_have_them(client, case, monkeypatch):
+def test_shapes_are_made_once_and_only_for_their_case(client, case, monkeypatch):
     content = client.get(f"{case}/shapes").content
 
     async def never(*_):
-        raise AssertionError("they are made anew")
+        raise AssertionError("the shapes are made a second time")
 
     monkeypatch.setattr("service.interactive.case_reader.SandboxPool.run", never)
     assert client.get(f"{case}/shapes").content == content
     problem(client.get(f"/v1/cases/{'0' * 64}/shapes"), "not-found")
 
 
-def test_every_entry_of_the_skin_access_map_leads_a_safe_path_in(client, plan):
+def test_the_skin_access_map_contains_the_entries_of_the_plan(client, plan):
     answer = client.get(f"/v1/plans/{plan['plan_sha256']}/skin-access")
     assert answer.status_code == 200
     model = SkinAccessModel.model_validate_json(answer.content)
     assert model.plan == plan["plan_sha256"]
     assert len(model.entry_mm) == len(model.lung_length_mm) > 0
-    # The plan's own entries are within a box of one of the map, with as much lung or less.
+    # Each entry of the plan is near an entry of the map with as much lung or less.
     for path in plan["paths"]:
-        away = np.abs(np.array(model.entry_mm) - path["entry_mm"]).max(axis=1)
-        near_lengths_mm = np.array(model.lung_length_mm)[away <= 2 * model.square_mm]
-        assert near_lengths_mm.min() <= path["lung_length_mm"] + 1e-3
+        distances_mm = np.abs(np.array(model.entry_mm) - path["entry_mm"]).max(axis=1)
+        lengths_nearby_mm = np.array(model.lung_length_mm)[distances_mm <= 2 * model.square_mm]
+        assert lengths_nearby_mm.min() <= path["lung_length_mm"] + 1e-3
 
 
-def test_a_map_goes_with_its_plan(client, case):
+def test_a_skin_access_map_is_removed_with_its_plan(client, case):
     response = client.post(f"{case}/plans", json=REQUEST | {"random_seed": 5}, headers={"Prefer": "wait=600"})
     address = response.headers["content-location"]
     assert client.get(f"{address}/skin-access").status_code == 200
@@ -305,12 +312,12 @@ def test_a_map_goes_with_its_plan(client, case):
     assert problem(client.get(f"{address}/skin-access"), "not-found")
 
 
-# What one owner may ask
+# Limits of one owner
 
 
 @pytest.mark.long
-def test_messages_count_as_requests_do(tmp_path: Path) -> None:
-    """Messages that come too soon are refused by their ids, and do not end the talk."""
+def test_messages_count_against_the_rate_limit(tmp_path: Path) -> None:
+    """Messages above the rate are refused with their ids, and the socket stays open."""
     token = create(tmp_path / "keys.json", "ann")
     settings = Settings(
         data_dir=tmp_path / "data", keys_file=tmp_path / "keys.json", requests_per_s=4.0, requests_burst=4
@@ -326,30 +333,30 @@ def test_messages_count_as_requests_do(tmp_path: Path) -> None:
                 socket.send(json.dumps({"id": n} | body))
             answers = [json.loads(socket.recv(timeout=10 * GENEROUS_S)) for _ in range(12)]
             assert [answer["id"] for answer in answers] == list(range(12))
-            refused = [answer["problem"] for answer in answers if "problem" in answer]
-            assert {p["type"] for p in refused} == {"/v1/problems/too-many-requests"}
-            assert 0 < len(refused) < 12
-            # After a pause it goes on.
+            refusals = [answer["problem"] for answer in answers if "problem" in answer]
+            assert {p["type"] for p in refusals} == {"/v1/problems/too-many-requests"}
+            assert 0 < len(refusals) < 12
+            # After a pause messages are answered again.
             time.sleep(1.0)
             socket.send(json.dumps({"id": "later"} | body))
             assert "paths" in json.loads(socket.recv(timeout=GENEROUS_S))
-            # What cannot be read counts as well: of twelve, four wait for a quarter of a second.
-            begun = time.monotonic()
+            # Unreadable messages count as well: of twelve, four wait for a quarter of a second.
+            start_s = time.monotonic()
             for _ in range(12):
                 socket.send("{")
             answers = [json.loads(socket.recv(timeout=GENEROUS_S)) for _ in range(12)]
             assert {answer["problem"]["type"] for answer in answers} == {"/v1/problems/malformed-json"}
-            assert time.monotonic() - begun > 0.5
+            assert time.monotonic() - start_s > 0.5
 
 
 @pytest.mark.parametrize("paths", [[{"entry_mm": [0, -90, 0], "tip_mm": [0, 0, 0]}], [], "no list"])
 def test_a_message_is_parsed_once(paths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed: list[bytes] = []
+    parsed_texts: list[bytes] = []
 
-    def counted(text: bytes) -> Any:
-        parsed.append(text)
+    def counting_parse(text: bytes) -> Any:
+        parsed_texts.append(text)
         return json.loads(text)
 
-    monkeypatch.setattr(strict_json, "parse", counted)
+    monkeypatch.setattr(strict_json, "parse", counting_parse)
     id, _ = _message_in(json.dumps({"id": 7, "paths": paths}).encode())
-    assert id == 7 and len(parsed) == 1
+    assert id == 7 and len(parsed_texts) == 1

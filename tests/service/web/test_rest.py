@@ -1,4 +1,4 @@
-"""The service through a real uvicorn on a loopback port: addresses, states, problems, limits."""
+"""The service in a real uvicorn on a loopback port: addresses, states, problems, limits."""
 
 import gzip
 import io
@@ -37,7 +37,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def base(data_dir: Path) -> Iterator[str]:
-    """A service whose planning and reading are stand-ins: what is tested is the service."""
+    """The address of a service with fake planning and reading."""
     settings = Settings(
         data_dir=data_dir,
         max_upload_bytes=200_000,
@@ -171,16 +171,16 @@ def test_a_zip_is_unpacked_without_its_outer_folder(client: httpx.Client) -> Non
     assert [s["name"] for s in answer.json()["structures"]] == ["aorta.nii.gz", "heart.nii.gz"]
 
 
-def link() -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+def zip_with_link() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         entry = zipfile.ZipInfo("heart.nii.gz")
         entry.external_attr = 0o120777 << 16
         archive.writestr(entry, "/etc/passwd")
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
-def encrypted() -> bytes:
+def encrypted_zip() -> bytes:
     data = bytearray(zipped(("heart.nii.gz", b"h")))
     data[data.index(b"PK\x01\x02") + 8] |= 1
     return bytes(data)
@@ -191,8 +191,8 @@ HOSTILE: dict[str, tuple[bytes, str, str]] = {
     "is absolute": (zipped(("/tmp/heart.nii.gz", b"h")), "malformed-upload", "leads out"),
     "has a drive": (zipped(("C:/heart.nii.gz", b"h")), "malformed-upload", "leads out"),
     "has backslashes": (zipped(("..\\heart.nii.gz", b"h")), "malformed-upload", "leads out"),
-    "is a link": (link(), "malformed-upload", "is a link"),
-    "is encrypted": (encrypted(), "malformed-upload", "encrypted"),
+    "is a link": (zip_with_link(), "malformed-upload", "is a link"),
+    "is encrypted": (encrypted_zip(), "malformed-upload", "encrypted"),
     "is rare": (zipped(("a", b"h"), method=zipfile.ZIP_LZMA), "malformed-upload", "rare method"),
     "is scattered": (zipped(("a/h.nii", b"h"), ("b/h.nii", b"h")), "malformed-upload", "several folders"),
     "is empty": (zipped(), "malformed-upload", "no file"),
@@ -203,10 +203,10 @@ HOSTILE: dict[str, tuple[bytes, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", HOSTILE)
-def test_a_hostile_zip_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_zip_leaves_no_files(client: httpx.Client, data_dir: Path, name: str) -> None:
     before = stored(data_dir)
-    content, kind, message = HOSTILE[what]
+    content, kind, message = HOSTILE[name]
     problem_json = problem(client.post("/v1/cases", **upload(("file", "seg.zip", content))), kind)
     assert message in problem_json["detail"]
     assert [e["pointer"] for e in problem_json["errors"]] == ["/file"]
@@ -278,24 +278,24 @@ POINTERS = {
     "no boundary": "",
     "no parts": "",
 }
-"""Where a malformed form is wrong, but for its part "file"."""
+"""Pointers to the error of malformed forms, where it is not "/file"."""
 
 
-@pytest.mark.parametrize("what", BAD_FORMS)
-def test_a_bad_form_leaves_nothing(client: httpx.Client, data_dir: Path, what: str) -> None:
+@pytest.mark.parametrize("name", BAD_FORMS)
+def test_an_invalid_form_leaves_no_files(client: httpx.Client, data_dir: Path, name: str) -> None:
     before = stored(data_dir)
-    sent, kind, message = BAD_FORMS[what]
-    answer = client.post("/v1/cases", **sent)
+    form, kind, message = BAD_FORMS[name]
+    answer = client.post("/v1/cases", **form)
     problem_json = problem(answer, kind)
     assert message in problem_json["detail"]
     if kind == "malformed-upload":
-        assert [e["pointer"] for e in problem_json["errors"]] == [POINTERS.get(what, "/file")]
+        assert [e["pointer"] for e in problem_json["errors"]] == [POINTERS.get(name, "/file")]
         assert all(e["detail"] for e in problem_json["errors"])
     assert str(data_dir) not in answer.text
     assert stored(data_dir) == before
 
 
-def test_a_body_that_hides_its_length_is_limited_too(client: httpx.Client) -> None:
+def test_a_body_without_a_stated_length_is_limited_too(client: httpx.Client) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.nii"\r\n\r\n'
 
     def pieces() -> Iterator[bytes]:
@@ -308,9 +308,9 @@ def test_a_body_that_hides_its_length_is_limited_too(client: httpx.Client) -> No
     problem(client.post("/v1/cases", content=pieces(), headers=kind), "too-large")
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(base: str, client: httpx.Client, data_dir: Path) -> None:
+def test_an_interrupted_upload_leaves_no_files(base: str, client: httpx.Client, data_dir: Path) -> None:
     healthy(client)
-    # What an upload before this one left for a moment may be among it, and go meanwhile.
+    # Files of an earlier upload may still be there and be removed meanwhile.
     before = set(stored(data_dir))
     address = httpx.URL(base)
     with socket.create_connection((address.host, address.port)) as raw:
@@ -326,7 +326,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(base: str, client: httpx.Clien
 # Plans and jobs
 
 
-def test_a_plan_under_wait_comes_at_once_and_stays(client: httpx.Client, case: str) -> None:
+def test_a_plan_with_wait_is_returned_and_stored(client: httpx.Client, case: str) -> None:
     answer = client.post(case, json={}, headers={"Prefer": "respond-async, wait=60"})
     assert answer.status_code == 200, answer.text
     assert answer.headers["preference-applied"] == "wait=60"
@@ -336,8 +336,10 @@ def test_a_plan_under_wait_comes_at_once_and_stays(client: httpx.Client, case: s
     assert answer.headers["content-location"] == address
     response = client.get(address)
     assert response.content == answer.content
-    plain = client.get(address, headers={"Accept-Encoding": "identity"})
-    assert plain.content == answer.content and plain.headers["etag"] == f'"{file.claimed_sha256}"'
+    uncompressed = client.get(address, headers={"Accept-Encoding": "identity"})
+    assert (
+        uncompressed.content == answer.content and uncompressed.headers["etag"] == f'"{file.claimed_sha256}"'
+    )
     assert client.post(case, json={}, headers={"Prefer": "wait=60"}).content == answer.content
 
 
@@ -346,36 +348,36 @@ def test_a_plan_without_wait_is_a_job(client: httpx.Client, case: str) -> None:
     assert answer.status_code == 202
     job = answer.headers["location"]
     assert job == f"/v1/jobs/{answer.json()['id']}"
-    ended = until(client, job, "done")
-    assert ended["problem"] is None
-    assert client.get(ended["plan"]).status_code == 200
+    finished_job = until(client, job, "done")
+    assert finished_job["problem"] is None
+    assert client.get(finished_job["plan"]).status_code == 200
     assert client.delete(job).json()["state"] == "done"
 
 
-def test_progress_shows_and_cancellation_takes_effect(client: httpx.Client, case: str) -> None:
+def test_progress_is_reported_and_jobs_can_be_cancelled(client: httpx.Client, case: str) -> None:
     body = {"random_seed": fakes.UNTIL_CANCELLED}
-    running = client.post(case, json=body).headers["location"]
-    waiting = client.post(case, json=body).headers["location"]
-    until(client, running, "running")
-    end = time.monotonic() + GENEROUS_S
-    while client.get(running).json()["progress"] is None and time.monotonic() < end:
+    running_job = client.post(case, json=body).headers["location"]
+    queued_job = client.post(case, json=body).headers["location"]
+    until(client, running_job, "running")
+    deadline_s = time.monotonic() + GENEROUS_S
+    while client.get(running_job).json()["progress"] is None and time.monotonic() < deadline_s:
         time.sleep(0.02)
-    progress = client.get(running).json()["progress"]
-    # On a machine that took long to begin, some time is left.
+    progress = client.get(running_job).json()["progress"]
+    # On a slow machine the time left is already estimated.
     left_s = progress.pop("left_s")
     assert progress == {"phase": "search", "fraction": 0.25} and (left_s is None or left_s > 0.0)
-    assert client.get(waiting).json()["state"] == "queued"
+    assert client.get(queued_job).json()["state"] == "queued"
     problem(client.delete(case.removesuffix("/plans")), "conflict")
-    while client.get("/v1/health").json()["jobs"]["running"] != 1 and time.monotonic() < end:
+    while client.get("/v1/health").json()["jobs"]["running"] != 1 and time.monotonic() < deadline_s:
         time.sleep(0.1)
     assert client.get("/v1/health").json()["jobs"]["running"] == 1
-    # One slot is left of three, then none.
-    last = client.post(case, json=body).headers["location"]
+    # One of three slots is free, then none.
+    last_job = client.post(case, json=body).headers["location"]
     problem(client.post(case, json=body), "busy")
-    for job in (last, waiting):
+    for job in (last_job, queued_job):
         assert client.delete(job).json()["state"] == "cancelled"
-    ended = client.delete(running).json()
-    assert ended["state"] == "cancelled" and ended["plan"] is None
+    cancelled_job = client.delete(running_job).json()
+    assert cancelled_job["state"] == "cancelled" and cancelled_job["plan"] is None
     # The worker is free again.
     assert client.post(case, json={}, headers={"Prefer": "wait=60"}).status_code == 200
 
@@ -389,9 +391,7 @@ def test_a_wait_that_is_too_short_ends_in_a_job(client: httpx.Client, case: str)
 
 
 @pytest.mark.parametrize("preference", ["wait=soon", "wait=-1", "return=minimal", ""])
-def test_a_preference_that_cannot_be_read_is_ignored(
-    client: httpx.Client, case: str, preference: str
-) -> None:
+def test_an_invalid_preference_is_ignored(client: httpx.Client, case: str, preference: str) -> None:
     answer = client.post(case, json={}, headers={"Prefer": preference})
     assert answer.status_code == 202
     until(client, answer.headers["location"], "done")
@@ -407,7 +407,7 @@ def test_input_that_cannot_be_used_is_reported_with_its_field(client: httpx.Clie
     assert job["problem"] == problem_json
 
 
-def test_a_path_of_this_machine_is_cut_from_messages(client: httpx.Client, data_dir: Path) -> None:
+def test_paths_of_this_machine_are_removed_from_messages(client: httpx.Client, data_dir: Path) -> None:
     location = client.post("/v1/cases", **upload(("file", "b.nii", b"path"))).headers["location"]
     body = {"random_seed": fakes.PATH_IN_MESSAGE}
     answer = client.post(f"{location}/plans", json=body, headers={"Prefer": "wait=60"})
@@ -442,9 +442,9 @@ BAD_REQUESTS: dict[str, tuple[bytes, str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("what", BAD_REQUESTS)
-def test_a_bad_request_is_answered_with_its_fields(client: httpx.Client, case: str, what: str) -> None:
-    content, kind, pointers = BAD_REQUESTS[what]
+@pytest.mark.parametrize("name", BAD_REQUESTS)
+def test_an_invalid_request_is_answered_with_its_fields(client: httpx.Client, case: str, name: str) -> None:
+    content, kind, pointers = BAD_REQUESTS[name]
     answer = client.post(case, content=content, headers={"content-type": "application/json; charset=utf-8"})
     assert [e["pointer"] for e in problem(answer, kind)["errors"]] == pointers
 
@@ -467,11 +467,11 @@ def test_a_request_of_another_type_is_refused(client: httpx.Client, case: str) -
         "/v1",
     ],
 )
-def test_what_is_not_there_is_a_problem(client: httpx.Client, address: str) -> None:
+def test_an_unknown_address_is_a_problem(client: httpx.Client, address: str) -> None:
     problem(client.get(address), "not-found")
 
 
-def test_planning_a_case_that_is_not_there_is_a_problem(client: httpx.Client) -> None:
+def test_planning_a_missing_case_is_a_problem(client: httpx.Client) -> None:
     problem(client.post(f"/v1/cases/{'0' * 64}/plans", json={}), "not-found")
 
 
@@ -481,7 +481,7 @@ def test_a_wrong_method_is_a_problem(client: httpx.Client) -> None:
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-# Who may ask
+# Hosts and proxies
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,7 @@ def test_a_request_to_another_host_name_is_refused(client: httpx.Client, host: s
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
-def test_a_request_that_a_proxy_passed_on_is_refused(client: httpx.Client, header: str) -> None:
+def test_a_request_forwarded_by_a_proxy_is_refused(client: httpx.Client, header: str) -> None:
     problem(client.get("/v1/version", headers={header: "127.0.0.1"}), "not-local")
 
 
@@ -502,11 +502,11 @@ def test_this_machine_is_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.1", "example.org", "127.0.0.1.example.org"])
-def test_others_are_not_loopback(host: str) -> None:
+def test_other_machines_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
-# The real thing
+# A complete run
 
 
 def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
@@ -514,7 +514,7 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
     (folder / "labels.json").write_text(json.dumps({**LABELS, "6": "gtv"}), encoding="utf-8")
     files = [(part, folder / name) for part, name in (("file", "labels.nii.gz"), ("names", "labels.json"))]
     parts = upload(*((part, path.name, path.read_bytes()) for part, path in files))
-    wait = {"Prefer": "wait=600"}
+    headers = {"Prefer": "wait=600"}
     with (
         serve_in_background(create_app(Settings(data_dir=tmp_path / "data"))) as base,
         httpx.Client(base_url=base, trust_env=False, timeout=10 * GENEROUS_S) as client,
@@ -530,8 +530,10 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
                 "detail": "gtv.nii.gz: the target is empty: no voxel is set. Segment it, and save it again.",
             }
         ]
-        cut = upload(("file", "labels.nii.gz", files[0][1].read_bytes()[:2000]))["files"]
-        problem_json = problem(client.post("/v1/cases", files=cut + parts["files"][1:]), "unusable-input")
+        truncated = upload(("file", "labels.nii.gz", files[0][1].read_bytes()[:2000]))["files"]
+        problem_json = problem(
+            client.post("/v1/cases", files=truncated + parts["files"][1:]), "unusable-input"
+        )
         assert problem_json["errors"][0]["pointer"] == "/file"
         assert str(tmp_path) not in json.dumps(problem_json)
 
@@ -555,16 +557,16 @@ def test_an_upload_is_planned_end_to_end(tmp_path: Path) -> None:
         for body, pointer in (
             ({"target": {"structure": "node_4r"}}, "/target/structure"),
             ({"target": {"structure": "gtv"}}, "/target/structure"),
-            # It is a target by its name, and so it is asked for where no other is.
+            # It is a target by its name, so it is used where no other is requested.
             ({}, "/target/structure"),
             ({"target": {"structure": "node_4R"}, "clearance_mm": {"aota": 9}}, "/clearance_mm/aota"),
             ({"roles": {"a/b~c": "lung"}}, "/roles/a~1b~0c"),
         ):
-            problem_json = problem(client.post(plans, json=body, headers=wait), "unusable-input")
+            problem_json = problem(client.post(plans, json=body, headers=headers), "unusable-input")
             assert problem_json["errors"][0]["pointer"] == pointer
         coarse = {"covering_radius_mm": 4, "field_resolution_mm": 2}
         request = {"target": {"structure": "node_4R", "margin_mm": 0}, "search": coarse}
-        answer = client.post(plans, json=request, headers=wait)
+        answer = client.post(plans, json=request, headers=headers)
         assert answer.status_code == 200, answer.text
         file = read_plan(answer.content)
         assert file.claimed_sha256 == file.content_sha256

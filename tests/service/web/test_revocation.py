@@ -1,4 +1,4 @@
-"""A revoked key: what is open under it ends within a second or so; through real sockets."""
+"""A revoked key: its open streams and sockets end within about a second, with real sockets."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from service.web.middleware.revocation import CHECK_KEYS_EVERY_S, REVOKED, Revoc
 from service.web.server import serve_in_background
 
 SOON_S = 10.0
-"""A second or so, on a machine that does much else; streams say something every 15 s by themselves."""
+"""About a second, on a busy machine; streams send something every 15 s by themselves."""
 
 Message = dict[str, Any]
 
@@ -40,11 +40,11 @@ def base(tmp_path: Path, keys: Path) -> Iterator[str]:
         yield address
 
 
-def revoke_of(keys: Path, owner: str) -> None:
+def revoke_key_of(keys: Path, owner: str) -> None:
     revoke(keys, next(key.id for key in listed(keys) if key.owner == owner))
 
 
-def socket_of(base: str, case: str, token: str) -> ClientConnection:
+def connect_socket(base: str, case: str, token: str) -> ClientConnection:
     headers = {"Authorization": f"Bearer {token}"}
     return connect(f"{base.replace('http:', 'ws:')}{case}/paths", additional_headers=headers, proxy=None)
 
@@ -54,17 +54,20 @@ def test_sockets_of_a_revoked_key_are_closed_and_others_stay(base: str, keys: Pa
     with client_of(base, tokens["ann"]) as ann, client_of(base, tokens["ben"]) as ben:
         case = ann.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
         ben.post("/v1/cases", json={"builtin": "thorax"})
-    with socket_of(base, case, tokens["ann"]) as one, socket_of(base, case, tokens["ben"]) as other:
-        for socket in (one, other):
+    with (
+        connect_socket(base, case, tokens["ann"]) as revoked_socket,
+        connect_socket(base, case, tokens["ben"]) as other_socket,
+    ):
+        for socket in (revoked_socket, other_socket):
             socket.send("{")
             assert "malformed-json" in str(socket.recv(timeout=GENEROUS_S))
-        revoke_of(keys, "ann")
-        with pytest.raises(ConnectionClosed) as closed:
-            one.recv(timeout=SOON_S)
-        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
-        assert closed.value.rcvd.reason == REVOKED
-        other.send("{")
-        assert "malformed-json" in str(other.recv(timeout=GENEROUS_S))
+        revoke_key_of(keys, "ann")
+        with pytest.raises(ConnectionClosed) as caught:
+            revoked_socket.recv(timeout=SOON_S)
+        assert caught.value.rcvd is not None and caught.value.rcvd.code == 1008
+        assert caught.value.rcvd.reason == REVOKED
+        other_socket.send("{")
+        assert "malformed-json" in str(other_socket.recv(timeout=GENEROUS_S))
 
 
 def test_event_streams_and_waits_of_a_revoked_key_end(base: str, keys: Path) -> None:
@@ -76,37 +79,37 @@ def test_event_streams_and_waits_of_a_revoked_key_end(base: str, keys: Path) -> 
         stream = events(ann, job)
         while next(stream)[1] != "progress":
             pass
-        revoke_of(keys, "ann")
+        revoke_key_of(keys, "ann")
         start = time.monotonic()
         assert list(stream) == []
         assert time.monotonic() - start < SOON_S
         problem(ann.get(f"{job}/events"), "no-key")
 
 
-def test_an_answer_that_is_waited_for_is_refused(base: str, keys: Path) -> None:
+def test_a_request_that_waits_for_its_answer_is_refused(base: str, keys: Path) -> None:
     token = create(keys, "ann")
 
-    async def asked() -> httpx.Response:
+    async def scenario() -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False, timeout=600.0) as ann:
             case = (await ann.post("/v1/cases", json={"builtin": "thorax"})).headers["location"]
             body = {"random_seed": fakes.UNTIL_CANCELLED}
-            waiting = asyncio.create_task(
+            plan_request = asyncio.create_task(
                 ann.post(f"{case}/plans", json=body, headers={"Prefer": "wait=500"})
             )
             while not (await ann.get("/v1/jobs")).json()["items"]:
                 await asyncio.sleep(0.05)
-            revoke_of(keys, "ann")
-            return await asyncio.wait_for(waiting, SOON_S)
+            revoke_key_of(keys, "ann")
+            return await asyncio.wait_for(plan_request, SOON_S)
 
-    problem(asyncio.run(asked()), "no-key")
+    problem(asyncio.run(scenario()), "no-key")
 
 
-def test_keys_that_cannot_be_read_end_what_is_open(base: str, keys: Path) -> None:
+def test_an_unreadable_keys_file_closes_open_sockets(base: str, keys: Path) -> None:
     token = create(keys, "ann")
     with client_of(base, token) as ann:
         case = ann.post("/v1/cases", json={"builtin": "thorax"}).headers["location"]
-    with socket_of(base, case, token) as socket:
+    with connect_socket(base, case, token) as socket:
         keys.write_text("{", encoding="utf-8")
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=SOON_S)
@@ -115,21 +118,21 @@ def test_keys_that_cannot_be_read_end_what_is_open(base: str, keys: Path) -> Non
 # Without a server
 
 
-async def served(
+async def messages_until_revoked(
     keys: Path,
     kind: str,
     app: Callable[[Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]],
 ) -> list[Message]:
-    """What a client is sent of `app`, whose key is revoked while it is open."""
+    """The messages that `app` sends to a client whose key is revoked meanwhile."""
     create(keys, "ann")
-    sent: list[Message] = []
+    messages: list[Message] = []
 
     async def receive() -> Message:
         await asyncio.sleep(600.0)
         return {"type": "http.request"}
 
     async def send(message: Message) -> None:
-        sent.append(message)
+        messages.append(message)
 
     async def asgi(scope: Any, receive: Any, send: Any) -> None:
         await app(receive, send)
@@ -138,10 +141,10 @@ async def served(
     scope = {"type": kind, "method": "GET", "path": "/", "headers": []}
     serving = asyncio.create_task(revocation.serve(asgi, listed(keys)[0], scope, receive, send))
     await asyncio.sleep(0.0)
-    revoke_of(keys, "ann")
+    revoke_key_of(keys, "ann")
     await asyncio.wait_for(serving, SOON_S)
     await asyncio.gather(*revocation._ending)
-    return sent
+    return messages
 
 
 def test_a_late_answer_of_a_sandbox_is_not_sent(keys: Path) -> None:
@@ -151,12 +154,12 @@ def test_a_late_answer_of_a_sandbox_is_not_sent(keys: Path) -> None:
         await send({"type": "websocket.send", "text": "late"})
         assert (await receive())["type"] == "websocket.disconnect"
 
-    sent = asyncio.run(served(keys, "websocket", app))
-    assert [m["type"] for m in sent] == ["websocket.accept", "websocket.close"]
+    messages = asyncio.run(messages_until_revoked(keys, "websocket", app))
+    assert [message["type"] for message in messages] == ["websocket.accept", "websocket.close"]
 
 
 @pytest.mark.parametrize("length", [[], [(b"content-length", b"2")]])
-def test_an_answer_of_known_length_goes_out_whole_and_a_stream_ends(
+def test_an_answer_of_known_length_is_completed_and_a_stream_ends(
     keys: Path, length: list[tuple[bytes, bytes]]
 ) -> None:
     async def app(receive: Any, send: Any) -> None:
@@ -166,18 +169,21 @@ def test_an_answer_of_known_length_goes_out_whole_and_a_stream_ends(
         await asyncio.sleep(0.0)
         await send({"type": "http.response.body", "body": b"b", "more_body": False})
 
-    sent = asyncio.run(served(keys, "http", app))
-    assert b"".join(m.get("body", b"") for m in sent) == (b"ab" if length else b"a")
-    assert not sent[-1]["more_body"] and len([m for m in sent if m.get("more_body") is False]) == 1
+    messages = asyncio.run(messages_until_revoked(keys, "http", app))
+    assert b"".join(message.get("body", b"") for message in messages) == (b"ab" if length else b"a")
+    assert (
+        not messages[-1]["more_body"]
+        and len([message for message in messages if message.get("more_body") is False]) == 1
+    )
 
 
-def test_an_answer_that_has_not_begun_is_a_refusal(keys: Path) -> None:
+def test_an_answer_that_has_not_started_becomes_a_refusal(keys: Path) -> None:
     async def app(receive: Any, send: Any) -> None:
         assert (await receive())["type"] == "http.disconnect"
         await asyncio.sleep(CHECK_KEYS_EVERY_S)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"secret", "more_body": False})
 
-    sent = asyncio.run(served(keys, "http", app))
-    assert [m["status"] for m in sent if "status" in m] == [401]
-    assert json.loads(sent[-1]["body"])["detail"] == REVOKED
+    messages = asyncio.run(messages_until_revoked(keys, "http", app))
+    assert [message["status"] for message in messages if "status" in message] == [401]
+    assert json.loads(messages[-1]["body"])["detail"] == REVOKED

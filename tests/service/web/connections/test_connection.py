@@ -1,4 +1,4 @@
-"""ClientTimeouts on how long a client is waited for, on a small app of its own."""
+"""ClientTimeouts: how long the server waits for a client, with a small test application."""
 
 import asyncio
 import contextlib
@@ -22,20 +22,20 @@ from service.web.connections.listener import Listener
 from service.web.connections.slow_reader import ClientTimeouts
 
 MOST = 8
-BOUNDS = ClientTimeouts(head_s=1.0, idle_s=2.0, bytes_per_s=100_000.0)
+TIMEOUTS = ClientTimeouts(head_s=1.0, idle_s=2.0, bytes_per_s=100_000.0)
 LARGE = 40 << 20
-"""More than buffers on the way hold."""
+"""More bytes than the buffers between server and client hold."""
 
 PATIENCE_S = 120.0
 ASK = b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class App:
-    """/small answers at once, /large much, /held once it is let go, /body once all was sent. WebSockets take
-    whatever comes."""
+    """/small answers at once, /large with many bytes, /held after its release, /body after the whole body.
+    WebSockets accept every message."""
 
     def __init__(self) -> None:
-        self.let_go = asyncio.Event()
+        self.released = asyncio.Event()
         self.received = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -45,7 +45,7 @@ class App:
                 self.received += message["type"] == "websocket.receive"
             return
         if scope["path"] == "/held":
-            while not self.let_go.is_set():
+            while not self.released.is_set():
                 await asyncio.sleep(0.01)
         while scope["path"] == "/body":
             message = await receive()
@@ -67,8 +67,8 @@ def app() -> App:
 def listener(app: App) -> Iterator[Listener]:
     with Listener(socket.create_server(("127.0.0.1", 0))) as listening:
         listening.limit = ConnectionLimit(MOST, MOST)
-        http: Any = functools.partial(HttpConnection, listening, BOUNDS)
-        ws: Any = functools.partial(SocketConnection, listening, BOUNDS)
+        http: Any = functools.partial(HttpConnection, listening, TIMEOUTS)
+        ws: Any = functools.partial(SocketConnection, listening, TIMEOUTS)
         config = uvicorn.Config(
             app, http=http, ws=ws, log_config=None, lifespan="off", backlog=16, timeout_keep_alive=2
         )
@@ -78,7 +78,7 @@ def listener(app: App) -> Iterator[Listener]:
         try:
             yield listening
         finally:
-            app.let_go.set()
+            app.released.set()
             server.should_exit = True
             server.force_exit = True
             thread.join()
@@ -102,199 +102,203 @@ def status(listener: Listener) -> int:
         return client.get(f"http://127.0.0.1:{listener.getsockname()[1]}/small").status_code
 
 
-def taken(listener: Listener) -> int:
+def connection_count(listener: Listener) -> int:
     assert listener.limit is not None
     return listener.limit.taken
 
 
-def answer(connection: socket.socket) -> bytes:
-    """A small answer, whole: it may come in pieces."""
+def read_small_answer(connection: socket.socket) -> bytes:
+    """A complete small answer, which may arrive in pieces."""
     received = b""
     while not received.endswith(b"xxx"):
-        some = connection.recv(1 << 16)
-        assert some != b"", received
-        received += some
+        chunk = connection.recv(1 << 16)
+        assert chunk != b"", received
+        received += chunk
     return received
 
 
-def rest(connection: socket.socket) -> bytes:
-    """All that comes until the connection is closed."""
+def read_to_end(connection: socket.socket) -> bytes:
+    """All bytes until the connection is closed."""
     received = b""
     with contextlib.suppress(ConnectionError):
-        while some := connection.recv(1 << 16):
-            received += some
+        while chunk := connection.recv(1 << 16):
+            received += chunk
     return received
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /sma", ASK[:-2]])
-def test_a_head_that_does_not_come_is_not_waited_for(listener: Listener, sent: bytes) -> None:
+@pytest.mark.parametrize("partial_head", [b"", b"GET /sma", ASK[:-2]])
+def test_an_incomplete_head_times_out(listener: Listener, partial_head: bytes) -> None:
     with connected(listener) as client:
-        client.sendall(sent)
-        assert rest(client) == b""
-    until(lambda: taken(listener) == 0)
+        client.sendall(partial_head)
+        assert read_to_end(client) == b""
+    until(lambda: connection_count(listener) == 0)
 
 
-def test_a_head_that_dribbles_is_not_waited_for(listener: Listener) -> None:
+def test_a_head_sent_byte_by_byte_times_out(listener: Listener) -> None:
     with connected(listener) as client:
         with contextlib.suppress(ConnectionError):
             for byte in ASK[:-1] + b"X: " + b"y" * 4000:
                 client.sendall(bytes([byte]))
                 time.sleep(0.05)
-        assert b"200" not in rest(client)
+        assert b"200" not in read_to_end(client)
 
 
-def test_the_next_head_has_as_long_from_its_first_byte(listener: Listener) -> None:
+def test_the_timeout_of_the_next_head_starts_at_its_first_byte(listener: Listener) -> None:
     with connected(listener) as client:
         for _ in range(3):
             client.sendall(ASK[:5])
             client.sendall(ASK[5:])
-            assert answer(client).startswith(b"HTTP/1.1 200")
-            # Idle for longer than a head may take in all three, and not once for longer than is allowed.
+            assert read_small_answer(client).startswith(b"HTTP/1.1 200")
+            # The three pauses together exceed the timeout of a head; none exceeds the timeout of idling.
             time.sleep(0.5)
         client.sendall(ASK[:5])
-        assert rest(client) == b""
+        assert read_to_end(client) == b""
 
 
-def test_half_heads_give_way_and_who_asks_is_answered(listener: Listener) -> None:
+def test_connections_with_incomplete_heads_are_displaced(listener: Listener) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(5 * MOST):
             client = stack.enter_context(connected(listener))
             with contextlib.suppress(ConnectionError):
                 client.sendall(b"GET /sma")
-        assert status(listener) == 200 and taken(listener) <= MOST
+        assert status(listener) == 200 and connection_count(listener) <= MOST
 
 
-def test_where_all_are_answered_a_new_one_is_turned_away(listener: Listener, app: App) -> None:
+def test_with_all_connections_busy_a_new_one_is_closed(listener: Listener, app: App) -> None:
     with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(connected(listener)) for _ in range(MOST)]
-        for client in held:
+        clients = [stack.enter_context(connected(listener)) for _ in range(MOST)]
+        for client in clients:
             client.sendall(ASK.replace(b"small", b"held"))
         assert listener.limit is not None
-        until(lambda: sum(map(len, listener.limit._waiting.values())) == 0 and taken(listener) == MOST)
+        until(
+            lambda: (
+                sum(map(len, listener.limit._waiting.values())) == 0 and connection_count(listener) == MOST
+            )
+        )
         with connected(listener) as other:
-            assert rest(other) == b""
-        app.let_go.set()
-        for client in held:
-            assert answer(client).startswith(b"HTTP/1.1 200")
+            assert read_to_end(other) == b""
+        app.released.set()
+        for client in clients:
+            assert read_small_answer(client).startswith(b"HTTP/1.1 200")
     assert status(listener) == 200
 
 
 @pytest.mark.long
-def test_an_answer_that_nobody_reads_is_not_kept(listener: Listener) -> None:
+def test_an_unread_answer_is_dropped(listener: Listener) -> None:
     with connected(listener) as client:
         client.sendall(ASK.replace(b"small", b"large"))
-        until(lambda: taken(listener) == 1)
-        until(lambda: taken(listener) == 0)
+        until(lambda: connection_count(listener) == 1)
+        until(lambda: connection_count(listener) == 0)
 
 
 class Reader:
-    """Reads so many bytes in a second, and what it is late with."""
+    """Reads at a given rate, and catches up when it is late."""
 
     def __init__(self, client: socket.socket, bytes_per_s: float) -> None:
-        self._client, self._rate, self._began = client, bytes_per_s, time.monotonic()
-        self.read = 0
+        self._client, self._rate, self._start_s = client, bytes_per_s, time.monotonic()
+        self.bytes_read = 0
 
-    def read_on(self) -> None:
+    def read_due_bytes(self) -> None:
         time.sleep(0.05)
-        due = int((time.monotonic() - self._began) * self._rate) - self.read
-        some = self._client.recv(max(1, due))
-        if some == b"":
+        due = int((time.monotonic() - self._start_s) * self._rate) - self.bytes_read
+        chunk = self._client.recv(max(1, due))
+        if chunk == b"":
             raise EOFError
-        self.read += len(some)
+        self.bytes_read += len(chunk)
 
 
 @pytest.mark.long
-def test_an_answer_that_is_read_slowly_is_not_given_up(listener: Listener) -> None:
-    """Thrice as fast as it must be, at which a third of a send buffer takes longer than anybody waits for.
-    The server's side tells: a client has long to read what was sent before."""
+def test_a_slowly_read_answer_is_not_dropped(listener: Listener) -> None:
+    """Three times the least rate, at which a third of a send buffer takes longer than the timeout of idling.
+    The server's connections are counted, because the client still reads bytes that were sent before."""
     with connected(listener) as client:
         client.sendall(ASK.replace(b"small", b"large"))
-        reader = Reader(client, 3 * BOUNDS.bytes_per_s)
-        end = time.monotonic() + 4 * BOUNDS.idle_s
+        reader = Reader(client, 3 * TIMEOUTS.bytes_per_s)
+        end = time.monotonic() + 4 * TIMEOUTS.idle_s
         while time.monotonic() < end:
-            reader.read_on()
-            assert taken(listener) == 1, reader.read
-        # And who stops is.
-        until(lambda: taken(listener) == 0)
+            reader.read_due_bytes()
+            assert connection_count(listener) == 1, reader.bytes_read
+        # A client that stops reading is dropped.
+        until(lambda: connection_count(listener) == 0)
 
 
-def test_answers_that_nobody_reads_give_way(listener: Listener) -> None:
-    few = listener.limit = ConnectionLimit(2, 2)
+def test_connections_with_unread_answers_are_displaced(listener: Listener) -> None:
+    small_limit = listener.limit = ConnectionLimit(2, 2)
     with contextlib.ExitStack() as stack:
-        crowd = [stack.enter_context(connected(listener)) for _ in range(2)]
-        for client in crowd:
-            # The second request has the server stop reading.
+        clients = [stack.enter_context(connected(listener)) for _ in range(2)]
+        for client in clients:
+            # With a second request the server stops reading.
             client.sendall(ASK.replace(b"small", b"large") + ASK)
-        until(lambda: [len(some) for some in few._waiting.values()] == [0, 0, 2])
+        until(lambda: [len(connections) for connections in small_limit._waiting.values()] == [0, 0, 2])
         with connected(listener) as other:
             other.sendall(ASK)
-            assert answer(other).startswith(b"HTTP/1.1 200")
-            # Who gave way is gone at once, and its descriptor with it.
-            assert few.taken <= 2 and len(listener._at) <= 2
+            assert read_small_answer(other).startswith(b"HTTP/1.1 200")
+            # A displaced connection is closed at once, with its descriptor.
+            assert small_limit.taken <= 2 and len(listener._at) <= 2
 
 
-def test_an_answer_that_is_read_slowly_is_whole(listener: Listener) -> None:
+def test_a_slowly_read_answer_is_complete(listener: Listener) -> None:
     with connected(listener) as client:
         client.sendall(ASK.replace(b"small", b"large").replace(b"x\r\n", b"x\r\nConnection: close\r\n"))
-        reader = Reader(client, LARGE / (2 * BOUNDS.idle_s))
+        reader = Reader(client, LARGE / (2 * TIMEOUTS.idle_s))
         with pytest.raises(EOFError):
             while True:
-                reader.read_on()
-        assert reader.read > LARGE
+                reader.read_due_bytes()
+        assert reader.bytes_read > LARGE
 
 
-def test_a_body_that_was_not_asked_for_is_not_waited_for(listener: Listener) -> None:
+def test_a_body_that_the_route_does_not_read_is_not_awaited(listener: Listener) -> None:
     with connected(listener) as client:
         client.sendall(b"POST /small HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
         with contextlib.suppress(ConnectionError):
             for _ in range(200):
                 client.sendall(b"x")
                 time.sleep(0.05)
-        assert rest(client).count(b"HTTP/1.1") <= 1
-    until(lambda: taken(listener) == 0)
+        assert read_to_end(client).count(b"HTTP/1.1") <= 1
+    until(lambda: connection_count(listener) == 0)
 
 
-# Bodies and frames of a byte
+# Bodies and frames in very small pieces
 
 CHUNKS = b"1\r\nx\r\n" * 43_000
-"""What one read of a socket may give."""
+"""As many bytes as one read of a socket may return."""
 
 MOST_BYTES = 8 << 10
-"""Of these, h11 makes events for 7 ms."""
+"""h11 needs 7 ms to make the events of this many bytes."""
 
 POST = b"POST /%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class Parsed:
-    """What protocols are given."""
+    """Records the sizes of the pieces that a protocol receives."""
 
     def __init__(self, patch: pytest.MonkeyPatch, kind: type) -> None:
         self.pieces: list[int] = []
-        take = kind.data_received  # type: ignore[attr-defined]
+        data_received = kind.data_received  # type: ignore[attr-defined]
 
-        def noted(protocol: Any, data: bytes) -> None:
+        def record(protocol: Any, data: bytes) -> None:
             self.pieces.append(len(data))
-            take(protocol, data)
+            data_received(protocol, data)
 
-        patch.setattr(kind, "data_received", noted)
+        patch.setattr(kind, "data_received", record)
 
 
 def test_a_body_of_one_byte_chunks_is_read_in_pieces(
     listener: Listener, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsed = Parsed(monkeypatch, H11Protocol)
+    recorded = RecordedPieces(monkeypatch, H11Protocol)
     with connected(listener) as client:
         client.sendall(POST % b"body" + CHUNKS + b"0\r\n\r\n")
-        assert answer(client).startswith(b"HTTP/1.1 200")
-    assert app.received == CHUNKS.count(b"x") and max(parsed.pieces) <= MOST_BYTES
-    assert sum(parsed.pieces) > len(CHUNKS)
+        assert read_small_answer(client).startswith(b"HTTP/1.1 200")
+    assert app.received == CHUNKS.count(b"x") and max(recorded.pieces) <= MOST_BYTES
+    assert sum(recorded.pieces) > len(CHUNKS)
 
 
-def test_a_body_that_was_not_asked_for_is_not_parsed(
+def test_a_body_that_the_route_does_not_read_is_not_parsed(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However much of it comes, and its sender reads the answer: nothing resets the connection before."""
-    parsed = Parsed(monkeypatch, H11Protocol)
+    """For a body of any length its sender can read the answer: the connection is not reset before."""
+    recorded = RecordedPieces(monkeypatch, H11Protocol)
     with connected(listener) as client:
         client.sendall(POST % b"small" + CHUNKS)
         until(lambda: client.recv(1, socket.MSG_PEEK) != b"")
@@ -302,33 +306,33 @@ def test_a_body_that_was_not_asked_for_is_not_parsed(
             client.sendall(CHUNKS)
         client.shutdown(socket.SHUT_WR)
         received = b""
-        while some := client.recv(1 << 16):
-            received += some
+        while chunk := client.recv(1 << 16):
+            received += chunk
     assert received.startswith(b"HTTP/1.1 200") and received.endswith(b"\r\n\r\nxxx")
     assert b"connection: close" in received.lower()
-    # What had come before the answer.
-    assert sum(parsed.pieces) <= 4 * MOST_BYTES
-    until(lambda: taken(listener) == 0)
+    # Only what had arrived before the answer was parsed.
+    assert sum(recorded.pieces) <= 4 * MOST_BYTES
+    until(lambda: connection_count(listener) == 0)
 
 
-def test_what_is_no_http_is_not_parsed_on(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = Parsed(monkeypatch, H11Protocol)
+def test_parsing_stops_at_invalid_http(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = RecordedPieces(monkeypatch, H11Protocol)
     with connected(listener) as client:
         for _ in range(20):
             client.sendall(b"no http\r\n\r\n" * 20_000)
         client.shutdown(socket.SHUT_WR)
-        assert rest(client).startswith(b"HTTP/1.1 400")
-    assert len(parsed.pieces) == 1
-    until(lambda: taken(listener) == 0)
+        assert read_to_end(client).startswith(b"HTTP/1.1 400")
+    assert len(recorded.pieces) == 1
+    until(lambda: connection_count(listener) == 0)
 
 
-def test_frames_of_no_byte_are_read_in_pieces(
+def test_empty_frames_are_read_in_pieces(
     listener: Listener, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsed = Parsed(monkeypatch, WebSocketsSansIOProtocol)
+    recorded = RecordedPieces(monkeypatch, WebSocketsSansIOProtocol)
     frames = 20_000
     with connect(f"ws://127.0.0.1:{listener.getsockname()[1]}/", proxy=None) as client:
-        # Of text, masked with noughts.
+        # Empty text frames, masked with zeros.
         client.socket.sendall(b"\x81\x80\x00\x00\x00\x00" * frames)
         until(lambda: app.received == frames)
-    assert max(parsed.pieces) <= MOST_BYTES
+    assert max(recorded.pieces) <= MOST_BYTES

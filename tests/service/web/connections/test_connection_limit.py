@@ -1,4 +1,4 @@
-"""ConnectionLimit for connections: never more than there are, and who waits for its client gives way."""
+"""ConnectionLimit: the limit is never exceeded, and connections that wait for their client are displaced."""
 
 import errno
 import gc
@@ -22,24 +22,24 @@ ADDRESSES = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 
 
 class Crowd:
-    """Connections as a list has them, longest here first: an oracle."""
+    """The open connections as a plain list, oldest first: an oracle."""
 
     def __init__(self, limit: ConnectionLimit) -> None:
         self._connection_limit = limit
-        self.there: list[tuple[str, ConnectionSlot]] = []
-        self.left: list[ConnectionSlot] = []
+        self.open: list[tuple[str, ConnectionSlot]] = []
+        self.displaced: list[ConnectionSlot] = []
 
-    def come(self, address: str) -> ConnectionSlot | None:
+    def connect(self, address: str) -> ConnectionSlot | None:
         box: list[ConnectionSlot] = []
-        slot = self._connection_limit.take(address, lambda: self.left.append(box[0]))
+        slot = self._connection_limit.take(address, lambda: self.displaced.append(box[0]))
         if slot is not None:
             box.append(slot)
-            self.there.append((address, slot))
-        self.there = [(a, p) for a, p in self.there if p not in self.left]
+            self.open.append((address, slot))
+        self.open = [(a, p) for a, p in self.open if p not in self.displaced]
         return slot
 
-    def of(self, address: str) -> int:
-        return sum(a == address for a, _ in self.there)
+    def count_of(self, address: str) -> int:
+        return sum(a == address for a, _ in self.open)
 
 
 STEPS = st.lists(
@@ -53,80 +53,84 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_there_are_never_more_than_places_and_the_busy_stay(steps: list[tuple[str, str, int]]) -> None:
+def test_the_limit_is_never_exceeded_and_busy_connections_stay(steps: list[tuple[str, str, int]]) -> None:
     limit = ConnectionLimit(MOST, MOST_OF_ADDRESS)
-    crowd, busy = Crowd(limit), set()
-    for what, address, which in steps:
-        if what == "come":
-            had, of_one = len(crowd.there), crowd.of(address)
+    connections, busy = ConnectionList(limit), set()
+    for action, address, index in steps:
+        if action == "come":
+            count, count_of_address = len(connections.open), connections.count_of(address)
             candidates = (
-                crowd.there if of_one < MOST_OF_ADDRESS else [x for x in crowd.there if x[0] == address]
+                connections.open
+                if count_of_address < MOST_OF_ADDRESS
+                else [entry for entry in connections.open if entry[0] == address]
             )
-            room = had < MOST and of_one < MOST_OF_ADDRESS
-            slot = crowd.come(address)
-            # Turned away only where all who could give way are busy.
-            assert (slot is None) == (not room and all(p in busy for _, p in candidates))
-        elif crowd.there:
-            slot = crowd.there[which % len(crowd.there)][1]
-            if what == "end":
+            has_room = count < MOST and count_of_address < MOST_OF_ADDRESS
+            slot = connections.connect(address)
+            # Refused only if all connections that could be displaced are busy.
+            assert (slot is None) == (
+                not has_room and all(other_slot in busy for _, other_slot in candidates)
+            )
+        elif connections.open:
+            slot = connections.open[index % len(connections.open)][1]
+            if action == "end":
                 limit.end(slot)
                 limit.end(slot)
-                crowd.there = [(a, p) for a, p in crowd.there if p is not slot]
-            elif what == "busy":
+                connections.open = [
+                    (owner_address, other_slot)
+                    for owner_address, other_slot in connections.open
+                    if other_slot is not slot
+                ]
+            elif action == "busy":
                 limit.busy(slot)
                 busy.add(slot)
             else:
-                (limit.rest if what == "rest" else limit.wait_for_reader)(slot)
+                (limit.rest if action == "rest" else limit.wait_for_reader)(slot)
                 busy.discard(slot)
-        assert limit.taken == len(crowd.there) <= MOST
-        assert all(crowd.of(a) <= MOST_OF_ADDRESS for a in ADDRESSES)
-        assert not busy & set(crowd.left)
+        assert limit.taken == len(connections.open) <= MOST
+        assert all(connections.count_of(owner_address) <= MOST_OF_ADDRESS for owner_address in ADDRESSES)
+        assert not busy & set(connections.displaced)
 
 
-def test_the_longest_fresh_gives_way_first_then_the_longest_at_rest() -> None:
+def test_the_oldest_new_connection_is_displaced_first_then_the_longest_idle() -> None:
     limit = ConnectionLimit(3, 3)
-    crowd = Crowd(limit)
-    resting, first, second = (crowd.come("10.0.0.1") for _ in range(3))
-    assert resting is not None
-    limit.busy(resting)
-    limit.rest(resting)
-    third = crowd.come("10.0.0.2")
-    assert crowd.left == [first]
+    connections = ConnectionList(limit)
+    idle, first, second = (connections.connect("10.0.0.1") for _ in range(3))
+    assert idle is not None
+    limit.busy(idle)
+    limit.rest(idle)
+    third = connections.connect("10.0.0.2")
+    assert connections.displaced == [first]
     for slot in (second, third):
         assert slot is not None
         limit.busy(slot)
-    assert crowd.come("10.0.0.2") is not None and crowd.left == [first, resting]
+    assert connections.connect("10.0.0.2") is not None and connections.displaced == [first, idle]
 
 
-def test_who_does_not_read_gives_way_after_all_others_that_wait() -> None:
+def test_connections_with_unread_answers_are_displaced_after_idle_ones() -> None:
     limit = ConnectionLimit(2, 2)
-    crowd = Crowd(limit)
-    wait_for_reader, resting = (crowd.come("10.0.0.1") for _ in range(2))
-    assert wait_for_reader is not None and resting is not None
-    limit.busy(wait_for_reader)
-    limit.wait_for_reader(wait_for_reader)
-    limit.rest(resting)
+    connections = ConnectionList(limit)
+    unread, idle = (connections.connect("10.0.0.1") for _ in range(2))
+    assert unread is not None and idle is not None
+    limit.busy(unread)
+    limit.wait_for_reader(unread)
+    limit.rest(idle)
     for _ in range(2):
-        slot = crowd.come("10.0.0.2")
+        slot = connections.connect("10.0.0.2")
         assert slot is not None
         limit.busy(slot)
-    assert (
-        crowd.left == [resting, wait_for_reader]
-        and wait_for_reader.waits_for_reader
-        and not resting.waits_for_reader
-    )
-    assert crowd.come("10.0.0.2") is None
+    assert connections.displaced == [idle, unread] and unread.waits_for_reader and not idle.waits_for_reader
+    assert connections.connect("10.0.0.2") is None
 
 
-def test_a_proxy_may_have_all_places() -> None:
+def test_a_proxy_may_use_all_connections() -> None:
     limit = ConnectionLimit(4, 1, frozenset({"10.0.0.9"}))
-    crowd = Crowd(limit)
-    assert all(crowd.come("10.0.0.9") for _ in range(4)) and crowd.left == []
-    assert crowd.come("10.0.0.1") and len(crowd.left) == 1
+    connections = ConnectionList(limit)
+    assert all(connections.connect("10.0.0.9") for _ in range(4)) and connections.displaced == []
+    assert connections.connect("10.0.0.1") and len(connections.displaced) == 1
 
 
 @given(limit=st.integers(1, 200_000), asked=st.integers(1, 100_000))
-def test_connections_leave_descriptors_for_all_else(limit: int, asked: int) -> None:
+def test_connections_leave_descriptors_for_other_uses(limit: int, asked: int) -> None:
     share = share_of(limit, asked)
     assert 1 <= share <= asked
     assert limit - share >= min(KEPT_BACK, limit // 2) or share == 1
@@ -142,12 +146,12 @@ def listener() -> Iterator[Listener]:
         yield listening
 
 
-def come(listener: Listener) -> socket.socket:
+def connect(listener: Listener) -> socket.socket:
     return socket.create_connection(listener.getsockname())
 
 
 def accepted(listener: Listener) -> list[socket.socket]:
-    """What one turn of an event loop accepts."""
+    """The connections that one turn of an event loop accepts."""
     connections = []
     try:
         while True:
@@ -156,43 +160,43 @@ def accepted(listener: Listener) -> list[socket.socket]:
         return connections
 
 
-def test_a_closed_connection_gives_its_place_back(listener: Listener) -> None:
+def test_a_closed_connection_frees_its_slot(listener: Listener) -> None:
     listener.limit = ConnectionLimit(2, 2)
-    with come(listener), come(listener):
-        one, two = accepted(listener)
+    with connect(listener), connect(listener):
+        first, second = accepted(listener)
         assert listener.limit.taken == 2
-        slot = listener.slot_of(one.fileno())
-        assert slot is not None and slot is not listener.slot_of(two.fileno())
-        one.close()
-        one.close()
+        slot = listener.slot_of(first.fileno())
+        assert slot is not None and slot is not listener.slot_of(second.fileno())
+        first.close()
+        first.close()
         assert listener.limit.taken == 1 and not slot.is_taken
         with pytest.warns(ResourceWarning):
-            del two
+            del second
             gc.collect()
         assert listener.limit.taken == 0
 
 
-def test_who_finds_no_place_is_turned_away(listener: Listener) -> None:
+def test_a_connection_above_the_limit_is_closed(listener: Listener) -> None:
     listener.limit = ConnectionLimit(1, 1)
-    with come(listener) as first:
-        [served] = accepted(listener)
-        slot = listener.slot_of(served.fileno())
+    with connect(listener) as first_client:
+        [first_connection] = accepted(listener)
+        slot = listener.slot_of(first_connection.fileno())
         assert slot is not None
         listener.limit.busy(slot)
-        with come(listener) as second:
-            assert accepted(listener) == [] and second.recv(1) == b""
-        # At rest, it gives way to the next: one for each turn.
+        with connect(listener) as second_client:
+            assert accepted(listener) == [] and second_client.recv(1) == b""
+        # An idle connection is displaced by the next one: one in each turn of the loop.
         listener.limit.rest(slot)
-        with come(listener), come(listener) as fourth:
-            [third] = accepted(listener)
-            assert served.recv(1) == b""
-            served.close()
-            assert first.recv(1) == b""
-            [last] = accepted(listener)
-            assert third.recv(1) == b"" and listener.limit.taken == 1
-            last.sendall(b"x")
-            assert fourth.recv(1) == b"x"
-        for connection in (served, third, last):
+        with connect(listener), connect(listener) as last_client:
+            [displaced_connection] = accepted(listener)
+            assert first_connection.recv(1) == b""
+            first_connection.close()
+            assert first_client.recv(1) == b""
+            [last_connection] = accepted(listener)
+            assert displaced_connection.recv(1) == b"" and listener.limit.taken == 1
+            last_connection.sendall(b"x")
+            assert last_client.recv(1) == b"x"
+        for connection in (first_connection, displaced_connection, last_connection):
             connection.close()
         assert listener.limit.taken == 0
 
@@ -203,12 +207,12 @@ from service.web.connections.listener import Listener
 listener = Listener(socket.create_server(("127.0.0.1", 0)))
 listener.setblocking(False)
 clients = [socket.create_connection(listener.getsockname()) for _ in range(5)]
-held = []
+descriptors = []
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
 try:
     while True:
-        held.append(os.open(os.devnull, os.O_RDONLY))
+        descriptors.append(os.open(os.devnull, os.O_RDONLY))
 except OSError as error:
     assert error.errno == errno.EMFILE
 turned_away = 0
@@ -221,21 +225,21 @@ for client in clients:
 assert turned_away == 5
 os.close(listener._spare)
 listener._spare = None
-held.append(os.open(os.devnull, os.O_RDONLY))
-os.close(held.pop())
-held.append(os.open(os.devnull, os.O_RDONLY))
-told = []
+descriptors.append(os.open(os.devnull, os.O_RDONLY))
+os.close(descriptors.pop())
+descriptors.append(os.open(os.devnull, os.O_RDONLY))
+errors = []
 for _ in range(3):
     try:
         listener.accept()
     except OSError as error:
-        told.append(type(error) if isinstance(error, BlockingIOError) else error.errno)
-assert told == [errno.EMFILE, BlockingIOError, BlockingIOError], told
+        errors.append(type(error) if isinstance(error, BlockingIOError) else error.errno)
+assert errors == [errno.EMFILE, BlockingIOError, BlockingIOError], errors
 """
 
 
-def test_without_descriptors_connections_are_closed_and_nothing_spins() -> None:
-    """In a process of its own, whose limit is low."""
+def test_without_descriptors_connections_are_closed_and_accept_does_not_loop() -> None:
+    """In a separate process with a low limit of descriptors."""
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 64 and errno.EMFILE
     completed = subprocess.run(
         [sys.executable, "-c", WITHOUT_DESCRIPTORS],
