@@ -58,11 +58,11 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, base: str, token: str) -> Iterator[Page]:
     """A page whose user has given his key."""
-    yield from _page(browser, base, token)
+    yield from open_page(browser, base, token)
 
 
-def _page(browser: Browser, base: str, token: str | None, **how: Any) -> Iterator[Page]:
-    context = browser.new_context(accept_downloads=True, **how)
+def open_page(browser: Browser, base: str, token: str | None, **options: Any) -> Iterator[Page]:
+    context = browser.new_context(accept_downloads=True, **options)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     console = Said(page)
@@ -82,10 +82,10 @@ def give_key(page: Page, token: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def planned(browser: Browser, base: str, token: str, folder: Path, api: httpx.Client) -> dict[str, Any]:
+def phantom_plan(browser: Browser, base: str, token: str, folder: Path, api: httpx.Client) -> dict[str, Any]:
     """The plan of the phantom, uploaded and asked for on the page. Its address is that of the page."""
     phantom_folder = write_phantom(folder)
-    pages = _page(browser, base, token)
+    pages = open_page(browser, base, token)
     page = next(pages)
     page.get_by_text("Upload a segmentation").click()
     page.get_by_label("Label map").set_input_files(phantom_folder / "labels.nii.gz")
@@ -103,15 +103,15 @@ def planned(browser: Browser, base: str, token: str, folder: Path, api: httpx.Cl
 
 
 @pytest.fixture
-def shown(page: Page, planned: dict[str, Any]) -> Page:
+def plan_page(page: Page, phantom_plan: dict[str, Any]) -> Page:
     """A page with the phantom's plan on it: its address alone says so."""
-    page.goto(planned["address"])
+    page.goto(phantom_plan["address"])
     expect(page.locator("#status")).to_be_visible(timeout=PATIENCE_MS)
     return page
 
 
-def test_without_a_key_the_page_asks_for_one_and_says_when_it_is_wrong(browser, base, token):
-    pages = _page(browser, base, None)
+def test_without_a_key_the_page_asks_for_one_and_reports_a_wrong_one(browser, base, token):
+    pages = open_page(browser, base, None)
     page = next(pages)
     expect(page.locator("#alert")).to_contain_text("key")
     give_key(page, "not a key")
@@ -124,9 +124,9 @@ def test_without_a_key_the_page_asks_for_one_and_says_when_it_is_wrong(browser, 
 
 
 @pytest.mark.long
-def test_a_second_visit_is_as_alive_as_the_first(playwright, base, tmp_path):
+def test_the_page_works_from_the_browsers_cache(playwright, base, tmp_path):
     # A browser that keeps its cache on disk, as everybody's does, asks whether what it has is current.
-    known: list[bool] = []
+    is_conditional: list[bool] = []
     for _ in range(3):
         context = playwright.chromium.launch_persistent_context(
             tmp_path, executable_path=CHROMIUM, args=ARGUMENTS
@@ -141,13 +141,13 @@ def test_a_second_visit_is_as_alive_as_the_first(playwright, base, tmp_path):
         assert page.evaluate("() => getComputedStyle(document.querySelector('main')).display") == "grid"
         assert console.problems == [] and answer is not None
         # DevTools call what was asked about by its tag 200, too.
-        known.append("if-none-match" in answer.request.all_headers())
+        is_conditional.append("if-none-match" in answer.request.all_headers())
         context.close()
-    assert known == [False, True, True]
+    assert is_conditional == [False, True, True]
 
 
 @pytest.mark.long
-def test_an_upload_that_cannot_be_used_says_why(page, folder):
+def test_an_unusable_upload_is_reported_with_its_file(page, folder):
     (folder / "broken.nii.gz").write_bytes(b"no image")
     page.get_by_text("Upload a segmentation").click()
     page.get_by_label("Label map").set_input_files(folder / "broken.nii.gz")
@@ -155,57 +155,57 @@ def test_an_upload_that_cannot_be_used_says_why(page, folder):
     expect(page.locator("#alert")).to_contain_text("broken.nii.gz")
 
 
-def test_the_table_holds_every_path_of_the_plan_by_rank(shown, planned):
-    rows = shown.locator("#paths tr[data-path]")
-    expect(rows).to_have_count(len(planned["plan"]["paths"]))
-    for row, path in zip(rows.all(), planned["plan"]["paths"], strict=True):
+def test_the_table_lists_every_path_of_the_plan_by_rank(plan_page, phantom_plan):
+    rows = plan_page.locator("#paths tr[data-path]")
+    expect(rows).to_have_count(len(phantom_plan["plan"]["paths"]))
+    for row, path in zip(rows.all(), phantom_plan["plan"]["paths"], strict=True):
         text = row.inner_text()
         assert f"{path['lung_length_mm']:.1f}" in text
         assert path["nearest_structure"].replace("_", " ") in text
-    expect(shown.locator("#status")).to_contain_text(planned["plan"]["outcome"]["message"])
+    expect(plan_page.locator("#status")).to_contain_text(phantom_plan["plan"]["outcome"]["message"])
 
 
-def test_the_scene_shows_organs_access_needles_and_seeds(shown, planned, api):
-    shown.wait_for_selector("#scene-plot .main-svg")
-    points = shown.evaluate(
+def test_the_scene_shows_organs_access_needles_and_seeds(plan_page, phantom_plan, api):
+    plan_page.wait_for_selector("#scene-plot .main-svg")
+    points = plan_page.evaluate(
         """() => Object.fromEntries(document.getElementById("scene-plot").data
             .map((t) => [t.name, t.visible === false ? 0 : t.x.length]))"""
     )
     assert {"target", "lung", "artery", "skin", "access-free", "access-lung", "set", "seeds", "hand"} <= {
         name for name, count in points.items() if count
     } | {"access-free", "access-lung"}
-    plan = planned["plan"]
-    access = api.get(f"/v1/plans/{planned['id']}/skin-access").json()
+    plan = phantom_plan["plan"]
+    access = api.get(f"/v1/plans/{phantom_plan['id']}/skin-access").json()
     assert points["access-free"] + points["access-lung"] == len(access["entry_mm"])
     assert points["seeds"] == 3 * len(plan["needle_set"]["seeds"])
     assert points["set"] == 3 * len(plan["needle_set"]["path_ids"])
-    shown.get_by_label("seeds", exact=True).uncheck()
-    shown.wait_for_function(
+    plan_page.get_by_label("seeds", exact=True).uncheck()
+    plan_page.wait_for_function(
         """() => document.getElementById("scene-plot").data
             .find((t) => t.name === "seeds").visible === false"""
     )
 
 
 @pytest.mark.long
-def test_slices_hold_the_target_and_lines_of_dose(shown):
-    shown.wait_for_selector("#slices:not([hidden])")
-    for canvas in shown.locator("#slices canvas").all():
+def test_slices_show_the_target_and_isodose_lines(plan_page):
+    plan_page.wait_for_selector("#slices:not([hidden])")
+    for canvas in plan_page.locator("#slices canvas").all():
         # A line of dose is thin and smoothed: near its colour is its colour.
         assert pixels_near(canvas, "--isodose") > 50
         assert pixels_near(canvas, "--target") > 50
-    expect(shown.locator("#slices")).to_contain_text("Isodose lines")
-    middle = shown.locator("#slices canvas").first
+    expect(plan_page.locator("#slices")).to_contain_text("Isodose lines")
+    middle = plan_page.locator("#slices canvas").first
     middle.hover()
-    expect(shown.locator("#slices output").first).to_contain_text("Gy")
+    expect(plan_page.locator("#slices output").first).to_contain_text("Gy")
 
 
 @pytest.mark.long
-def test_curves_and_goals_of_the_dose_are_the_plan_s(shown, planned):
-    dose = planned["plan"]["dose"]
-    shown.wait_for_selector("#dvh-plot .main-svg")
-    names = shown.evaluate("""() => document.getElementById("dvh-plot").data.map((t) => t.name)""")
+def test_curves_and_goals_of_the_dose_are_those_of_the_plan(plan_page, phantom_plan):
+    dose = phantom_plan["plan"]["dose"]
+    plan_page.wait_for_selector("#dvh-plot .main-svg")
+    names = plan_page.evaluate("""() => document.getElementById("dvh-plot").data.map((t) => t.name)""")
     assert {"PTV", "GTV"} <= set(names)
-    goals = shown.locator("#dose table").first.locator("tbody tr")
+    goals = plan_page.locator("#dose table").first.locator("tbody tr")
     expect(goals).to_have_count(len(dose["goals"]))
     for row, goal in zip(goals.all(), dose["goals"], strict=True):
         assert f"{goal['reached']:.1f}" in row.inner_text()
@@ -213,48 +213,48 @@ def test_curves_and_goals_of_the_dose_are_the_plan_s(shown, planned):
 
 
 @pytest.mark.long
-def test_a_path_is_picked_in_the_table_by_arrow_keys_and_on_the_front(shown, planned):
-    ids = [path["id"] for path in planned["plan"]["paths"]]
-    shown.locator(f"#paths input[value={ids[0]}]").focus()
-    shown.keyboard.press("ArrowDown")
-    expect(shown.locator("#paths tr.picked")).to_have_attribute("data-path", ids[1])
-    bigger = shown.evaluate(
+def test_a_path_selected_by_arrow_keys_is_highlighted_on_the_pareto_front(plan_page, phantom_plan):
+    ids = [path["id"] for path in phantom_plan["plan"]["paths"]]
+    plan_page.locator(f"#paths input[value={ids[0]}]").focus()
+    plan_page.keyboard.press("ArrowDown")
+    expect(plan_page.locator("#paths tr.picked")).to_have_attribute("data-path", ids[1])
+    highlighted = plan_page.evaluate(
         """() => document.getElementById("pareto-plot").data
             .flatMap((t) => t.customdata.filter((_, n) => t.marker.size[n] > 11))"""
     )
-    assert bigger == [ids[1]]
+    assert highlighted == [ids[1]]
 
 
-def test_a_needle_moved_by_keys_alone_gets_the_api_s_verdict(shown, planned, api):
-    expect(shown.locator("#verdict.safe")).to_be_visible()
-    shown.get_by_text("Points, mm, LPS").click()
-    shown.get_by_label("to the patient's left").focus()
+def test_a_needle_moved_by_the_keyboard_gets_the_verdict_of_the_api(plan_page, phantom_plan, api):
+    expect(plan_page.locator("#verdict.safe")).to_be_visible()
+    plan_page.get_by_text("Points, mm, LPS").click()
+    plan_page.get_by_label("to the patient's left").focus()
     # The needle is moved until it is unsafe by more than the tenth of a millimetre that its fields show.
     for _ in range(80):
-        shown.keyboard.press("ArrowRight")
+        plan_page.keyboard.press("ArrowRight")
         # A move takes the old verdict away at once.
-        shown.wait_for_selector("#verdict.safe, #verdict.unsafe")
-        if shown.locator("#verdict.unsafe").count():
-            appraisal = appraisal_of_fields(shown, planned, api)
+        plan_page.wait_for_selector("#verdict.safe, #verdict.unsafe")
+        if plan_page.locator("#verdict.unsafe").count():
+            appraisal = appraisal_of_fields(plan_page, phantom_plan, api)
             if not appraisal["safe"]:
                 break
     else:
         pytest.fail("no needle was unsafe to both")
-    verdict = shown.locator("#verdict").inner_text()
+    verdict = plan_page.locator("#verdict").inner_text()
     # Sentences agree up to their last digit.
     for reason in appraisal["reasons"]:
         assert (reason["structure"] or reason["detail"].split(" for ")[0]) in verdict
-    assert shown.locator("#paths tr.picked").count() == 0
+    assert plan_page.locator("#paths tr.picked").count() == 0
 
 
-def appraisal_of_fields(page: Page, planned: dict[str, Any], api: httpx.Client) -> dict[str, Any]:
+def appraisal_of_fields(page: Page, phantom_plan: dict[str, Any], api: httpx.Client) -> dict[str, Any]:
     """What the API says of the needle whose points stand in the page's fields."""
     entry_mm, tip_mm = (
         [float(page.get_by_label(f"{end}, {axis}").input_value()) for axis in AXES]
         for end in ("Entry", "Tip")
     )
-    case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
-    request = {k: v for k, v in planned["plan"]["request"].items() if k in CACHE_KEY_FIELDS}
+    case = parse_qs(urlsplit(phantom_plan["address"]).query)["case"][0]
+    request = {k: v for k, v in phantom_plan["plan"]["request"].items() if k in CACHE_KEY_FIELDS}
     answer = api.post(
         f"/v1/cases/{case}/paths:evaluate",
         json={"paths": [{"entry_mm": entry_mm, "tip_mm": tip_mm}], "request": request},
@@ -268,42 +268,42 @@ CACHE_KEY_FIELDS = ("target", "needle", "clearance_mm", "roles", "pose", "seeds"
 
 
 @pytest.mark.long
-def test_a_needle_of_which_nothing_is_known_yet_is_not_called_safe(page, planned):
+def test_a_needle_without_an_appraisal_yet_is_not_called_safe(page, phantom_plan):
     page.route_web_socket("**/paths", lambda socket: None)
-    page.goto(planned["address"])
+    page.goto(phantom_plan["address"])
     expect(page.locator("#verdict")).to_contain_text("Asking")
-    page.locator(f"#paths input[value={planned['plan']['paths'][1]['id']}]").check()
+    page.locator(f"#paths input[value={phantom_plan['plan']['paths'][1]['id']}]").check()
     page.wait_for_timeout(1000)
     expect(page.locator("#verdict")).to_contain_text("Asking")
     expect(page.locator("#verdict.safe, #verdict.unsafe")).to_have_count(0)
 
 
 @pytest.mark.long
-def test_without_a_socket_the_verdict_comes_all_the_same(page, planned):
+def test_without_a_socket_the_page_still_shows_a_verdict(page, phantom_plan):
     page.route_web_socket("**/paths", lambda socket: socket.close())
-    page.goto(planned["address"])
+    page.goto(phantom_plan["address"])
     expect(page.locator("#verdict.safe")).to_be_visible()
 
 
 @pytest.mark.long
-def test_a_verdict_names_organs_that_it_does_not_look_at(shown, planned):
-    missing = planned["plan"]["missing_structures"]
+def test_a_verdict_names_organs_that_are_missing_from_the_input(plan_page, phantom_plan):
+    missing = phantom_plan["plan"]["missing_structures"]
     assert missing
-    expect(shown.locator("#verdict.safe")).to_contain_text("not kept clear of")
-    expect(shown.locator("#verdict")).to_contain_text(missing[0].replace("_", " "))
+    expect(plan_page.locator("#verdict.safe")).to_contain_text("not kept clear of")
+    expect(plan_page.locator("#verdict")).to_contain_text(missing[0].replace("_", " "))
 
 
 @pytest.fixture
-def sliced(page: Page, planned: dict[str, Any]) -> tuple[Page, list[dict[str, Any]]]:
+def page_with_slices(page: Page, phantom_plan: dict[str, Any]) -> tuple[Page, list[dict[str, Any]]]:
     """A page with the phantom's plan on it, and the first slices that it was sent, as they come."""
     slices: list[dict[str, Any]] = []
 
-    def noted(answer: Any) -> None:
+    def record_slices(answer: Any) -> None:
         if answer.url.endswith("/slices") and answer.ok:
             slices.append(answer.json()["slices"][0])
 
-    page.on("response", noted)
-    page.goto(planned["address"])
+    page.on("response", record_slices)
+    page.goto(phantom_plan["address"])
     # What is drawn late moves what is below it.
     page.wait_for_selector("#scene-plot .main-svg")
     page.wait_for_selector("#slices:not([hidden])")
@@ -311,23 +311,23 @@ def sliced(page: Page, planned: dict[str, Any]) -> tuple[Page, list[dict[str, An
     return page, slices
 
 
-def at_rest(page: Page, canvas: Any) -> dict[str, float]:
+def settled_box(page: Page, canvas: Any) -> dict[str, float]:
     """Where the canvas is, once what is drawn late above it has moved it for the last time. [CSS pixels]"""
     for _ in range(60):
-        before = canvas.bounding_box()
+        box = canvas.bounding_box()
         page.wait_for_timeout(500)
-        if before is not None and before == canvas.bounding_box():
-            return dict(before)
+        if box is not None and box == canvas.bounding_box():
+            return dict(box)
     raise AssertionError("the page goes on moving")
 
 
-def taken_hold_of(page: Page) -> tuple[float, float, float]:
+def press_on_entry(page: Page) -> tuple[float, float, float]:
     """The pointer pressed on the entry in the first slice: where, and the slice's width. [CSS pixels]"""
     canvas = page.locator("#slices canvas").first
     canvas.scroll_into_view_if_needed()
-    box, place = at_rest(page, canvas), entry_on(canvas)
-    assert place is not None
-    x, y = box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
+    box, position = settled_box(page, canvas), entry_on(canvas)
+    assert position is not None
+    x, y = box["x"] + position[0] * box["width"], box["y"] + position[1] * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()
     return x, y, box["width"]
@@ -339,38 +339,38 @@ def end_mm(page: Page, end: str) -> np.ndarray:
 
 
 @pytest.mark.long
-def test_an_entry_that_is_dragged_goes_as_far_as_the_pointer_does(sliced):
-    page, slices = sliced
+def test_a_dragged_entry_moves_as_far_as_the_pointer(page_with_slices):
+    page, slices = page_with_slices
     page.get_by_text("Points, mm, LPS").click()
     before, tip = end_mm(page, "Entry"), end_mm(page, "Tip")
-    x, y, width = taken_hold_of(page)
-    slice, sent = slices[-1], len(slices)
+    x, y, width = press_on_entry(page)
+    slice, slices_before = slices[-1], len(slices)
     mm_of_pixel = slice["pixel_mm"] * slice["columns"] / width
-    for by in (4, 7, 10):
-        page.mouse.move(x + by, y)
+    for shift in (4, 7, 10):
+        page.mouse.move(x + shift, y)
     # A hand that rests still trembles, while verdicts come and the page around the slice grows.
     for n in range(30):
         page.mouse.move(x + 10 + n % 2, y)
         page.wait_for_timeout(50)
     page.mouse.move(x + 10, y + 3)
-    went = mm_of_pixel * (10 * np.array(slice["right"]) + 3 * np.array(slice["down"]))
-    assert end_mm(page, "Entry") - before == pytest.approx(went, abs=0.11)
+    expected_mm = mm_of_pixel * (10 * np.array(slice["right"]) + 3 * np.array(slice["down"]))
+    assert end_mm(page, "Entry") - before == pytest.approx(expected_mm, abs=0.11)
     assert (end_mm(page, "Tip") == tip).all()
-    assert len(slices) == sent, "a slice was cut under the pointer"
+    assert len(slices) == slices_before, "a slice was cut under the pointer"
     with page.expect_response("**/slices"):
         page.mouse.up()
     page.wait_for_timeout(500)
-    assert end_mm(page, "Entry") - before == pytest.approx(went, abs=0.11)
+    assert end_mm(page, "Entry") - before == pytest.approx(expected_mm, abs=0.11)
     assert page.locator("#paths tr.picked").count() == 0
 
 
 @pytest.mark.long
-def test_slices_stay_small_wherever_an_entry_is_put(sliced):
-    page, slices = sliced
+def test_slices_stay_small_for_any_entry(page_with_slices):
+    page, slices = page_with_slices
     page.get_by_text("Points, mm, LPS").click()
-    for far in ("-900", "1500", "-4000"):
+    for posterior_mm in ("-900", "1500", "-4000"):
         with page.expect_response("**/slices") as answer:
-            page.get_by_label("Entry, posterior (P)").fill(far)
+            page.get_by_label("Entry, posterior (P)").fill(posterior_mm)
             page.get_by_label("Entry, posterior (P)").press("Tab")
         answer.value.finished()
         page.wait_for_timeout(300)
@@ -380,13 +380,13 @@ def test_slices_stay_small_wherever_an_entry_is_put(sliced):
 
 
 @pytest.mark.long
-def test_the_needles_of_the_set_are_judged_by_what_they_aim_at(shown, planned):
-    needles = planned["plan"]["needle_set"]["path_ids"]
-    for id in [path["id"] for path in planned["plan"]["paths"] if path["id"] in needles]:
-        shown.locator(f"#paths input[value={id}]").check()
-        expect(shown.locator("#verdict.safe")).to_contain_text("as a needle of the set")
-    shown.locator(f"#paths input[value={planned['plan']['paths'][0]['id']}]").check()
-    expect(shown.locator("#verdict.safe")).to_contain_text("as a path to the target")
+def test_needles_of_the_set_are_appraised_by_their_aim(plan_page, phantom_plan):
+    needles = phantom_plan["plan"]["needle_set"]["path_ids"]
+    for id in [path["id"] for path in phantom_plan["plan"]["paths"] if path["id"] in needles]:
+        plan_page.locator(f"#paths input[value={id}]").check()
+        expect(plan_page.locator("#verdict.safe")).to_contain_text("as a needle of the set")
+    plan_page.locator(f"#paths input[value={phantom_plan['plan']['paths'][0]['id']}]").check()
+    expect(plan_page.locator("#verdict.safe")).to_contain_text("as a path to the target")
 
 
 def entry_on(canvas: Any) -> list[float] | None:
@@ -435,9 +435,9 @@ def pixels_near(canvas: Any, colour: str) -> int:
 
 
 @pytest.mark.long
-def test_slices_that_cannot_be_had_are_not_shown_beside_the_verdict(page, planned):
+def test_with_slices_unavailable_only_the_verdict_is_shown(page, phantom_plan):
     page.route("**/slices", lambda route: route.abort())
-    page.goto(planned["address"])
+    page.goto(phantom_plan["address"])
     expect(page.locator("#slices")).to_contain_text("No slice: The service does not answer")
     expect(page.locator("#verdict.safe")).to_be_visible()
     for canvas in page.locator("#slices canvas").all():
@@ -447,89 +447,89 @@ def test_slices_that_cannot_be_had_are_not_shown_beside_the_verdict(page, planne
 
 
 @pytest.mark.long
-def test_turning_the_view_moves_no_needle_and_a_click_on_the_skin_does(shown):
-    shown.wait_for_selector("#scene-plot .main-svg")
-    shown.get_by_label("skin access").uncheck()
-    plot = shown.locator("#scene-plot")
+def test_rotating_the_view_moves_no_needle_and_a_click_on_the_skin_does(plan_page):
+    plan_page.wait_for_selector("#scene-plot .main-svg")
+    plan_page.get_by_label("skin access").uncheck()
+    plot = plan_page.locator("#scene-plot")
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    picked = shown.locator("#paths tr.picked")
-    expect(picked).to_have_count(1)
-    shown.mouse.move(x, y)
-    shown.wait_for_timeout(1500)
-    shown.mouse.down()
-    shown.wait_for_timeout(800)
-    shown.mouse.move(x + 60, y, steps=4)
-    shown.mouse.up()
-    shown.wait_for_timeout(1500)
-    expect(picked).to_have_count(1)
-    shown.get_by_role("button", name="front").click()
-    shown.mouse.move(x, y)
-    shown.wait_for_timeout(1500)
-    shown.mouse.down()
-    shown.wait_for_timeout(800)
-    shown.mouse.up()
-    expect(picked).to_have_count(0)
+    picked_row = plan_page.locator("#paths tr.picked")
+    expect(picked_row).to_have_count(1)
+    plan_page.mouse.move(x, y)
+    plan_page.wait_for_timeout(1500)
+    plan_page.mouse.down()
+    plan_page.wait_for_timeout(800)
+    plan_page.mouse.move(x + 60, y, steps=4)
+    plan_page.mouse.up()
+    plan_page.wait_for_timeout(1500)
+    expect(picked_row).to_have_count(1)
+    plan_page.get_by_role("button", name="front").click()
+    plan_page.mouse.move(x, y)
+    plan_page.wait_for_timeout(1500)
+    plan_page.mouse.down()
+    plan_page.wait_for_timeout(800)
+    plan_page.mouse.up()
+    expect(picked_row).to_have_count(0)
 
 
 @pytest.mark.long
-def test_a_plan_asked_again_after_a_reload_keeps_what_the_form_does_not_show(page, planned, api):
-    case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
-    asked = {"clearance_mm": {"aorta": 4.5}, "prescription": None, "search": {"covering_radius_mm": 4}}
-    document = api.post(f"/v1/cases/{case}/plans", json=asked, headers={"Prefer": "wait=250"}).json()
+def test_planning_again_after_a_reload_keeps_fields_that_the_form_does_not_show(page, phantom_plan, api):
+    case = parse_qs(urlsplit(phantom_plan["address"]).query)["case"][0]
+    request = {"clearance_mm": {"aorta": 4.5}, "prescription": None, "search": {"covering_radius_mm": 4}}
+    document = api.post(f"/v1/cases/{case}/plans", json=request, headers={"Prefer": "wait=250"}).json()
     # Without a name the target is every structure of that role.
     assert document["request"]["target"]["structure"] is not None
-    page.goto(planned["address"].replace(planned["id"], document["plan_sha256"]))
+    page.goto(phantom_plan["address"].replace(phantom_plan["id"], document["plan_sha256"]))
     expect(page.locator("#status")).to_be_visible()
     page.get_by_label("Needle length").fill("190")
-    with page.expect_response(lambda answer: answer.url.endswith("/plans")) as sent:
+    with page.expect_response(lambda answer: answer.url.endswith("/plans")) as response_info:
         page.get_by_role("button", name="Plan", exact=True).click()
-    body = sent.value.request.post_data_json
+    body = response_info.value.request.post_data_json
     assert body["clearance_mm"] == {"default": 2.0, "aorta": 4.5}
     assert body["needle"]["max_length_mm"] == 190
     assert body["prescription"] is None
-    before = {"needle": None, "prescription": None}
-    assert body | before == document["request"] | before
+    unlike = {"needle": None, "prescription": None}
+    assert body | unlike == document["request"] | unlike
 
 
 @pytest.mark.long
-def test_a_plan_is_not_shown_on_another_patient(page, planned, api):
+def test_a_plan_is_not_shown_with_another_case(page, phantom_plan, api):
     other = api.post("/v1/cases", json={"builtin": "thorax"}).json()["id"]
-    case = parse_qs(urlsplit(planned["address"]).query)["case"][0]
-    page.goto(planned["address"].replace(case, other))
+    case = parse_qs(urlsplit(phantom_plan["address"]).query)["case"][0]
+    page.goto(phantom_plan["address"].replace(case, other))
     expect(page.locator("#alert")).to_contain_text("made from another case")
     expect(page.locator("#status")).to_have_count(0)
 
 
 @pytest.mark.long
-def test_why_paths_are_blocked_is_listed(shown, planned):
-    for blocker in planned["plan"]["blocked_by"][:5]:
-        expect(shown.locator("#blocked")).to_contain_text(blocker["structure"].replace("_", " "))
+def test_the_reasons_why_paths_are_blocked_are_listed(plan_page, phantom_plan):
+    for blocker in phantom_plan["plan"]["blocked_by"][:5]:
+        expect(plan_page.locator("#blocked")).to_contain_text(blocker["structure"].replace("_", " "))
 
 
 @pytest.mark.long
-def test_a_downloaded_plan_is_the_plan_byte_for_byte(shown, planned, api):
-    with shown.expect_download() as download:
-        shown.get_by_role("link", name="Plan (JSON").click()
-    saved = Path(download.value.path()).read_bytes()
-    assert saved == api.get(f"/v1/plans/{planned['id']}").content
-    assert json.loads(saved)["plan_sha256"] == planned["id"]
+def test_a_downloaded_plan_has_the_bytes_of_the_api(plan_page, phantom_plan, api):
+    with plan_page.expect_download() as download:
+        plan_page.get_by_role("link", name="Plan (JSON").click()
+    content = Path(download.value.path()).read_bytes()
+    assert content == api.get(f"/v1/plans/{phantom_plan['id']}").content
+    assert json.loads(content)["plan_sha256"] == phantom_plan["id"]
 
 
 @pytest.mark.long
-def test_where_no_path_is_safe_the_page_shows_what_comes_nearest(shown):
-    shown.get_by_label("Needle length").fill("30")
-    shown.get_by_label("Needles, seeds and dose").uncheck()
-    shown.get_by_role("button", name="Plan", exact=True).click()
-    expect(shown.locator("#status")).to_contain_text("no path")
-    shown.locator("#blocked").get_by_role("button", name="Show it").first.click()
-    expect(shown.locator("#verdict.unsafe")).to_be_visible()
+def test_without_a_safe_path_the_page_shows_the_nearest_miss(plan_page):
+    plan_page.get_by_label("Needle length").fill("30")
+    plan_page.get_by_label("Needles, seeds and dose").uncheck()
+    plan_page.get_by_role("button", name="Plan", exact=True).click()
+    expect(plan_page.locator("#status")).to_contain_text("no path")
+    plan_page.locator("#blocked").get_by_role("button", name="Show it").first.click()
+    expect(plan_page.locator("#verdict.unsafe")).to_be_visible()
 
 
 @pytest.mark.long
-def test_the_built_in_thorax_is_drawn_and_its_planning_withdrawn(page):
+def test_the_built_in_thorax_is_drawn_and_its_planning_can_be_cancelled(page):
     page.get_by_role("button", name="Use the built-in thorax").click()
     page.wait_for_selector("#scene-plot .main-svg")
     page.get_by_role("button", name="Plan", exact=True).click()
@@ -539,51 +539,53 @@ def test_the_built_in_thorax_is_drawn_and_its_planning_withdrawn(page):
 
 
 @pytest.mark.long
-def test_fields_that_are_wrong_are_named(shown):
-    shown.get_by_text("All other fields, as JSON").click()
-    shown.get_by_label("Fields here override").fill('{"search": {"max_paths": 10, "wrong": 1}}')
-    shown.get_by_role("button", name="Plan", exact=True).click()
-    expect(shown.locator("#alert")).to_contain_text("/search/wrong")
-    shown.get_by_label("Fields here override").fill("{")
-    shown.get_by_role("button", name="Plan", exact=True).click()
-    expect(shown.locator("#alert")).to_contain_text("cannot be read")
+def test_invalid_fields_are_named(plan_page):
+    plan_page.get_by_text("All other fields, as JSON").click()
+    plan_page.get_by_label("Fields here override").fill('{"search": {"max_paths": 10, "wrong": 1}}')
+    plan_page.get_by_role("button", name="Plan", exact=True).click()
+    expect(plan_page.locator("#alert")).to_contain_text("/search/wrong")
+    plan_page.get_by_label("Fields here override").fill("{")
+    plan_page.get_by_role("button", name="Plan", exact=True).click()
+    expect(plan_page.locator("#alert")).to_contain_text("cannot be read")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "scheme"), [((1366, 768), "light"), ((834, 1112), "dark"), ((1112, 834), "light")]
 )
-def test_it_fits_laptops_and_tablets_in_light_and_dark_with_every_control_named(
-    browser, base, token, planned, size, scheme
+def test_the_page_fits_laptops_and_tablets_in_light_and_dark_with_every_control_named(
+    browser, base, token, phantom_plan, size, scheme
 ):
-    how = {"viewport": {"width": size[0], "height": size[1]}, "color_scheme": scheme}
-    pages = _page(browser, base, token, **how)
+    options = {"viewport": {"width": size[0], "height": size[1]}, "color_scheme": scheme}
+    pages = open_page(browser, base, token, **options)
     page = next(pages)
-    page.goto(planned["address"])
+    page.goto(phantom_plan["address"])
     expect(page.locator("#status")).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_selector("#slices:not([hidden])")
     assert page.evaluate(TOO_WIDE) <= 0
     assert page.evaluate(CONTROLS) == []
-    ground = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-    light = sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
-    assert light == (scheme == "light")
-    page.get_by_label("Colours").select_option("dark" if light else "light")
-    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != ground
+    background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    is_light = (
+        sum(int(part) for part in background.removeprefix("rgb(").removesuffix(")").split(",")) > 3 * 128
+    )
+    assert is_light == (scheme == "light")
+    page.get_by_label("Colours").select_option("dark" if is_light else "light")
+    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != background
     assert next(pages, None) is None
 
 
-def test_the_page_has_a_policy_of_its_own_and_answers_what_it_has(base, api):
-    with httpx.Client(base_url=base, trust_env=False) as anybody:
-        answer = anybody.get("/")
+def test_the_page_has_its_own_content_security_policy_and_only_its_own_files(base, api):
+    with httpx.Client(base_url=base, trust_env=False) as keyless:
+        answer = keyless.get("/")
         assert answer.status_code == 200
         policy = answer.headers["content-security-policy"]
         assert "script-src 'self';" in policy
         assert "default-src 'none'" in policy
-        response = anybody.get("/", headers={"If-None-Match": answer.headers["etag"]})
+        response = keyless.get("/", headers={"If-None-Match": answer.headers["etag"]})
         assert response.status_code == 304
-        library = anybody.get("/page/plotly.min.js")
+        library = keyless.get("/page/plotly.min.js")
         assert library.headers["content-type"].startswith("text/javascript")
         for name in ("nothing.js", "..%2fapp.py", "%2e%2e/app.py", "main.js/"):
-            assert anybody.get(f"/page/{name}").status_code in (401, 404), name
-        assert anybody.get("/v1/cases").status_code == 401
-        assert "default-src 'none'" in anybody.get("/v1/health").headers["content-security-policy"]
+            assert keyless.get(f"/page/{name}").status_code in (401, 404), name
+        assert keyless.get("/v1/cases").status_code == 401
+        assert "default-src 'none'" in keyless.get("/v1/health").headers["content-security-policy"]

@@ -73,11 +73,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
     with (
         pytest.MonkeyPatch.context() as patch,
-        serve_in_background(create_app(settings, page_work.WORK)) as address,
+        serve_in_background(create_app(settings, page_work.WORK)) as page_address,
     ):
         patch.setattr(appraisers, "appraise", instant_work.appraise)
         patch.setattr(appraisers, "cut", instant_work.cut)
-        yield address
+        yield page_address
 
 
 @pytest.fixture(scope="module")
@@ -114,20 +114,20 @@ def page(browser: Browser) -> Iterator[Page]:
     assert console.problems == []
 
 
-def address(base: str, listed: dict[str, Any], *, with_plan: bool = True) -> str:
-    case = listed["case"].rpartition("/")[2]
-    return f"{base}/?case={case}" + (f"&plan={listed['id']}" if with_plan else "")
+def page_address(base: str, item: dict[str, Any], *, with_plan: bool = True) -> str:
+    case = item["case"].rpartition("/")[2]
+    return f"{base}/?case={case}" + (f"&plan={item['id']}" if with_plan else "")
 
 
-def is_above_the_fold(page: Page, shown: Locator) -> bool:
+def is_visible_without_scrolling(page: Page, element: Locator) -> bool:
     """Whether all of it is seen of a page that nobody has scrolled."""
     assert page.evaluate("() => window.scrollY") == 0
-    return is_seen(page, shown)
+    return is_visible(page, element)
 
 
-def is_seen(page: Page, shown: Locator) -> bool:
+def is_visible(page: Page, element: Locator) -> bool:
     """Whether all of it is seen, wherever the page is scrolled to."""
-    box, size = shown.bounding_box(), page.viewport_size
+    box, size = element.bounding_box(), page.viewport_size
     assert box is not None and size is not None
     return (
         box["x"] >= 0.0
@@ -139,17 +139,17 @@ def is_seen(page: Page, shown: Locator) -> bool:
 
 @pytest.mark.representative(1)
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
+def test_the_worst_news_comes_first_and_is_visible_without_scrolling(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
 ) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto(address(base, plans[0]))
+    page.goto(page_address(base, plans[0]))
     news = page.locator("#news")
     expect(news).to_be_visible()
-    bad = news.locator("ul.warning")
-    sentences = bad.locator("li").all_inner_texts()
-    for one, words in zip(sentences, WORST_FIRST, strict=True):
-        assert one.startswith(words[0]) and all(more in one for more in words[1:]), one
+    warnings = news.locator("ul.warning")
+    sentences = warnings.locator("li").all_inner_texts()
+    for sentence, words in zip(sentences, WORST_FIRST, strict=True):
+        assert sentence.startswith(words[0]) and all(part in sentence for part in words[1:]), sentence
     # A plan's message has them in the same order.
     message = " ".join(worst_first(implant_plan(ASKED)))
     places = [message.index(words) for words in IN_THE_MESSAGE]
@@ -159,19 +159,19 @@ def test_the_worst_news_stands_first_and_is_seen_without_scrolling(
     )
     expect(news.locator("ul").last).not_to_contain_text("Placed by")
     # All that is wrong is seen; what is said beside it may lie below.
-    assert is_above_the_fold(page, bad)
+    assert is_visible_without_scrolling(page, warnings)
     # Nothing of the plan stands above it.
-    assert bad.evaluate("(e) => e.parentElement.firstElementChild === e")
+    assert warnings.evaluate("(e) => e.parentElement.firstElementChild === e")
     assert news.evaluate("(e) => e.previousElementSibling?.tagName") == "H2"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_the_table_of_paths_is_no_wider_than_its_frame(
+def test_the_table_of_paths_fits_its_frame(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
 ) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto(address(base, plans[0]))
+    page.goto(page_address(base, plans[0]))
     table, frame = page.locator("#paths table"), page.locator("#paths .scroll")
     expect(page.locator("#paths tr[data-path]")).to_have_count(14)
     assert frame.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
@@ -183,36 +183,36 @@ def test_the_table_of_paths_is_no_wider_than_its_frame(
 
 @pytest.mark.long
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_progress_and_the_time_left_are_seen_where_the_user_is(
+def test_progress_and_the_time_left_are_visible_after_scrolling(
     page: Page, base: str, plans: list[dict[str, Any]], size: tuple[int, int]
 ) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     event_text = f"id: 1\nevent: progress\ndata: {json.dumps(EVENT)}\n\n"
     page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=event_text))
     # A plan is shown, as when another is asked for.
-    page.goto(address(base, plans[0]))
+    page.goto(page_address(base, plans[0]))
     expect(page.locator("#status")).to_be_visible()
     page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
     page.get_by_role("button", name="Plan", exact=True).click()
     expect(page.locator("#job")).to_contain_text("About 90 s left")
     for part in ("progress", "[role=status]", ".note"):
-        assert is_seen(page, page.locator(f"#job {part}")), part
+        assert is_visible(page, page.locator(f"#job {part}")), part
     assert page.locator("#job progress").get_attribute("value") == "0.25"
 
 
 @pytest.mark.long
-def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
+def test_plans_of_a_case_are_listed_with_target_figures_and_worst_news(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
-    page.goto(address(base, plans[0], with_plan=False))
+    page.goto(page_address(base, plans[0], with_plan=False))
     rows = page.locator("#plans li[data-plan]")
     expect(rows).to_have_count(len(plans))
-    for row, listed in zip(rows.all(), plans, strict=True):
-        row_text, summary = row.inner_text(), listed["summary"]
+    for row, item in zip(rows.all(), plans, strict=True):
+        row_text, summary = row.inner_text(), item["summary"]
         set, dose = summary["needle_set"], summary["dose"]
-        assert row.get_attribute("data-plan") == listed["id"]
+        assert row.get_attribute("data-plan") == item["id"]
         assert summary["targets"] == ["node_4R"] and "node 4R, planned" in row_text
-        assert listed["created"][:16].replace("T", " ") in row_text
+        assert item["created"][:16].replace("T", " ") in row_text
         for text in (
             f"{set['needles']} needles, {set['seeds']} seeds",
             f"{set['lung_length_mm']:.1f} mm",
@@ -222,42 +222,42 @@ def test_plans_of_a_patient_are_found_again_by_target_figures_and_worst_news(
             f"V100 {int(dose['v100_percent'])}.",
         ):
             assert text in row_text, text
-        bad = row.locator(".warning li").all_inner_texts()
-        for one, words in zip(bad, WORST_FIRST, strict=True):
-            assert one.startswith(words[0]) and all(more in one for more in words[1:] if "60" not in more), (
-                one
-            )
-        assert bad[-1].endswith("D90 and V100 are reached in 81 % of samples.")
-    older = plans[1]["id"]
-    page.locator(f'#plans li[data-plan="{older}"]').get_by_role("button", name="Open").click()
+        warnings = row.locator(".warning li").all_inner_texts()
+        for sentence, words in zip(warnings, WORST_FIRST, strict=True):
+            assert sentence.startswith(words[0]) and all(
+                part in sentence for part in words[1:] if "60" not in part
+            ), sentence
+        assert warnings[-1].endswith("D90 and V100 are reached in 81 % of samples.")
+    older_id = plans[1]["id"]
+    page.locator(f'#plans li[data-plan="{older_id}"]').get_by_role("button", name="Open").click()
     expect(page.locator("#status")).to_be_visible()
-    expect(page.locator("#plans li[aria-current]")).to_have_attribute("data-plan", older)
-    assert parse_qs(urlsplit(page.url).query)["plan"] == [older]
+    expect(page.locator("#plans li[aria-current]")).to_have_attribute("data-plan", older_id)
+    assert parse_qs(urlsplit(page.url).query)["plan"] == [older_id]
 
 
-LACKS = ["pulmonary_artery", "heart", "lung"]
+MISSING = ["pulmonary_artery", "heart", "lung"]
 NO_DOSE = {"status": "goals_not_met", "needle_set": None, "dose": None, "robustness": None}
 NO_PLACE = "Goals not met: no seed is planned."
 
 
 @pytest.mark.long
-def test_a_plan_of_which_nothing_was_checked_says_so_first(
+def test_an_unverified_plan_is_reported_as_such_first(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
     plan = httpx.get(f"{base}/v1/plans/{plans[0]['id']}", trust_env=False).json()
     plan |= NO_DOSE | {"verification": None, "missing_structures": ["pulmonary_artery", "lung_left"]}
     plan["outcome"]["status"] = NO_DOSE["status"]
     page.route(f"**/v1/plans/{plans[0]['id']}", lambda route: route.fulfill(json=plan))
-    page.goto(address(base, plans[0]))
-    bad = page.locator("#news ul.warning li")
-    expect(bad).to_have_text(["Not verified: nothing of it was checked.", NO_PLACE])
+    page.goto(page_address(base, plans[0]))
+    warnings = page.locator("#news ul.warning li")
+    expect(warnings).to_have_text(["Not verified: nothing of it was checked.", NO_PLACE])
     expect(page.locator("#outcome")).to_contain_text(
         "Not in the input, so not kept clear of: pulmonary artery."
     )
     expect(page.locator("#outcome")).to_contain_text("Not in the input, so not counted as lung: lung left.")
     plan["verification"] = {"passed": False, "checks": [{"passed": True}, {"passed": False}]}
     page.reload()
-    expect(bad).to_have_text(["Not verified: of 2 checks 1 failed.", NO_PLACE])
+    expect(warnings).to_have_text(["Not verified: of 2 checks 1 failed.", NO_PLACE])
 
 
 LIMIT = a_dose().bed.limits[0]
@@ -276,7 +276,7 @@ LIMITS = [
     for doubts, structure in (((), ""), (tuple(Doubt), "heart"), ((Doubt.WALL, Doubt.LACKING), "aorta"))
 ]
 OF_TWO = tuple(parts for parts in NeedleParts if parts is not NeedleParts.NEEDLE)
-NEARS = [
+TOO_NEAR = [
     TooNear("N1", structure, None if structure else "N2", parts, clearance_mm, 1.5)
     for structure, parts in (("aorta", NeedleParts.NEEDLE), *((None, parts) for parts in OF_TWO))
     for clearance_mm in (1.26, 0.739, 0.02, 0.0, -0.004, -2.0)
@@ -307,41 +307,41 @@ WORDS = """async ([limits, nears, goals]) => {
 
 def test_the_page_states_bad_news_in_the_words_and_order_of_a_plans_message(page: Page, base: str) -> None:
     page.goto(base)
-    sentences = page.evaluate(WORDS, to_json([LIMITS, NEARS, GOALS]))
+    sentences = page.evaluate(WORDS, to_json([LIMITS, TOO_NEAR, GOALS]))
     assert sentences["limits"] == [f"Exceeded: {exceeded_text(limit)}." for limit in LIMITS]
-    assert sentences["nears"] == [f"{text[:1].upper()}{text[1:]}." for text in map(too_near_text, NEARS)]
+    assert sentences["nears"] == [f"{text[:1].upper()}{text[1:]}." for text in map(too_near_text, TOO_NEAR)]
     assert sentences["goals"] == [f"Not met: {goal_text(goal)}." for goal in GOALS]
     sets = [replace(a_needle_set(), given_seed_pairs_near=pairs) for pairs in (0, 1, 3)]
     assert sentences["twice"] == [given_twice(needles) for needles in sets]
     assert sentences["by_excess"] == to_json(exceeded(LIMITS)) != to_json(LIMITS)
-    assert sentences["by_nearness"] == to_json(nearest_first(NEARS)) != to_json(NEARS)
+    assert sentences["by_nearness"] == to_json(nearest_first(TOO_NEAR)) != to_json(TOO_NEAR)
 
 
 def test_the_text_of_plans_in_a_list(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
-    whole = plans[0]["summary"]
-    one_path = whole | NO_DOSE | {"status": "planned", "paths": 1}
-    nothing = one_path | {"paths": 0, "best_path": None}
-    sure = whole | {"robustness": whole["robustness"] | {"goals_met_share": 0.996}}
-    kinds = {
+    plan_with_implant = plans[0]["summary"]
+    one_path = plan_with_implant | NO_DOSE | {"status": "planned", "paths": 1}
+    without_paths = one_path | {"paths": 0, "best_path": None}
+    robust = plan_with_implant | {"robustness": plan_with_implant["robustness"] | {"goals_met_share": 0.996}}
+    summary_of_text = {
         "Made by another version, or damaged.": None,
         "1 path, the best: lung 112.5 mm": one_path,
         NO_PLACE: one_path | {"status": "goals_not_met"},
-        "The search ended early: paths may exist.": nothing | {"status": "timed_out"},
-        "No path.": nothing | {"status": "no_path"},
-        "D90 and V100 reached in 99 % of samples.": sure,
-        "Not in the input, so not kept clear of: pulmonary artery, heart.": whole
-        | {"missing_structures": LACKS},
-        "Not verified.": whole | {"verified": False},
+        "The search ended early: paths may exist.": without_paths | {"status": "timed_out"},
+        "No path.": without_paths | {"status": "no_path"},
+        "D90 and V100 reached in 99 % of samples.": robust,
+        "Not in the input, so not kept clear of: pulmonary artery, heart.": plan_with_implant
+        | {"missing_structures": MISSING},
+        "Not verified.": plan_with_implant | {"verified": False},
     }
     items = [
         plans[0] | {"id": f"{n:064x}", "summary": plan_summary}
-        for n, plan_summary in enumerate(kinds.values())
+        for n, plan_summary in enumerate(summary_of_text.values())
     ]
     page.route("**/v1/plans?*", lambda route: route.fulfill(json={"items": items, "next": None}))
-    page.goto(address(base, plans[0], with_plan=False))
+    page.goto(page_address(base, plans[0], with_plan=False))
     rows = page.locator("#plans li[data-plan]")
-    expect(rows).to_have_count(len(kinds))
-    for row, words in zip(rows.all(), kinds, strict=True):
+    expect(rows).to_have_count(len(summary_of_text))
+    for row, words in zip(rows.all(), summary_of_text, strict=True):
         expect(row).to_contain_text(words)
     expect(rows.nth(3)).not_to_contain_text("No path.")
     expect(rows.nth(6)).to_contain_text("No lung is in the input: what needles cross of it is not known.")
@@ -350,29 +350,29 @@ def test_the_text_of_plans_in_a_list(page: Page, base: str, plans: list[dict[str
 
 
 @pytest.mark.long
-def test_opening_an_older_plan_leaves_list_and_keyboard_where_they_are(
+def test_opening_an_older_plan_keeps_the_list_and_the_keyboard_focus(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
     count, addresses = 118, []
     plan = httpx.get(f"{base}/v1/plans/{plans[0]['id']}", trust_env=False).json()
     items = [plans[0] | {"id": f"{n:064x}"} for n in range(count)]
 
-    def answer(route: Route) -> None:
+    def answer_list(route: Route) -> None:
         query = parse_qs(urlsplit(route.request.url).query)
-        limit, begin = int(query["limit"][0]), int(query.get("cursor", ["0"])[0])
+        limit, start = int(query["limit"][0]), int(query.get("cursor", ["0"])[0])
         addresses.append(limit)
-        end = begin + limit
-        following = f"/v1/plans?limit={limit}&cursor={end}" if end < count else None
-        route.fulfill(json={"items": items[begin:end], "next": following})
+        end = start + limit
+        next_address = f"/v1/plans?limit={limit}&cursor={end}" if end < count else None
+        route.fulfill(json={"items": items[start:end], "next": next_address})
 
-    def one(route: Route) -> None:
+    def answer_plan(route: Route) -> None:
         id = urlsplit(route.request.url).path.rpartition("/")[2]
         route.fulfill(json=plan | {"plan_sha256": id})
 
-    page.route("**/v1/plans?*", answer)
-    page.route(re.compile(r"/v1/plans/[0-9a-f]{64}$"), one)
+    page.route("**/v1/plans?*", answer_list)
+    page.route(re.compile(r"/v1/plans/[0-9a-f]{64}$"), answer_plan)
     page.route("**/skin-access", lambda route: route.fulfill(status=404, json={}))
-    page.goto(address(base, plans[0], with_plan=False))
+    page.goto(page_address(base, plans[0], with_plan=False))
     rows = page.locator("#plans li[data-plan]")
     expect(rows).to_have_count(4)
     page.get_by_role("button", name="Show more").click()
@@ -383,18 +383,18 @@ def test_opening_an_older_plan_leaves_list_and_keyboard_where_they_are(
     page.keyboard.press("Enter")
     expect(rows.nth(6)).to_have_attribute("aria-current", "true")
     expect(rows).to_have_count(8)
-    open_one = rows.nth(6).get_by_role("button")
-    expect(open_one).to_be_focused()
-    expect(open_one).to_have_attribute("aria-disabled", "true")
+    open_button = rows.nth(6).get_by_role("button")
+    expect(open_button).to_be_focused()
+    expect(open_button).to_have_attribute("aria-disabled", "true")
     # Beyond what the API tells at once, too, each press shows more, until there are none.
-    more = page.locator("#more-plans")
-    for shown in range(12, count, 4):
-        more.press("Enter")
-        expect(rows).to_have_count(shown)
-        expect(more).to_be_focused()
-    more.press("Enter")
+    more_button = page.locator("#more-plans")
+    for row_count in range(12, count, 4):
+        more_button.press("Enter")
+        expect(rows).to_have_count(row_count)
+        expect(more_button).to_be_focused()
+    more_button.press("Enter")
     expect(rows).to_have_count(count)
-    expect(more).to_have_count(0)
+    expect(more_button).to_have_count(0)
     expect(rows.last.get_by_role("button")).to_be_focused()
     assert max(addresses) == 100
     assert [row.get_attribute("data-plan") for row in rows.all()] == [item["id"] for item in items]
@@ -418,22 +418,22 @@ CLEAR = {
 
 
 @pytest.mark.long
-def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once_it_is_moved(
+def test_a_given_needle_is_appraised_as_in_place_and_after_a_move_as_one_of_the_set(
     page: Page, base: str, plans: list[dict[str, Any]]
 ) -> None:
     aims = []
 
-    def answer(socket: WebSocketRoute) -> None:
-        def said(message: str | bytes) -> None:
+    def serve_socket(socket: WebSocketRoute) -> None:
+        def answer_message(message: str | bytes) -> None:
             (needle,) = json.loads(message)["paths"]
             aims.append(needle["aim"])
-            told = CLEAR | {"aim": needle["aim"]}
-            socket.send(json.dumps({"paths": [told], "missing_structures": ["pulmonary_artery"]}))
+            appraisal = CLEAR | {"aim": needle["aim"]}
+            socket.send(json.dumps({"paths": [appraisal], "missing_structures": ["pulmonary_artery"]}))
 
-        socket.on_message(said)
+        socket.on_message(answer_message)
 
-    page.route_web_socket("**/paths", answer)
-    page.goto(address(base, plans[0]))
+    page.route_web_socket("**/paths", serve_socket)
+    page.goto(page_address(base, plans[0]))
     verdict = page.locator("#verdict")
     expect(verdict).to_contain_text("Safe as requested as a path to the target")
     expect(verdict).to_contain_text("not kept clear of: pulmonary artery.")
@@ -458,7 +458,7 @@ def test_a_given_needle_is_judged_as_it_is_in_place_and_as_one_to_be_driven_once
 
 
 @pytest.mark.long
-def test_cases_are_found_again_by_name(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
+def test_stored_cases_are_listed_by_name(page: Page, base: str, plans: list[dict[str, Any]]) -> None:
     page.goto(base)
     picker = page.get_by_label("Stored cases")
     expect(picker.locator("option")).to_have_count(1)
