@@ -1,4 +1,4 @@
-"""Clients that others' generators make from openapi.json: they compile, and what they call is answered."""
+"""Clients generated from openapi.json by other tools: they compile, and their calls are answered."""
 
 import compileall
 import json
@@ -29,14 +29,14 @@ from generated.api.plans import add_plan
 
 client = Client(base_url=sys.argv[1], timeout=60.0, raise_on_unexpected_status=True)
 assert health.sync(client=client).status == "ok"
-asked = models.AddCaseJsonBuiltinCase(builtin="thorax")
-case = add_case.sync(client=client, body=asked)
+new_case = models.AddCaseJsonBuiltinCase(builtin="thorax")
+case = add_case.sync(client=client, body=new_case)
 assert isinstance(case, models.CaseModel), case
 request = models.PlanRequest(target=models.TargetModel(structure="node_4R"))
 plan = add_plan.sync(case.id, client=client, body=request, prefer="wait=60")
 assert isinstance(plan, models.PlanModel) and plan.request.target.structure == "node_4R", plan
-refused = add_plan.sync("0" * 64, client=client, body=request)
-assert isinstance(refused, models.ProblemModel) and refused.status == 404, refused
+problem = add_plan.sync("0" * 64, client=client, body=request)
+assert isinstance(problem, models.ProblemModel) and problem.status == 404, problem
 print(plan.plan_sha256)
 """
 
@@ -47,11 +47,11 @@ type Plan = components["schemas"]["PlanModel"];
 type StudyPlan = operations["add_plan"]["requestBody"]["content"]["application/json"];
 type Problem = paths["/v1/cases/{case_id}"]["get"]["responses"]["404"]["content"]["application/problem+json"];
 
-export const asked: Partial<StudyPlan> = { target: { structure: "node_4R", margin_mm: 5, cut_back: [] } };
+export const request: Partial<StudyPlan> = { target: { structure: "node_4R", margin_mm: 5, cut_back: [] } };
 export const lungs = (plan: Plan): number[] => plan.paths.map((path) => path.lung_length_mm);
-export const told = (problem: Problem): string[] => problem.errors.map((error) => error.pointer);
+export const pointers = (problem: Problem): string[] => problem.errors.map((error) => error.pointer);
 // @ts-expect-error: there is no such structure of a request.
-export const wrong: Partial<StudyPlan> = { target: { structure: 5 } };
+export const invalid: Partial<StudyPlan> = { target: { structure: 5 } };
 """
 
 
@@ -59,8 +59,8 @@ export const wrong: Partial<StudyPlan> = { target: { structure: 5 } };
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")), instant_work.WORK)
     with (
-        serve_in_background(app) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=GENEROUS_S) as client,
+        serve_in_background(app) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=GENEROUS_S) as client,
     ):
         yield client
 
@@ -72,8 +72,8 @@ def document(client: httpx.Client, tmp_path: Path) -> Path:
     return file
 
 
-def ran(command: list[str], folder: Path, **environment: str) -> str:
-    """What the command printed; it must have succeeded."""
+def output_of(command: list[str], folder: Path, **environment: str) -> str:
+    """The output of a command, which must succeed."""
     completed = subprocess.run(
         command,
         cwd=folder,
@@ -87,13 +87,13 @@ def ran(command: list[str], folder: Path, **environment: str) -> str:
     return completed.stdout
 
 
-def test_a_python_client_is_generated_whole_and_works(
+def test_a_generated_python_client_is_complete_and_works(
     client: httpx.Client, document: Path, tmp_path: Path
 ) -> None:
     generate = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(document)]
-    # It formats by a program that stands beside this Python.
+    # The generator formats with a program in the folder of this Python.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    output = ran([*generate, "--output-path", "generated", "--meta", "none"], tmp_path, PATH=path)
+    output = output_of([*generate, "--output-path", "generated", "--meta", "none"], tmp_path, PATH=path)
     assert "WARNING" not in output.upper() and "Unable" not in output, output
     assert compileall.compile_dir(tmp_path / "generated", quiet=1)
     modules = {file.stem for file in (tmp_path / "generated" / "api").rglob("*.py")}
@@ -101,7 +101,7 @@ def test_a_python_client_is_generated_whole_and_works(
     assert {operation["operationId"] for item in paths.values() for operation in item.values()} <= modules
     healthy(client)
     (tmp_path / "use.py").write_text(USE_IN_PYTHON, encoding="utf-8")
-    printed = ran([sys.executable, "use.py", str(client.base_url)], tmp_path)
+    printed = output_of([sys.executable, "use.py", str(client.base_url)], tmp_path)
     assert client.get(f"/v1/plans/{printed.strip()}").status_code == 200
 
 
@@ -120,6 +120,6 @@ def test_types_for_typescript_are_strict_and_usable(document: Path, tmp_path: Pa
             f"npm could not get {' and '.join(NPM)}: types for TypeScript not tried\n{completed.stderr[:300]}"
         )
     programs = tmp_path / "node_modules" / ".bin"
-    ran([str(programs / "openapi-typescript"), str(document), "-o", "seedpath.d.ts"], tmp_path)
+    output_of([str(programs / "openapi-typescript"), str(document), "-o", "seedpath.d.ts"], tmp_path)
     (tmp_path / "use.ts").write_text(USE_IN_TYPESCRIPT, encoding="utf-8")
-    ran([str(programs / "tsc"), "--noEmit", "--strict", "use.ts", "seedpath.d.ts"], tmp_path)
+    output_of([str(programs / "tsc"), "--noEmit", "--strict", "use.ts", "seedpath.d.ts"], tmp_path)

@@ -1,7 +1,7 @@
-"""schemathesis against a running server, all checks on: no fault of the server's own, no undocumented answer.
+"""schemathesis against a running server with all checks: no internal error, no undocumented answer.
 
-What is asked is made from the server's own openapi.json: its examples, the ends of every range, random
-requests right and wrong, and chains of requests that use what earlier ones made.
+Requests are generated from the server's openapi.json: its examples, the ends of every range, random valid and
+invalid requests, and chains of requests that use the results of earlier ones.
 """
 
 import os
@@ -23,28 +23,28 @@ from rest_calls import healthy, upload
 from service_process import Service, running
 
 EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "0"))
-"""Requests for each operation in the longer run (`make fuzz`); else few, and the same each time."""
+"""Requests for each operation in the longer run (`make fuzz`); otherwise few, and the same each time."""
 
-FEW = 8
+QUICK_EXAMPLES = 8
 
 CASES, PLANS = 4, 4
-"""And plans of each case: so many that some are left when others have been removed."""
+"""Number of cases, and of plans of each case: enough that some remain when others are removed."""
 
-MOST_S = 300 if EXAMPLES == 0 else 24 * 3600
-"""Far more than it takes; a run that hangs must end."""
+MAX_RUN_S = 300 if EXAMPLES == 0 else 24 * 3600
+"""Far more than a run needs; ends a run that hangs."""
 
 CONFIG = SUPPORT / "processes" / "schemathesis.toml"
 
-NEVER_BUSY = {
+WITHOUT_LIMITS = {
     f"SEEDPATH_{name}": "100000"
     for name in ("MAX_JOBS", "MAX_JOBS_OF_OWNER", "REQUESTS_PER_S", "REQUESTS_BURST")
 }
-"""Limits are tried elsewhere: what is asked here is to be looked at, not put off."""
+"""Limits have their own tests: here every request should be processed."""
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[httpx.Client]:
-    settings = NEVER_BUSY | {"SEEDPATH_DATA_DIR": str(tmp_path / "data")}
+    settings = WITHOUT_LIMITS | {"SEEDPATH_DATA_DIR": str(tmp_path / "data")}
     with running(Service(settings, tmp_path / "log", script=SCRIPT)) as service, service.client() as client:
         healthy(client)
         yield client
@@ -52,7 +52,7 @@ def client(tmp_path: Path) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def folder(tmp_path: Path, client: httpx.Client) -> Path:
-    """The folder where it runs: what it is told, and ids of what is there."""
+    """The folder in which schemathesis runs: its configuration, and ids of existing items."""
     folder = tmp_path / "fuzz"
     folder.mkdir()
     shutil.copy(CONFIG, folder)
@@ -64,13 +64,13 @@ def folder(tmp_path: Path, client: httpx.Client) -> Path:
 def created_items(client: httpx.Client, phantom: Path) -> dict[str, list[str]]:
     ids: dict[str, list[str]] = {n: [] for n in ("cases", "plans", "evaluations", "replans", "jobs")}
 
-    def order(address: str, body: Any) -> str:
-        answer = client.post(address, json=body, headers={"Prefer": "wait=60"})
-        assert answer.status_code == 200, answer.text
+    def post_and_wait(path: str, body: Any) -> str:
+        response = client.post(path, json=body, headers={"Prefer": "wait=60"})
+        assert response.status_code == 200, response.text
         for header in ("content-location", "location"):
-            kind, _, id = answer.headers[header].removeprefix("/v1/").partition("/")
+            kind, _, id = response.headers[header].removeprefix("/v1/").partition("/")
             ids[kind].append(id)
-        return str(answer.headers["content-location"])
+        return str(response.headers["content-location"])
 
     labels = ("file", "labels.nii.gz", (phantom / "labels.nii.gz").read_bytes())
     names = ("names", "labels.json", (phantom / "labels.json").read_bytes())
@@ -80,44 +80,46 @@ def created_items(client: httpx.Client, phantom: Path) -> dict[str, list[str]]:
         assert answer.status_code == 201, answer.text
         ids["cases"].append(answer.json()["id"])
         for seed in range(PLANS):
-            plan = order(f"{answer.headers['location']}/plans", {"random_seed": seed})
-            order(f"{plan}:evaluate-implant", {"seeds": [{"position_mm": [0.0, 0.0, float(seed)]}]})
-            order(f"{plan}:replan", {"needles": [{"entry_mm": [0.0, 0.0, 9.0], "tip_mm": [0.0, 0.0, 0.0]}]})
+            plan = post_and_wait(f"{answer.headers['location']}/plans", {"random_seed": seed})
+            post_and_wait(f"{plan}:evaluate-implant", {"seeds": [{"position_mm": [0.0, 0.0, float(seed)]}]})
+            post_and_wait(
+                f"{plan}:replan", {"needles": [{"entry_mm": [0.0, 0.0, 9.0], "tip_mm": [0.0, 0.0, 0.0]}]}
+            )
     return ids
 
 
-def answered_well(client: httpx.Client) -> Counter[tuple[str, str]]:
-    """How often each method and route was answered with 2xx, as the server counted it."""
+def successful_requests(client: httpx.Client) -> Counter[tuple[str, str]]:
+    """Number of 2xx answers by method and route, as counted by the server."""
     pattern = r'seedpath_requests_total\{method="(\w+)",route="([^"]+)",status="2\d\d"\} ([0-9.e+]+)'
-    counted: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for method, route, count in re.findall(pattern, client.get("/metrics").text):
-        counted[method, route] += int(float(count))
-    return counted
+        counts[method, route] += int(float(count))
+    return counts
 
 
 @pytest.mark.long
-def test_nothing_that_can_be_asked_is_answered_but_as_documented(client: httpx.Client, folder: Path) -> None:
-    few = ["--max-examples", str(FEW), "--generation-deterministic", "--seed", "1"]
+def test_every_generated_request_is_answered_as_documented(client: httpx.Client, folder: Path) -> None:
+    quick_options = ["--max-examples", str(QUICK_EXAMPLES), "--generation-deterministic", "--seed", "1"]
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG.name, "--no-color", "run"]
     command += [f"{client.base_url}/v1/openapi.json"]
-    more = ["--max-examples", str(EXAMPLES), "--generation-database", "none"]
-    command += few if EXAMPLES == 0 else more
-    before = answered_well(client)
-    ran = subprocess.run(
+    long_options = ["--max-examples", str(EXAMPLES), "--generation-database", "none"]
+    command += quick_options if EXAMPLES == 0 else long_options
+    counts_before = successful_requests(client)
+    completed = subprocess.run(
         command,
         cwd=folder,
         env=os.environ | {"PYTHONPATH": PATHS},
         capture_output=True,
         text=True,
-        timeout=MOST_S,
+        timeout=MAX_RUN_S,
         check=False,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    # It got through to what the operations do: each was answered well at least once.
-    answered = answered_well(client) - before
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    # The requests reached the operations: each was answered with 2xx at least once.
+    successful = successful_requests(client) - counts_before
     assert client.get("/v1/health").status_code == 200
     paths = client.get("/v1/openapi.json").json()["paths"]
     operations = {
         (method.upper(), path.removeprefix("/v1")) for path, item in paths.items() for method in item
     }
-    assert operations - set(answered) == set()
+    assert operations - set(successful) == set()

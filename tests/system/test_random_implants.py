@@ -1,5 +1,7 @@
-"""Random implants come out true and are read back, as are their evaluations and replannings; how they are
-made and tried: random_implants. Scenes whose plans are easily wrong are kept beside the real cases."""
+"""Random implants, their evaluations and replannings pass verification and are read back.
+
+random_implants makes and tests them. Scenes whose plans are easily wrong are kept with the real cases.
+"""
 
 from pathlib import Path
 
@@ -14,23 +16,25 @@ SCENES = ("ei_of_a_small_ptv", "share_above_100_percent")
 
 
 @pytest.mark.parametrize("number", QUICK)
-def test_a_random_implant_is_true_and_is_read_back(number: int) -> None:
+def test_a_random_implant_is_verified_and_read_back(number: int) -> None:
     assert trial(number).faults == ()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", LONG)
-def test_of_many_random_implants_each_is_true_and_is_read_back(number: int) -> None:
+def test_each_of_many_random_implants_is_verified_and_read_back(number: int) -> None:
     assert trial(number).faults == ()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_plan_that_is_easily_wrong_is_true_and_is_read_back(
+def test_a_plan_of_a_difficult_scene_is_verified_and_read_back(
     scene: str, shared: Path, tmp_path: Path
 ) -> None:
     folder, file = shared / "cases" / "faults" / "plans" / scene, tmp_path / "plan.json"
-    labels, names, target = (str(folder / n) for n in ("labels.nii.gz", "names.json", "target_node.nii.gz"))
+    labels, names, target = (
+        str(folder / name) for name in ("labels.nii.gz", "names.json", "target_node.nii.gz")
+    )
     arguments = ["plan", labels, "--names", names, "--target", target]
     assert cli.main([*arguments, "--request", str(folder / "request.json"), "-o", str(file)]) in (0, 1)
     plan = read_plan(file.read_bytes()).plan

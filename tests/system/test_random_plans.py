@@ -1,4 +1,4 @@
-"""Random path plans come out true and are read back; how they are made and tried: random_plans."""
+"""Random path plans pass verification and are read back; random_plans makes and tests them."""
 
 import pytest
 from random_plans import trial
@@ -7,11 +7,11 @@ QUICK, LONG = range(4), range(4, 110)
 
 
 @pytest.mark.parametrize("number", QUICK)
-def test_a_random_plan_is_true_and_is_read_back(number: int) -> None:
+def test_a_random_plan_is_verified_and_read_back(number: int) -> None:
     assert trial(number).faults == ()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", LONG)
-def test_of_many_random_plans_each_is_true_and_is_read_back(number: int) -> None:
+def test_each_of_many_random_plans_is_verified_and_read_back(number: int) -> None:
     assert trial(number).faults == ()

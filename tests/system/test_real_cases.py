@@ -1,4 +1,4 @@
-"""Real anatomy, planned end to end: through the command line, and through a real server."""
+"""Real anatomy, planned end to end, through the command line and a real server."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def plan_in(file: Path) -> Plan:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_chest_is_searched_whole_and_its_plan_holds(
+def test_a_chest_is_searched_completely_and_its_plan_is_verified(
     target: str, chest_plans: dict[str, Path], real_case: Path
 ) -> None:
     plan = plan_in(chest_plans[target])
@@ -63,7 +63,7 @@ def test_a_chest_is_searched_whole_and_its_plan_holds(
 def test_no_needle_of_a_plan_comes_near_a_forbidden_voxel(
     target: str, chest_plans: dict[str, Path], real_case: Path
 ) -> None:
-    """Points along each needle against the centres of forbidden voxels: neither box nor field is asked."""
+    """Compares points along each needle with forbidden voxels, without distance fields or boxes."""
     mask = real_case / "targets" / f"{target}.nii.gz"
     segmentation, targets = read(
         real_case / "labels.nii.gz", names=real_case / "labels.json", targets=(mask,)
@@ -76,82 +76,85 @@ def test_no_needle_of_a_plan_comes_near_a_forbidden_voxel(
     for path in plan_in(chest_plans[target]).paths:
         outward = -np.array(path.direction)
         points_P = np.array(path.tip_mm) + np.arange(0.0, path.length_mm, 0.25)[:, None] * outward
-        # A box whose voxel holds the point is at no distance: the needle's need is 2.6 mm.
+        # A point inside a voxel has distance zero; the needle requires 2.6 mm.
         for offset in np.array([(0, 0, 0), *np.eye(3), *-np.eye(3)]) * 2.6:
             index = np.rint(grid.to_box(points_P + offset) / grid.spacing_mm).astype(int)
             inside = ((index >= 0) & (index < grid.shape)).all(axis=1)
             assert not forbidden[tuple(index[inside].T)].any(), path.id
 
 
-def test_the_order_is_by_lung_and_paths_without_lung_come_first(chest_plans: dict[str, Path]) -> None:
+def test_paths_are_ordered_by_their_length_in_lung(chest_plans: dict[str, Path]) -> None:
     for file in chest_plans.values():
-        lung = [p.lung_length_mm for p in plan_in(file).paths if p.aim is Aim.TARGET]
-        assert lung == sorted(lung)
+        lung_lengths_mm = [path.lung_length_mm for path in plan_in(file).paths if path.aim is Aim.TARGET]
+        assert lung_lengths_mm == sorted(lung_lengths_mm)
     assert plan_in(chest_plans["station_3A"]).paths[0].lung_length_mm == 0.0
 
 
-def test_a_plan_for_one_target_fails_for_another(chest_plans: dict[str, Path], real_case: Path) -> None:
+def test_a_plan_for_one_target_is_refused_for_another(chest_plans: dict[str, Path], real_case: Path) -> None:
     options = chest_input(real_case, "station_3A")
-    # The request names station_4R, which the files then lack.
+    # The request names station_4R, which these files do not contain.
     assert cli.main(["check", str(chest_plans["station_4R"]), *options]) == exit_status.BAD_INPUT
 
 
 @pytest.mark.parametrize("target", ["pancreas", "vertebrae_T12"])
-def test_a_totalsegmentator_result_is_planned_as_it_is(target: str, shared: Path, tmp_path: Path) -> None:
+def test_a_totalsegmentator_result_is_planned_without_conversion(
+    target: str, shared: Path, tmp_path: Path
+) -> None:
     case = shared / "cases" / "totalseg_abdomen"
     labels, names, ct = (str(case / name) for name in ("labels.nii.gz", "labels.json", "ct.nii.gz"))
-    given = [labels, "--names", names, "--ct", ct, "--target", target]
+    arguments = [labels, "--names", names, "--ct", ct, "--target", target]
     file, request = tmp_path / "plan.json", tmp_path / "request.json"
-    # Whole organs are no lesions: their paths alone are asked for.
+    # Whole organs are not lesions: only paths are requested.
     request.write_text('{"prescription": null}')
-    assert cli.main(["plan", *given, "--request", str(request), "-o", str(file)]) == exit_status.DONE
+    assert cli.main(["plan", *arguments, "--request", str(request), "-o", str(file)]) == exit_status.DONE
     plan = plan_in(file)
     assert plan.search.complete
     assert dict(plan.roles)[target] == "target"
-    # Lung bases only: what a chest would show is named as missing.
+    # The scan shows only the lung bases: structures of the chest are reported as missing.
     assert "esophagus" in plan.missing_structures
-    assert cli.main(["check", str(file), *given]) == exit_status.DONE
+    assert cli.main(["check", str(file), *arguments]) == exit_status.DONE
 
 
-def seeds_found(plan: Plan) -> list[dict[str, object]]:
-    """The plan's seeds as a CT may show them: up to 1.7 mm off, the first four not at all."""
+def shifted_seeds(plan: Plan) -> list[dict[str, object]]:
+    """The plan's seeds as a CT may show them: displaced by up to 1.7 mm, without the first four."""
     assert plan.needle_set is not None
-    off = np.random.default_rng(0).uniform(-1.0, 1.0, (len(plan.needle_set.seeds), 3))
-    places = [
-        np.add(seed.position_mm, e).tolist() for seed, e in zip(plan.needle_set.seeds, off, strict=True)
+    offsets_mm = np.random.default_rng(0).uniform(-1.0, 1.0, (len(plan.needle_set.seeds), 3))
+    positions_mm = [
+        np.add(seed.position_mm, offset_mm).tolist()
+        for seed, offset_mm in zip(plan.needle_set.seeds, offsets_mm, strict=True)
     ]
-    return [{"position_mm": place, "axis": None} for place in places[4:]]
+    return [{"position_mm": position_mm, "axis": None} for position_mm in positions_mm[4:]]
 
 
-def needles_measured(plan: Plan) -> list[dict[str, object]]:
-    """The first two needles driven, each 2 mm aside at the tip."""
+def shifted_needles(plan: Plan) -> list[dict[str, object]]:
+    """The first two needles as inserted, each with its tip displaced by 2 mm."""
     assert plan.needle_set is not None
-    first = [path for path in plan.paths if path.id in plan.needle_set.order[:2]]
+    first_paths = [path for path in plan.paths if path.id in plan.needle_set.order[:2]]
     return [
         {"path_id": p.id, "entry_mm": [*p.entry_mm], "tip_mm": [p.tip_mm[0], p.tip_mm[1], p.tip_mm[2] - 2.0]}
-        for p in first
+        for p in first_paths
     ]
 
 
-def test_an_implant_that_lacks_seeds_is_evaluated_and_brought_back(
+def test_an_implant_with_missing_seeds_is_evaluated_and_supplemented(
     chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
 ) -> None:
-    file, seeds_file, written = (
+    file, seeds_file, evaluation_file = (
         chest_plans["station_4R"],
         tmp_path / "seeds.json",
         tmp_path / "evaluation.json",
     )
-    seeds_file.write_text(json.dumps({"seeds": seeds_found(plan_in(file))}))
+    seeds_file.write_text(json.dumps({"seeds": shifted_seeds(plan_in(file))}))
     options = [
         str(file),
         *chest_input(real_case, "station_4R"),
         "--seeds",
         str(seeds_file),
         "-o",
-        str(written),
+        str(evaluation_file),
     ]
-    ended = cli.main(["evaluate-implant", *options])
-    evaluation = read_evaluation(written.read_bytes())
+    status = cli.main(["evaluate-implant", *options])
+    evaluation = read_evaluation(evaluation_file.read_bytes())
     assert (
         evaluation.planned is not None
         and evaluation.achieved.target.d90_gy < 120.0 <= evaluation.planned.d90_gy
@@ -160,45 +163,45 @@ def test_an_implant_that_lacks_seeds_is_evaluated_and_brought_back(
     assert evaluation.supplement is not None and evaluation.supplement.dose is not None
     assert evaluation.supplement.dose.target.d90_gy >= 120.0
     assert evaluation.supplement.verification is not None and evaluation.supplement.verification.passed
-    # Where seeds lie by chance V150 may be missed by a little: then the exit code says it.
-    brought_back = evaluation.supplement.outcome.status is Status.PLANNED
-    assert ended == (exit_status.DONE if brought_back else exit_status.NOT_ALL)
+    # With displaced seeds V150 may be missed by a little, which the exit status then reports.
+    is_corrected = evaluation.supplement.outcome.status is Status.PLANNED
+    assert status == (exit_status.DONE if is_corrected else exit_status.NOT_ALL)
 
 
-def test_a_set_is_replanned_around_needles_that_are_in(
+def test_a_needle_set_is_replanned_around_inserted_needles(
     chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
 ) -> None:
-    file, measured, written = (
+    file, needles_file, replan_file = (
         chest_plans["station_4R"],
         tmp_path / "needles.json",
         tmp_path / "replanned.json",
     )
-    needles = needles_measured(plan_in(file))
-    measured.write_text(json.dumps({"needles": needles}))
+    needles = shifted_needles(plan_in(file))
+    needles_file.write_text(json.dumps({"needles": needles}))
     options = [
         str(file),
         *chest_input(real_case, "station_4R"),
         "--needles",
-        str(measured),
+        str(needles_file),
         "-o",
-        str(written),
+        str(replan_file),
     ]
     assert cli.main(["replan", *options]) in (exit_status.DONE, exit_status.NOT_ALL)
-    replanned = read_replanned(written.read_bytes()).plan
-    given_paths = [p for p in replanned.paths if p.aim is Aim.GIVEN]
-    tips = sorted(tuple(n["tip_mm"]) for n in needles)
-    assert np.allclose(sorted(p.tip_mm for p in given_paths), tips, atol=1e-6)
+    replanned = read_replanned(replan_file.read_bytes()).plan
+    paths_in_place = [path for path in replanned.paths if path.aim is Aim.GIVEN]
+    tips = sorted(tuple(needle["tip_mm"]) for needle in needles)
+    assert np.allclose(sorted(path.tip_mm for path in paths_in_place), tips, atol=1e-6)
     assert replanned.needle_set is not None and set(replanned.needle_set.order[:2]) == {
-        p.id for p in given_paths
+        path.id for path in paths_in_place
     }
     assert replanned.verification is not None and replanned.verification.passed
 
 
-def test_a_chest_is_planned_over_rest_to_the_same_bytes(
+def test_a_chest_plan_over_rest_has_the_same_bytes(
     chest_plans: dict[str, Path], real_case: Path, tmp_path: Path
 ) -> None:
-    """And its implant is evaluated and replanned there."""
-    planned = plan_in(chest_plans["station_3A"])
+    """Its implant is evaluated and replanned over REST too."""
+    plan = plan_in(chest_plans["station_3A"])
     parts = [
         ("file", real_case / "labels.nii.gz"),
         ("names", real_case / "labels.json"),
@@ -208,40 +211,40 @@ def test_a_chest_is_planned_over_rest_to_the_same_bytes(
     files = [(part, (path.name, path.read_bytes())) for part, path in parts]
     wait = {"Prefer": "wait=280"}
     with (
-        serve_in_background(create_app(Settings(data_dir=tmp_path / "data"))) as base,
-        httpx.Client(base_url=base, trust_env=False, timeout=300) as client,
+        serve_in_background(create_app(Settings(data_dir=tmp_path / "data"))) as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, timeout=300) as client,
     ):
         case = client.post("/v1/cases", files=files)
         assert case.status_code == 201, case.text
-        answer = client.post(f"{case.headers['location']}/plans", json={}, headers=wait)
-        assert answer.status_code == 200, answer.text
-        address = answer.headers["content-location"]
+        response = client.post(f"{case.headers['location']}/plans", json={}, headers=wait)
+        assert response.status_code == 200, response.text
+        plan_path = response.headers["content-location"]
         evaluation = client.post(
-            f"{address}:evaluate-implant", json={"seeds": seeds_found(planned)}, headers=wait
+            f"{plan_path}:evaluate-implant", json={"seeds": shifted_seeds(plan)}, headers=wait
         )
         assert evaluation.status_code == 200, evaluation.text
-        replanned = client.post(
-            f"{address}:replan", json={"needles": needles_measured(planned)}, headers=wait
-        )
+        replanned = client.post(f"{plan_path}:replan", json={"needles": shifted_needles(plan)}, headers=wait)
         assert replanned.status_code == 200, replanned.text
-    assert answer.content == chest_plans["station_3A"].read_bytes()
+    assert response.content == chest_plans["station_3A"].read_bytes()
     achieved = read_evaluation(evaluation.content).achieved
-    assert planned.dose is not None and achieved.target.d90_gy < planned.dose.target.d90_gy
-    given_paths = [p for p in read_replanned(replanned.content).plan.paths if p.aim is Aim.GIVEN]
-    assert len(given_paths) == 2
+    assert plan.dose is not None and achieved.target.d90_gy < plan.dose.target.d90_gy
+    paths_in_place = [p for p in read_replanned(replanned.content).plan.paths if p.aim is Aim.GIVEN]
+    assert len(paths_in_place) == 2
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_plans_are_as_good_as_they_were(target: str, chest_plans: dict[str, Path]) -> None:
-    """Golden plans: paths to the micrometre, the implant within what another set as good may differ by.
+def test_plans_equal_the_golden_plans_within_tolerances(target: str, chest_plans: dict[str, Path]) -> None:
+    """Golden plans: paths to the micrometre, the implant within the differences of equally good sets.
 
-    `python tests/run.py golden_plans` writes them anew, after a change that is meant.
+    `python tests/run.py golden_plans` writes them again after an intended change.
     """
     golden = json.loads((GOLDEN / f"{target}.json").read_text())
-    now = summary(plan_in(chest_plans[target]))
-    assert [p["id"] for p in now["paths"]] == [p["id"] for p in golden["paths"]]
-    for path, was in zip(now["paths"], golden["paths"], strict=True):
+    current = summary(plan_in(chest_plans[target]))
+    assert [plan_path["id"] for plan_path in current["paths"]] == [
+        plan_path["id"] for plan_path in golden["paths"]
+    ]
+    for path, golden_path in zip(current["paths"], golden["paths"], strict=True):
         for key in ("entry_mm", "tip_mm", "lung_length_mm"):
-            assert path[key] == pytest.approx(was[key], abs=1e-3), f"{path['id']}: {key}"
+            assert path[key] == pytest.approx(golden_path[key], abs=1e-3), f"{path['id']}: {key}"
     for key, tolerance in TOLERANCES.items():
-        assert now["implant"][key] == pytest.approx(golden["implant"][key], abs=tolerance), key
+        assert current["implant"][key] == pytest.approx(golden["implant"][key], abs=tolerance), key
