@@ -149,14 +149,14 @@ def test_an_unreachable_service_is_reported() -> None:
         client.version()
 
 
-class Talkative(http.server.BaseHTTPRequestHandler):
+class CommentingHandler(http.server.BaseHTTPRequestHandler):
     """Replies to the first request with comments only and breaks off; the second reply has the last event."""
 
     protocol_version = "HTTP/1.1"
-    asked = 0
+    requests = 0
 
     def do_GET(self) -> None:
-        CommentingHandler.asked += 1
+        CommentingHandler.requests += 1
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Content-Length", "1000000")
@@ -164,7 +164,7 @@ class Talkative(http.server.BaseHTTPRequestHandler):
         for _ in range(8):
             self.wfile.write(b": nothing new\n\n")
             time.sleep(0.25)
-        if CommentingHandler.asked > 1:
+        if CommentingHandler.requests > 1:
             self.wfile.write(b'id: 1\ndata: {"state": "done"}\n\n')
         self.close_connection = True
 
@@ -179,7 +179,7 @@ def test_an_event_stream_that_breaks_off_after_comments_is_requested_again() -> 
         with Client(f"http://127.0.0.1:{server.server_port}", patience_s=1.0) as client:
             assert list(client.events("x")) == [{"state": "done"}]
         server.shutdown()
-    assert CommentingHandler.asked == 2
+    assert CommentingHandler.requests == 2
 
 
 @pytest.mark.long
