@@ -100,7 +100,7 @@ def test_a_zip_is_never_unpacked_in_the_server_process(
     problem(post_upload(ann, PACKED[:-5]), "malformed-upload")
 
 
-class Leaving:
+class LeavingClient:
     """A client that sends an upload and closes the connection on request, without reading the answer."""
 
     def __init__(self, client: httpx.Client, content: bytes) -> None:

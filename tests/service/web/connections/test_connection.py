@@ -269,7 +269,7 @@ MOST_BYTES = 8 << 10
 POST = b"POST /%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class Parsed:
+class RecordedPieces:
     """Records the sizes of the pieces that a protocol receives."""
 
     def __init__(self, patch: pytest.MonkeyPatch, kind: type) -> None:

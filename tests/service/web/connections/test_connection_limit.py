@@ -21,7 +21,7 @@ MOST, MOST_OF_ADDRESS = 5, 3
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 
 
-class Crowd:
+class ConnectionList:
     """The open connections as a plain list, oldest first: an oracle."""
 
     def __init__(self, limit: ConnectionLimit) -> None:
