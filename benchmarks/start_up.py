@@ -14,7 +14,8 @@ REPEATS = 3
 
 NOTHING = ("-c", "pass")
 SEEDPATH = ("-m", "service.cli")
-CLIENT = ("-c", "import service.client")
+IMPORTED = ("service.client", "service.web.app", "service.jobs.worker")
+"""What others import, and what each server and each worker of jobs loads at its start."""
 
 READING = "import pathlib, sys; from anatomy.readers.read import read; read(pathlib.Path(sys.argv[1]))"
 """What a program that reads the same file needs at the least."""
@@ -47,7 +48,8 @@ def run() -> list[Row]:
         took_s = _processor_s(*SEEDPATH, "plan", str(bad))
         goal = f"<= {MORE_S} s more than reading"
         rows.append(_row("seedpath plan, the same", took_s, nothing_s, goal, took_s - reading_s <= MORE_S))
-    rows.append(_row("import service.client", _processor_s(*CLIENT), nothing_s))
+    for module in IMPORTED:
+        rows.append(_row(f"import {module}", _processor_s("-c", f"import {module}"), nothing_s))
     return rows
 
 

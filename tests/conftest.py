@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 install("anatomy", "planner", "service")
 
 TRACED = ("anatomy", "planner")
-"""Folders of tests in which coverage is measured. Tracing takes a fifth of a test's time."""
+"""Folders of tests in which coverage is measured: they alone reach the files of the gate fully."""
 WAITING = ("service", "system")
 """Folders of tests that mostly wait for processes."""
 READING = "repository"
@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for n, item in enumerate(cases):
             if n * case_count % len(cases) >= case_count:
                 item.add_marker(pytest.mark.long)
-    # What is held to full coverage is reached by the tests of its own packages.
+    # Tracing costs time in every test.
     for item in items:
         if _top(item.path) not in TRACED:
             item.add_marker(pytest.mark.no_cover)

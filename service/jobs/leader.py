@@ -74,7 +74,7 @@ class LeaderElection:
     def publish(self, workers: int) -> None:
         """Send a heartbeat and publish the number of workers, for servers on standby. Raises OSError."""
         if self._lock is not None:
-            _tell(self._lock, workers)
+            _write_beat(self._lock, workers)
 
     def leader_state(self) -> LeaderState:
         """What the leader has published, as this server on standby sees it."""
@@ -109,7 +109,7 @@ class LeaderElection:
             return None
         with contextlib.ExitStack() as until_in_place:
             until_in_place.callback(os.close, lock)
-            _tell(lock, 0)
+            _write_beat(lock, 0)
             if self._last_beat() != self._beat:
                 return None
             os.replace(self._next, self._file)
@@ -117,7 +117,7 @@ class LeaderElection:
         return lock
 
 
-def _tell(lock: int, workers: int) -> None:
+def _write_beat(lock: int, workers: int) -> None:
     try:
         os.pwrite(lock, f"{workers:6d}\n".encode(), 0)
     finally:

@@ -61,7 +61,7 @@ class _Jobs(Collector):
         yield jobs
         yield GaugeMetricFamily("seedpath_database_up", "Whether the database answers", answers)
         yield GaugeMetricFamily(
-            "seedpath_workers", "Workers for jobs that are heard", self._dispatcher.workers()
+            "seedpath_workers", "Workers for jobs whose heartbeats arrive", self._dispatcher.workers()
         )
         silent = self._dispatcher.workforce_status.silent
         yield GaugeMetricFamily(

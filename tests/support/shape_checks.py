@@ -37,8 +37,8 @@ _CHECK = "__import__('shape_checks').checked"
 def checked(decorated: T) -> T:
     """Check types in each call, and shapes where some stand: one name means one length within one call.
 
-    jaxtyping's own decorator binds the arguments and checks them twice, which took half of the tests' time.
-    It still checks the fields of dataclasses, after their construction.
+    jaxtyping's own decorator binds the arguments and checks them twice, which doubles the tests' time. It checks
+    the fields of dataclasses alone, after their construction.
     """
     if isinstance(decorated, type):
         return cast(T, jaxtyped(decorated, typechecker=CHECKED))
@@ -59,8 +59,7 @@ def checked(decorated: T) -> T:
 def _once_by_form(decorated: T, whole: T) -> T:
     """As `whole`, but calls whose arguments and result have forms that passed before are not checked again.
 
-    Only for annotations that accept a value by its form. Checking every call took half of the time of tests
-    that call small functions a million times.
+    Only for annotations that accept a value by its form. Some tests call small functions a million times.
     """
     passed = set[object]()
     of_arguments = inspect.signature(decorated).bind

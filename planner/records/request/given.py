@@ -26,7 +26,7 @@ class GivenNeedle:
 
 @dataclass(frozen=True)
 class GivenSeed:
-    """A seed that is in place already: its centre in mm, in the frame of the patient (LPS). Without an axis
+    """A seed that the plan keeps: its centre in mm, in the frame of the patient (LPS). Without an axis
     its dose is that of the 1D formalism."""
 
     position_mm: GivenPoint

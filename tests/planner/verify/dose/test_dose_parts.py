@@ -26,13 +26,14 @@ from planner.records.request.request import Request
 from planner.records.request.target import TargetRequest
 from planner.sources import SOURCES
 from planner.sources.amersham_6711 import AMERSHAM_6711
+from planner.sources.source import Source
 from planner.verify.claims import Claims
 from planner.verify.dose import volume_dose
 from planner.verify.dose.coldest import coldest
 from planner.verify.dose.conformity import outside_mm3
 from planner.verify.dose.dose import check_hottest
 from planner.verify.dose.dvh import Recomputed, SampledDoses, sampled_doses
-from planner.verify.dose.hottest import dose_field_of, hottest_part
+from planner.verify.dose.hottest import ROUGH, STEP_MM, DoseField, dose_field_of, hottest_part
 from planner.verify.dose.seed_doses import SeedDoses, seed_doses
 from planner.verify.dose.tiny_organ import hottest_sample
 from planner.verify.needle_set.ptv import holds, ptv_of, squared_distances
@@ -220,6 +221,39 @@ def test_the_hottest_part_of_an_organ_far_from_seeds_contains_its_hottest_voxels
     doses = seeds.doses(grid.to_patient(index * grid.spacing_mm))
     assert as_bool(part, grid.shape)[tuple(index[np.argsort(-doses)[:32]].T)].all()
     assert part.count < mask.count
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+@pytest.mark.parametrize("along", range(3))
+def test_no_dose_beyond_the_lattice_exceeds_the_value_of_its_nearest_place(
+    source: Source, along: int
+) -> None:
+    """One seed along an axis of the lattice, and twenty: interpolation is worst where an axis meets a face."""
+    grid, rng = grid_of((60, 60, 60), (2.0, 2.0, 2.0)), np.random.default_rng(along)
+    middle_B = np.full(3, 60.0)
+    for count, spread_mm in ((1, 0.5), (20, 20.0)):
+        axis = tuple(grid.vectors_to_patient(np.eye(3)[along]).tolist())
+        centres_B = middle_B + rng.uniform(-spread_mm, spread_mm, (count, 3))
+        placed = [PlacedSeed("N1", tuple(p.tolist()), axis, 1.0, 0.0) for p in grid.to_patient(centres_B)]
+        seeds = seed_doses(source, 0.8, placed)
+        field = dose_field_of(seeds, grid)
+        points_B = rng.uniform(field.first_B - 60.0, field.last_B + 60.0, (4000, 3))
+        near_axis_B = centres_B[rng.integers(count, size=4000)] + rng.normal(size=(4000, 3))
+        near_axis_B[:, along] = field.last_B[along] + rng.exponential(5.0, 4000)
+        points_B = np.concatenate([points_B, near_axis_B])
+        points_B = points_B[~field.holds(points_B)]
+        nearest_B = np.clip(points_B, field.first_B, field.last_B)
+        doses, doses_nearest = (seeds.doses(grid.to_patient(p)) for p in (points_B, nearest_B))
+        assert (doses <= doses_nearest * (1.0 + 1e-9)).all()
+        assert (np.log(doses) <= field.at(points_B) + ROUGH).all()
+        assert field.highest_on_surface == pytest.approx(field.at(field_surface(field)).max())
+
+
+def field_surface(field: DoseField) -> np.ndarray:
+    """The nodes on the lattice's surface. [mm, B]"""
+    index = np.indices(field.log_dose.shape).reshape(3, -1).T
+    last = np.array(field.log_dose.shape) - 1
+    return field.first_B + STEP_MM * index[((index == 0) | (index == last)).any(axis=1)]
 
 
 @pytest.mark.parametrize("seed", range(3))
