@@ -37,8 +37,8 @@ _CHECK = "__import__('shape_checks').checked"
 def checked(decorated: T) -> T:
     """Check types in each call, and shapes where some stand: one name means one length within one call.
 
-    jaxtyping's own decorator binds the arguments and checks them twice, which doubles the tests' time. It checks
-    the fields of dataclasses alone, after their construction.
+    jaxtyping's own decorator binds the arguments and checks them twice, which doubles the tests' time. It
+    checks the fields of dataclasses alone, after their construction.
     """
     if isinstance(decorated, type):
         return cast(T, jaxtyped(decorated, typechecker=CHECKED))

@@ -52,8 +52,8 @@ class DoseField:
         return np.asarray(((points_B >= self.first_B) & (points_B <= self.last_B)).all(axis=1))
 
     def at(self, points_B: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
-        """Interpolated between nodes. Beyond the lattice it is the value of the lattice's nearest place. There
-        the dose is higher: every seed is nearer."""
+        """Interpolated between nodes. Beyond the lattice it is that of the lattice's nearest place, where
+        the dose is higher, because every seed is nearer."""
         steps = (points_B - self.first_B) / STEP_MM
         return np.asarray(map_coordinates(self.log_dose, steps.T, order=1, mode="nearest"))
 
