@@ -228,7 +228,7 @@ def test_the_hottest_part_of_an_organ_far_from_seeds_contains_its_hottest_voxels
 def test_no_dose_beyond_the_lattice_exceeds_the_value_of_its_nearest_place(
     source: Source, along: int
 ) -> None:
-    """Of one seed along an axis of the lattice, and of twenty: interpolation is worst where it meets a face."""
+    """Of one seed along the lattice, and of twenty: interpolation is worst where an axis meets a face."""
     grid, rng = grid_of((60, 60, 60), (2.0, 2.0, 2.0)), np.random.default_rng(along)
     middle_B = np.full(3, 60.0)
     for count, spread_mm in ((1, 0.5), (20, 20.0)):
