@@ -51,8 +51,8 @@ demo: $(VENV)/run
 serve: $(VENV)/run
 	@$(BIN)/seedpath serve
 
-# Two more than there are cores: many tests wait for a process or a clock.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# One more than there are cores: many tests wait for a process or a clock. A fourth on two cores gained nothing.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # Processes that tests start share their bytecode, wherever the environment keeps it from being written. Workers
 # take every core: threads of their own would wait for each other, and those of BLAS wait by computing.
